@@ -1,0 +1,211 @@
+"""The cluster as a value: what a profile says, with every default filled in.
+
+Frozen and without behaviour that needs a node. A Cluster comes out of ``kubeup.profile.load``; ``resolve`` fills in
+what only the machines know (their names and addresses), once they were asked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Scalar: TypeAlias = str | int | float | bool | None
+Value: TypeAlias = "Scalar | tuple[Value, ...] | Mapping[str, Value]"
+"""What a settings file can hold, frozen: lists are tuples."""
+
+
+class Role(enum.Enum):
+    """What a machine does. kube-up wrote them ``a`` (master), ``i`` (node) and ``ai`` (both)."""
+
+    MASTER = "master"
+    NODE = "node"
+
+
+class Runtime(enum.Enum):
+    DOCKER = "docker"
+    CONTAINERD = "containerd"
+
+
+class ProxyMode(enum.Enum):
+    """How kube-proxy programs services (KubeProxyConfiguration ``mode``)."""
+
+    NFTABLES = "nftables"
+    IPTABLES = "iptables"
+
+
+class HostKeys(enum.Enum):
+    """How an SSH host key that is not in known_hosts is met."""
+
+    STRICT = "strict"
+    ACCEPT_NEW = "accept-new"
+
+
+@dataclass(frozen=True)
+class Taint:
+    """A node taint: ``key=value:effect``."""
+
+    key: str
+    value: str
+    effect: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine.
+
+    host: what SSH dials (name, address or an alias of ~/.ssh/config). address: the IP the cluster uses for it; empty
+    until ``resolve`` when the profile does not say. name: the Kubernetes node name; empty until ``resolve``.
+    user, port, key, bastion, host_key: empty means: as ~/.ssh/config says. host_key: a pinned key,
+    ``ssh-ed25519 AAAA...`` or ``SHA256:...``.
+    """
+
+    host: str
+    roles: frozenset[Role]
+    name: str = ""
+    address: str = ""
+    user: str = ""
+    port: int | None = None
+    key: str = ""
+    bastion: str = ""
+    host_key: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+
+    @property
+    def is_master(self) -> bool:
+        return Role.MASTER in self.roles
+
+    @property
+    def is_node(self) -> bool:
+        return Role.NODE in self.roles
+
+    @property
+    def title(self) -> str:
+        """How people are told about it: its name where known, else what SSH dials."""
+        return self.name or self.host
+
+
+@dataclass(frozen=True)
+class Network:
+    """Addresses of the cluster. flannel_net: all pods; each node gets a /node_mask out of it."""
+
+    flannel_net: ipaddress.IPv4Network
+    service_range: ipaddress.IPv4Network
+    dns_ip: ipaddress.IPv4Address
+    dns_domain: str = "cluster.local"
+    node_mask: int = 24
+    node_ports: tuple[int, int] = (30000, 32767)
+    flannel_backend: str = "vxlan"
+
+    @property
+    def api_ip(self) -> ipaddress.IPv4Address:
+        """The address of the ``kubernetes`` Service: the first of the range (kube-apiserver takes it)."""
+        return self.service_range.network_address + 1
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Versions without a leading ``v``."""
+
+    kubernetes: str = "1.37.2"
+    etcd: str = "3.6.16"
+    flannel: str = "0.28.10"
+    containerd: str = "2.4.2"
+    runc: str = "1.5.2"
+    cni_plugins: str = "1.9.1"
+    cri_dockerd: str = "0.4.3"
+    crictl: str = "1.37.0"
+    docker: str = "28.5.2"
+    pause: str = "3.10.2"
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A forward proxy for downloads and image pulls. Values may hold a password: never print them."""
+
+    http: str = ""
+    https: str = ""
+    no_proxy: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Registries:
+    """How nodes reach image registries. mirrors: upstream host -> mirror URLs. ca: registry host -> PEM file path."""
+
+    mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    insecure: tuple[str, ...] = ()
+    ca: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.mirrors or self.insecure or self.ca)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place binaries may come from, in the order tried.
+
+    kind: ``cache`` (the operator's cache only), ``official`` (upstream's release sites), ``mirror`` (``url``: a
+    site or ``file://`` folder with upstream's layout), ``go`` (built from Go modules on the operator's machine).
+    """
+
+    kind: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Override:
+    """What a profile says about one component: its values win over kubeup's. flags: without leading dashes."""
+
+    config: Mapping[str, Value] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """All of it. ``runtime`` is None when the profile leaves the choice to the nodes (see ``choose_runtime``).
+
+    overrides: by component name (``kubelet``, ``kube-apiserver``, ...). pins: ``NAME-VERSION-ARCH`` or
+    ``NAME-VERSION`` of a binary -> sha256. waive: ids of preflight problems the user accepts.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    network: Network
+    runtime: Runtime | None = None
+    proxy_mode: ProxyMode = ProxyMode.NFTABLES
+    versions: Versions = field(default_factory=Versions)
+    sources: tuple[Source, ...] = (Source("cache"), Source("official"))
+    host_keys: HostKeys = HostKeys.STRICT
+    proxy: Proxy = field(default_factory=Proxy)
+    registries: Registries = field(default_factory=Registries)
+    image_repository: str = ""
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
+    addons: tuple[str, ...] = ("dns",)
+    waive: frozenset[str] = frozenset()
+
+    @property
+    def masters(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.is_master)
+
+    @property
+    def workers(self) -> tuple[Node, ...]:
+        """Machines that run pods (role ``i`` or ``ai``)."""
+        return tuple(node for node in self.nodes if node.is_node)
+
+    @property
+    def api_server(self) -> str:
+        """The URL every machine and the operator use for the API: the first master's."""
+        return f"https://{self.masters[0].address}:6443"
+
+    def override(self, component: str) -> Override:
+        return self.overrides.get(component, Override())
+
+
+def replace_nodes(cluster: Cluster, nodes: tuple[Node, ...]) -> Cluster:
+    """The same cluster with other nodes."""
+    return dataclasses.replace(cluster, nodes=nodes)

@@ -1,0 +1,300 @@
+#!/bin/sh
+# One trip to a node: carries out the lines of ./steps, in order, and stops at the first that fails.
+# It runs as root in /var/lib/kubeup/incoming, where the trip's tar stream was unpacked, and holds the node's lock.
+# Fields are separated by tabs, an empty one is "-". What a line needs of bytes lies in ./blob under its sha256.
+# Replies, one a line: step, out (output of a failed step), note, failed, done.
+set -u
+LC_ALL=C
+PATH=${KUBEUP_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
+export LC_ALL PATH
+umask 022
+ROOT=${KUBEUP_ROOT:-}
+HOME_DIR=$ROOT/var/lib/kubeup
+RECORD=$HOME_DIR/record
+STAGE=$HOME_DIR/stage
+STORE=$HOME_DIR/store
+ORIGINAL=$HOME_DIR/original
+TAB=$(printf '\t')
+here=$(pwd)
+reload=no
+# shellcheck source=kubeup/node/undo.sh
+. ./undo.sh
+
+say() { printf '%s\n' "$*" || exit 1; }
+
+# fail REASON: the step's output, then the reason, then the end.
+fail() {
+    [ -s "$here/output" ] && tail -n 40 "$here/output" | sed "s/^/out$TAB/"
+    say "failed$TAB$*"
+    exit 1
+}
+
+# quietly COMMAND...: run it, keep what it prints for fail.
+quietly() { "$@" >"$here/output" 2>&1 </dev/null; }
+
+# remember KIND KEY VALUE...: a line of the record; the last of a kind and key counts.
+remember() {
+    line=$1
+    shift
+    for field in "$@"; do line=$line$TAB$field; done
+    printf '%s\n' "$line" >>"$RECORD" || fail "the record $RECORD could not be written"
+}
+
+# recorded KIND KEY: the rest of the last such line, or nothing.
+recorded() {
+    [ -f "$RECORD" ] || return 0
+    awk -F '\t' -v kind="$1" -v key="$2" '$1 == kind && $2 == key { line = $0 }
+        END { if (line != "") { sub(/^[^\t]*\t[^\t]*\t/, "", line); if (line != "-") print line } }' "$RECORD"
+}
+
+# value PATH: what a unit that reads this path reads, in one word: a hash, or a link's target.
+value() {
+    if [ -L "$ROOT$1" ]; then
+        readlink "$ROOT$1"
+    elif [ -f "$ROOT$1" ]; then
+        sha256sum <"$ROOT$1" | cut -d ' ' -f 1
+    fi
+}
+
+# keep_original PATH: before its first change. Prints yes if something was there.
+keep_original() {
+    owned=$(recorded own "$1")
+    if [ -n "$owned" ]; then
+        printf '%s' "$owned" | cut -f 3
+    elif [ -e "$ROOT$1" ] || [ -L "$ROOT$1" ]; then
+        mkdir -p "$ORIGINAL${1%/*}" || return 1
+        [ -e "$ORIGINAL$1" ] || [ -L "$ORIGINAL$1" ] || {
+            rm -rf "$ORIGINAL$1.part"
+            cp -a "$ROOT$1" "$ORIGINAL$1.part" && sync "$ORIGINAL$1.part" && mv -T "$ORIGINAL$1.part" "$ORIGINAL$1"
+        } || return 1
+        echo yes
+    else
+        echo no
+    fi
+}
+
+do_expect() {
+    now=$(recorded meta generation)
+    [ "${now:-0}" = "$1" ] || {
+        by=$(recorded meta operator)
+        at=$(recorded meta time)
+        fail "changed meanwhile by ${by:-someone} at ${at:-an unknown time} (generation ${now:-0}, planned on $1)"
+    }
+}
+
+do_meta() { remember meta "$1" "$2"; }
+
+# make PATH MODE OWNER dir|tree keep|-
+do_make() {
+    had=no
+    [ -d "$ROOT$1" ] && had=yes
+    owned=$(recorded own "$1")
+    [ -z "$owned" ] || had=$(printf '%s' "$owned" | cut -f 3)
+    # A folder that was there is used as it is, and is no business of down.
+    [ "$had" = yes ] && return 0
+    make_parents "${1%/*}"
+    remember own "$1" "$4" "$2" no "$5"
+    quietly mkdir -p "$ROOT$1" || fail "cannot make $1"
+    quietly chmod "$2" "$ROOT$1" && quietly chown "$3" "$ROOT$1" || fail "cannot set mode and owner of $1"
+}
+
+# make_parents PATH: missing folders above a file, recorded so that down removes them.
+make_parents() {
+    [ -z "$1" ] || [ -d "$ROOT$1" ] && return 0
+    make_parents "${1%/*}"
+    remember own "$1" dir 755 no -
+    mkdir "$ROOT$1" 2>/dev/null || [ -d "$ROOT$1" ] || fail "cannot make the folder $1"
+}
+
+# put SHA PATH MODE OWNER keep|-
+do_put() {
+    [ -f "$STAGE/$1" ] || fail "the staged bytes of $2 are missing"
+    had=$(keep_original "$2") || fail "the original of $2 could not be kept"
+    make_parents "${2%/*}"
+    remember own "$2" file "$1" "$had" "$5"
+    new=$ROOT$2.kubeup-new
+    if quietly cp "$STAGE/$1" "$new" && quietly chmod "$3" "$new" && quietly chown "$4" "$new" &&
+        quietly sync "$new" && quietly mv -fT "$new" "$ROOT$2"; then
+        case $2 in */systemd/system/*) reload=yes ;; esac
+    else
+        rm -f "$new"
+        fail "cannot write $2"
+    fi
+}
+
+# link TARGET PATH
+do_link() {
+    had=$(keep_original "$2") || fail "the original of $2 could not be kept"
+    make_parents "${2%/*}"
+    remember own "$2" link "$1" "$had" -
+    quietly ln -sfn "$1" "$ROOT$2.kubeup-new" && quietly mv -fT "$ROOT$2.kubeup-new" "$ROOT$2" ||
+        fail "cannot link $2"
+}
+
+# keep SHA: bytes of a file to be put by a later trip.
+do_keep() {
+    [ -f "$STAGE/$1" ] || { quietly mkdir -p "$STAGE" && quietly mv "blob/$1" "$STAGE/$1"; } ||
+        fail "cannot stage (is the disk full?)"
+}
+
+# store SHA NAME gz|-: puts together the pieces that arrived, and takes them in if they are what they should be.
+do_store() {
+    [ -f "$STORE/$1/$2" ] && return 0
+    quietly mkdir -p "$STORE/$1.part" || fail "cannot make $STORE/$1.part"
+    unpack=cat
+    [ "$3" = gz ] && unpack='gzip -dc'
+    # Names end in zero-padded offsets, so their order is the order of the bytes.
+    if ! { cat piece/"$1".* | $unpack >"$STORE/$1.part/$2"; } 2>"$here/output"; then
+        fail "cannot store $2 (is the disk full?)"
+    fi
+    got=$(sha256sum <"$STORE/$1.part/$2" | cut -d ' ' -f 1)
+    [ "$got" = "$1" ] || {
+        rm -rf "$STORE/$1.part" piece/"$1".*
+        fail "$2 did not arrive whole: its sha256 is $got, expected $1"
+    }
+    chmod 755 "$STORE" "$STORE/$1.part" "$STORE/$1.part/$2" && chmod 711 "$HOME_DIR"
+    quietly sync "$STORE/$1.part/$2" && quietly mv -T "$STORE/$1.part" "$STORE/$1" || fail "cannot store $2"
+    rm -f piece/"$1".*
+}
+
+# download SHA NAME URL SUM MEMBER: the node fetches by itself; what it cannot get is noted, and pushed later.
+do_download() {
+    [ -f "$STORE/$1/$2" ] && return 0
+    mkdir -p download piece
+    if command -v curl >/dev/null; then
+        fetch() { curl -fsSL --connect-timeout 5 --retry 1 --max-time 900 -o "$2" "$1"; }
+    elif command -v wget >/dev/null; then
+        fetch() { wget -q -T 10 -t 2 -O "$2" "$1"; }
+    else
+        say "note${TAB}missing$TAB$1${TAB}no curl or wget"
+        return 0
+    fi
+    if [ ! -f "download/$4" ]; then
+        quietly fetch "$3" "download/$4.part" || {
+            say "note${TAB}missing$TAB$1$TAB$(tail -n 1 output)"
+            return 0
+        }
+        got=$(sha256sum <"download/$4.part" | cut -d ' ' -f 1)
+        [ "$got" = "$4" ] || fail "$3 has sha256 $got, expected $4"
+        mv "download/$4.part" "download/$4"
+    fi
+    rm -f piece/"$1".*
+    if [ "$5" = - ]; then
+        mv "download/$4" "piece/$1.000000000000"
+    else
+        quietly tar -xOf "download/$4" "$5" >/dev/null || fail "$3 has no member $5"
+        tar -xOf "download/$4" "$5" >"piece/$1.000000000000"
+    fi
+    do_store "$1" "$2" -
+    say "note${TAB}downloaded$TAB$1"
+}
+
+systemd_reload() {
+    [ "$reload" = yes ] || return 0
+    quietly systemctl daemon-reload || fail "systemctl daemon-reload failed"
+    reload=no
+}
+
+# start UNIT own|foreign: (re)start without waiting.
+do_start() {
+    systemd_reload
+    if [ -z "$(recorded unit "$1")" ]; then
+        remember unit "$1" "$(unit_before "$1" "$2")"
+    fi
+    # From here on the unit counts as not ready, whatever happens.
+    remember ready "$1" -
+    if [ "$2" = own ]; then
+        quietly systemctl enable "$1" || fail "systemctl enable $1 failed"
+    fi
+    quietly systemctl restart --no-block "$1" || fail "systemctl restart $1 failed"
+}
+
+unit_before() {
+    if [ "$2" = own ]; then
+        echo absent
+    else
+        echo "$(systemctl is-enabled "$1" 2>/dev/null) $(systemctl is-active "$1" 2>/dev/null)"
+    fi
+}
+
+# await UNIT SHA-of-the-ready-command|- SECONDS PATHS...: until the unit works; then what it read is recorded.
+do_await() {
+    unit=$1
+    check=$2
+    limit=$3
+    paths=$4
+    begin=$(date +%s)
+    until unit_is_ready; do
+        if [ $(($(date +%s) - begin)) -ge "$limit" ]; then
+            journal "$unit"
+            fail "$unit did not become ready within $limit s"
+        fi
+        # The pipe to the operator is how a lost line is noticed.
+        say "wait$TAB$unit"
+        sleep 0.1
+    done
+    values=
+    for path in $paths; do
+        [ "$path" = - ] || values=$values$TAB$path=$(value "$path")
+    done
+    remember ready "$unit" "=$values"
+}
+
+unit_is_ready() {
+    [ "$(systemctl is-active "$unit" 2>/dev/null)" = active ] || return 1
+    [ "$check" = - ] || timeout 10 sh "blob/$check" >"$here/output" 2>&1 </dev/null
+}
+
+journal() {
+    {
+        echo "the last lines of its journal (journalctl -u $1):"
+        journalctl -u "$1" -n 20 --no-pager -o cat 2>/dev/null
+    } >>"$here/output"
+}
+
+# do ID SHA-do SHA-undo|- SECONDS
+do_do() {
+    mkdir -p "$HOME_DIR/undo"
+    [ "$3" = - ] || cp "blob/$3" "$HOME_DIR/undo/$1.sh"
+    remember action "$1" done
+    quietly timeout "$4" sh "blob/$2" || {
+        remember action "$1" -
+        fail "it did not succeed"
+    }
+}
+
+# compact: one line a kind and key, deleted ones gone.
+compact() {
+    awk -F '\t' '{ k = $1 FS $2; if (!(k in last)) order[n++] = k; last[k] = $0 }
+        END { for (i = 0; i < n; i++) { split(last[order[i]], f, FS); if (f[3] != "-") print last[order[i]] } }' \
+        "$RECORD" >"$RECORD.new" && sync "$RECORD.new" && mv "$RECORD.new" "$RECORD"
+}
+
+run() {
+    verb=$1
+    shift
+    case $verb in
+        expect | meta | make | put | link | keep | store | download | start | await | do | observe | stop | undo | clear | back | forget)
+            "do_$verb" "$@"
+            ;;
+        generation)
+            remember meta generation "$1"
+            remember meta operator "$2"
+            remember meta time "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+            ;;
+        fetch) [ -f "$ROOT$1" ] && say "content$TAB$1$TAB$(base64 -w 0 <"$ROOT$1" 2>/dev/null)" ;;
+        *) fail "this node's half of kubeup does not know the step '$verb'" ;;
+    esac
+}
+
+number=0
+while IFS=$TAB read -r verb a b c d e; do
+    number=$((number + 1))
+    : >output
+    say "step$TAB$number"
+    run "$verb" "$a" "$b" "$c" "$d" "$e"
+done <steps
+if [ -d "$HOME_DIR" ] && [ -f "$RECORD" ]; then
+    compact || fail "the record could not be compacted"
+fi
+say "done$TAB$number"

@@ -1,0 +1,217 @@
+# The way back, sourced by apply.sh: traces are observed before anything runs, and cleared only if they were not
+# there then. Nothing is ever flushed: each rule, chain, link and folder goes by its own name.
+# shellcheck shell=sh
+# The variables of apply.sh:
+# shellcheck disable=SC2154,SC2034
+
+# observe KIND NAME OURS: what is there before kubeup, recorded as BEFORE=>OURS.
+do_observe() {
+    [ -n "$(recorded trace "$1 $2")" ] || remember trace "$1 $2" "$(observed "$1" "$2")=>$3"
+}
+
+observed() {
+    case $1 in
+        link) there test -e "/sys/class/net/$2" ;;
+        nft-table) there nft list table $2 ;;
+        iptables-base) there nft list table $2 ;;
+        chain-prefix) chains_of "$2" | tr '\n' ' ' ;;
+        sysctl) cat "/proc/sys/$2" 2>/dev/null | tr '\t\n' '  ' | sed 's/ *$//' ;;
+        tree) there test -e "$ROOT$2" ;;
+        netns-prefix) for name in "$ROOT/run/netns/$2"*; do [ -e "$name" ] && printf '%s ' "${name##*/}"; done ;;
+        mounts | cgroup | processes) echo no ;;
+    esac
+}
+
+there() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
+
+# clear KIND NAME BEFORE=>OURS
+do_clear() {
+    before=${3%%=>*}
+    ours=${3#*=>}
+    case $1 in
+        link) [ "$before" = yes ] || [ ! -e "/sys/class/net/$2" ] || quietly ip link delete "$2" || fail "cannot delete the link $2" ;;
+        nft-table) [ "$before" = yes ] || ! nft list table $2 >/dev/null 2>&1 || quietly nft delete table $2 || fail "cannot delete the nftables table $2" ;;
+        iptables-base) [ "$before" = yes ] || clear_base $2 ;;
+        chain-prefix) clear_chains "$2" "$before" ;;
+        sysctl) clear_sysctl "$2" "$before" "$ours" ;;
+        tree) [ "$before" = yes ] || remove_tree "$2" ;;
+        mounts) unmount_below "$2" ;;
+        netns-prefix) clear_netns "$2" "$before" ;;
+        cgroup) clear_cgroup "$2" ;;
+        processes) kill_below "$2" ;;
+    esac
+    remember trace "$1 $2" -
+}
+
+# A sysctl that someone else changed since is theirs.
+clear_sysctl() {
+    [ -n "$2" ] || return 0
+    now=$(tr '\t\n' '  ' <"/proc/sys/$1" 2>/dev/null | sed 's/ *$//')
+    [ "$now" = "$2" ] && return 0
+    if [ "$3" = - ] || [ "$now" = "$3" ]; then
+        printf '%s\n' "$2" >"/proc/sys/$1" 2>/dev/null || say "note${TAB}left${TAB}sysctl $1 could not be set back to $2"
+    else
+        say "note${TAB}left${TAB}sysctl $1 is $now, which is not kubeup's value: it stays"
+    fi
+}
+
+iptables_kinds() {
+    for kind in iptables ip6tables; do
+        command -v "$kind-save" >/dev/null 2>&1 && echo "$kind"
+    done
+}
+
+# chains_of PREFIX: KIND/TABLE/CHAIN a line.
+chains_of() {
+    for kind in $(iptables_kinds); do
+        "$kind-save" 2>/dev/null | awk -v kind="$kind" -v prefix=":$1" '
+            /^\*/ { table = substr($0, 2) } index($0, prefix) == 1 { print kind "/" table "/" substr($1, 2) }'
+    done
+}
+
+# clear_chains PREFIX BEFORE: jumps into the chains first, then the chains, in one transaction a table.
+clear_chains() {
+    for kind in $(iptables_kinds); do
+        "$kind-save" 2>/dev/null | awk -v kind="$kind" -v prefix="$1" -v before=" $2" '
+            function ours(chain) { return index(chain, prefix) == 1 && !index(before, " " kind "/" table "/" chain " ") }
+            function target(  i) { for (i = 1; i < NF; i++) if ($i == "-j" || $i == "-g") return $(i + 1); return "" }
+            /^\*/ { table = substr($0, 2); jumps = flush = drop = "" }
+            /^:/ { chain = substr($1, 2); if (ours(chain)) { flush = flush "-F " chain "\n"; drop = drop "-X " chain "\n" } }
+            /^-A/ { if (!ours($2) && ours(target())) jumps = jumps "-D" substr($0, 3) "\n" }
+            /^COMMIT/ { if (jumps flush != "") printf "*%s\n%s%s%sCOMMIT\n", table, jumps, flush, drop }' >rules
+        [ ! -s rules ] || "$kind-restore" -w --noflush <rules >output 2>&1 || fail "cannot remove the $1 chains ($kind)"
+    done
+}
+
+# clear_base FAMILY TABLE: a table that iptables-nft made, if nothing but its empty base chains is left in it.
+clear_base() {
+    nft list table "$1" "$2" >table 2>/dev/null || return 0
+    if awk '/^\t\t/ && !/type .* hook .* policy accept;/ { busy = 1 } /^\tchain/ { chain = 1 } /^\t(set|map)/ { busy = 1 }
+        END { exit busy }' table; then
+        quietly nft delete table "$1" "$2" || fail "cannot delete the empty table $1 $2"
+    fi
+}
+
+# unmount_below PREFIX: the deepest first.
+unmount_below() {
+    awk -v prefix="$1/" 'index($5, prefix) == 1 { print length($5), $5 }' /proc/self/mountinfo | sort -rn |
+        while read -r _ path; do
+            path=$(printf '%b' "$path")
+            umount "$path" 2>/dev/null || umount -l "$path" 2>/dev/null
+        done
+}
+
+remove_tree() {
+    [ -e "$ROOT$1" ] || [ -L "$ROOT$1" ] || return 0
+    unmount_below "$1"
+    quietly rm -rf --one-file-system "$ROOT$1" || [ ! -d "$ROOT$1" ] || mountpoint -q "$ROOT$1" || fail "cannot remove $1"
+}
+
+clear_netns() {
+    for name in "$ROOT/run/netns/$1"*; do
+        [ -e "$name" ] || continue
+        case " $2" in *" ${name##*/} "*) continue ;; esac
+        umount "$name" 2>/dev/null
+        rm -f "$name"
+    done
+}
+
+# pids_of CGROUP: processes in it and below, in every hierarchy.
+pids_of() {
+    find /sys/fs/cgroup -maxdepth 8 -path "*/$1*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -un
+}
+
+clear_cgroup() {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        pids=$(pids_of "$1")
+        [ -n "$pids" ] || break
+        # shellcheck disable=SC2086
+        kill -KILL $pids 2>/dev/null
+        sleep 0.1
+    done
+    find /sys/fs/cgroup -maxdepth 8 -depth -type d -path "*/$1*" -exec rmdir {} + 2>/dev/null
+    return 0
+}
+
+# kill_below FOLDER: processes whose executable lies there (a containerd-shim outlives its containerd).
+kill_below() {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        pids=
+        for exe in /proc/[0-9]*/exe; do
+            case $(readlink "$exe" 2>/dev/null) in
+                "$ROOT$1"/*) pid=${exe#/proc/} && pids="$pids ${pid%/exe}" ;;
+            esac
+        done
+        [ -n "$pids" ] || return 0
+        # shellcheck disable=SC2086
+        kill -KILL $pids 2>/dev/null
+        sleep 0.1
+    done
+}
+
+# stop UNIT BEFORE
+do_stop() {
+    if [ "$2" = absent ]; then
+        timeout 60 systemctl stop "$1" >output 2>&1 || systemctl kill -s KILL "$1" >/dev/null 2>&1
+        systemctl disable "$1" >/dev/null 2>&1
+        systemctl reset-failed "$1" >/dev/null 2>&1
+    fi
+    remember ready "$1" -
+    remember unit "$1" -
+    reload=yes
+}
+
+# undo ID: with the script the node kept when the action ran.
+do_undo() {
+    if [ -f "$HOME_DIR/undo/$1.sh" ]; then
+        quietly timeout 60 sh "$HOME_DIR/undo/$1.sh" || say "note${TAB}left${TAB}$1 could not be undone: $(tail -n 1 output)"
+        rm -f "$HOME_DIR/undo/$1.sh"
+    fi
+    remember action "$1" -
+}
+
+# back PATH KIND VALUE yes|no: gives a path back.
+do_back() {
+    case $2 in
+        file)
+            if [ -f "$ROOT$1" ] && [ "$(value "$1")" != "$3" ] && ! same_as_original "$1" "$4"; then
+                quietly cp -a "$ROOT$1" "$ROOT$1.kubeup-saved" || fail "cannot save $1, which someone edited"
+                say "note${TAB}saved${TAB}$1.kubeup-saved"
+            fi
+            give_back "$1" "$4"
+            ;;
+        link) give_back "$1" "$4" ;;
+        dir) rmdir "$ROOT$1" 2>/dev/null || [ ! -d "$ROOT$1" ] || say "note${TAB}left${TAB}$1 is not empty: it stays" ;;
+        tree) remove_tree "$1" ;;
+    esac
+    case $1 in */systemd/system/*) reload=yes ;; esac
+    remember own "$1" -
+}
+
+same_as_original() { [ "$2" = yes ] && cmp -s "$ORIGINAL$1" "$ROOT$1"; }
+
+give_back() {
+    if [ "$2" = yes ] && { [ -e "$ORIGINAL$1" ] || [ -L "$ORIGINAL$1" ]; }; then
+        rm -rf "$ROOT$1.kubeup-new"
+        quietly cp -a "$ORIGINAL$1" "$ROOT$1.kubeup-new" && quietly mv -fT "$ROOT$1.kubeup-new" "$ROOT$1" ||
+            fail "cannot give $1 back"
+        rm -rf "$ORIGINAL$1"
+    elif [ "$2" = no ]; then
+        quietly rm -f "$ROOT$1" || fail "cannot remove $1"
+    fi
+}
+
+# forget keep|-: the last step of down.
+do_forget() {
+    [ "$reload" = no ] || systemctl daemon-reload >/dev/null 2>&1
+    reload=no
+    if [ "$1" = keep ]; then
+        rm -rf "$STORE" "$STAGE" "$HOME_DIR/undo" "$HOME_DIR/incoming/piece"
+        return 0
+    fi
+    cd / || exit 1
+    say "done$TAB$number"
+    rm -rf "$ORIGINAL" "$STORE" "$STAGE" "$HOME_DIR/undo" "$HOME_DIR/incoming" "$HOME_DIR/record" "$HOME_DIR/lock"
+    rmdir "$HOME_DIR" 2>/dev/null
+    exit 0
+}

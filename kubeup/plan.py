@@ -1,0 +1,404 @@
+"""diff(desired, facts) = Plan: the only thing that is ever executed.
+
+A plan is a value: steps in order, in levels with a barrier between machines after each. Nothing in it was done yet,
+so it can be shown (``kubeup plan``), counted and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kubeup.facts import Facts, FileFact, Owned
+from kubeup.resources import Action, Binary, Desired, Directory, File, Trace, Unit
+
+NEVER_READY = "it has not become ready yet"
+NOT_RUNNING = "it is not running"
+
+
+@dataclass(frozen=True)
+class Make:
+    """Make a folder."""
+
+    directory: Directory
+
+
+@dataclass(frozen=True)
+class Put:
+    """Put a file in place; ``before`` is what is there now."""
+
+    file: File
+    before: FileFact
+
+
+@dataclass(frozen=True)
+class Link:
+    """Point the link of a binary at the store."""
+
+    binary: Binary
+    before: FileFact
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start, or restart, a unit, and wait until it is ready. why: the paths or reasons, for people."""
+
+    unit: Unit
+    why: tuple[str, ...]
+    restart: bool
+
+
+@dataclass(frozen=True)
+class Await:
+    """Wait until a unit that was started in this level is ready."""
+
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class Do:
+    """Run an action."""
+
+    action: Action
+
+
+@dataclass(frozen=True)
+class Remember:
+    """Write a fact into the node's record."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Observe:
+    """Record what a trace is before anything of kubeup's ran."""
+
+    trace: Trace
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Stop a unit of kubeup's and disable it."""
+
+    unit: str
+    before: str
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Undo an action with the undo script the node kept."""
+
+    action: str
+
+
+@dataclass(frozen=True)
+class Clear:
+    """Take away a trace, if it was not there before kubeup."""
+
+    kind: str
+    name: str
+    before: str
+
+
+@dataclass(frozen=True)
+class GiveBack:
+    """A path goes back to what it was: the original returns, or the path goes. edited: by someone else since."""
+
+    owned: Owned
+    edited: bool
+
+
+@dataclass(frozen=True)
+class Forget:
+    """The last step of ``down``: store, record and kubeup's own folder go."""
+
+    keep_data: bool
+
+
+Step = (
+    Make | Put | Link | Start | Await | Do | Remember | Observe | Stop | Undo | Clear | GiveBack | Forget
+)
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one node does between two barriers, in one trip. title: the components, for people."""
+
+    number: int
+    title: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """All for one node. binaries: what its store lacks; staged, with the files, before any level."""
+
+    node: str
+    generation: int
+    binaries: tuple[Binary, ...] = ()
+    observed: tuple[Trace, ...] = ()
+    levels: tuple[Level, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not (self.binaries or self.levels)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(step for level in self.levels for step in level.steps)
+
+    @property
+    def files(self) -> tuple[Put, ...]:
+        return tuple(step for step in self.steps if isinstance(step, Put))
+
+    @property
+    def starts(self) -> tuple[Start, ...]:
+        return tuple(step for step in self.steps if isinstance(step, Start))
+
+    @property
+    def bytes_to_send(self) -> int:
+        """Bytes of binaries and known files, uncompressed."""
+        return sum(binary.size for binary in self.binaries) + sum(
+            len(put.file.content or b"") for put in self.files
+        )
+
+    def level(self, number: int) -> Level | None:
+        return next((level for level in self.levels if level.number == number), None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command will do, for every node of the cluster, in the profile's order."""
+
+    cluster: str
+    nodes: tuple[NodePlan, ...]
+
+    @property
+    def empty(self) -> bool:
+        return all(node.empty for node in self.nodes)
+
+    @property
+    def level_numbers(self) -> tuple[int, ...]:
+        return tuple(sorted({level.number for node in self.nodes for level in node.levels}))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a component stands in the order: its level, and which components must be ready before it starts."""
+
+    component: str
+    level: int
+    after: tuple[str, ...] = ()
+
+
+def diff(node: str, desired: Desired, facts: Facts, order: Sequence[Stage]) -> NodePlan:
+    """What takes a node from facts to desired.
+
+    order: every component of the node, each after those it needs. What the record owns and desired lacks goes back.
+    """
+    binaries = tuple(
+        binary for binary in _by_hash(desired.binaries) if facts.store.get(binary.sha256) != binary.size
+    )
+    levels: dict[int, list[Step]] = {}
+    levels.setdefault(0, []).extend(_departures(desired, facts))
+    for stage in (Stage("", 0), *order):
+        steps = _component_steps(stage, desired, facts, levels.get(stage.level, ()))
+        levels.setdefault(stage.level, []).extend(steps)
+    if order:
+        _remember(levels, desired, facts, order[-1].level)
+    built = tuple(
+        Level(number, _title(steps), (*steps, *_awaits(steps))) for number, steps in sorted(levels.items()) if steps
+    )
+    observed = () if facts.record.exists and not built else tuple(
+        trace for trace in desired.traces if (trace.kind, trace.name) not in facts.record.traces
+    )
+    return NodePlan(node, facts.record.generation, binaries, observed if built or binaries else (), built)
+
+
+def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
+    """``down``: diff(empty Desired, facts). Everything in the record goes back, then the record goes."""
+    if not facts.record.exists:
+        return NodePlan(node, 0)
+    record = facts.record
+    steps: list[Step] = list(_departures(Desired(), facts, keep_data=keep_data))
+    steps.extend(Clear(kind, name, before) for (kind, name), before in record.traces.items())
+    steps.sort(key=_undo_rank)
+    steps.append(Forget(keep_data))
+    return NodePlan(node, record.generation, levels=(Level(0, "undo", tuple(steps)),))
+
+
+def _undo_rank(step: Step) -> int:
+    """Units stop, then actions are undone while their tools are still there, then traces go, then paths."""
+    ranks: tuple[type[object], ...] = (Stop, Undo, Clear, GiveBack)
+    return ranks.index(type(step))
+
+
+def _by_hash(binaries: Iterable[Binary]) -> tuple[Binary, ...]:
+    return tuple({binary.sha256: binary for binary in binaries}.values())
+
+
+def _departures(desired: Desired, facts: Facts, *, keep_data: bool = False) -> list[Step]:
+    """What the record owns and desired no longer wants, units first, deepest paths first."""
+    record = facts.record
+    wanted_units = {unit.name for unit in desired.units}
+    wanted_paths = {file.path for file in desired.files} | {directory.path for directory in desired.directories}
+    wanted_paths |= {binary.link for binary in desired.binaries}
+    wanted_actions = {action.id for action in desired.actions}
+    steps: list[Step] = [
+        Stop(name, record.units[name]) for name in reversed(tuple(record.units)) if name not in wanted_units
+    ]
+    steps.extend(Undo(action) for action in reversed(record.actions) if action not in wanted_actions)
+    for owned in sorted(record.owned.values(), key=lambda owned: owned.path, reverse=True):
+        if owned.path not in wanted_paths and not (keep_data and owned.keep):
+            steps.append(GiveBack(owned, _edited(owned, facts.file(owned.path))))
+    return steps
+
+
+def _edited(owned: Owned, now: FileFact) -> bool:
+    """True when someone changed a file after kubeup wrote it; the node checks again when it acts."""
+    return owned.kind == "file" and now.kind == "file" and now.sha256 != owned.value
+
+
+def _component_steps(stage: Stage, desired: Desired, facts: Facts, earlier: Sequence[Step]) -> list[Step]:
+    name = stage.component
+    steps: list[Step] = []
+    steps.extend(
+        Make(directory)
+        for directory in desired.directories
+        if directory.component == name and not _directory_stands(directory, facts)
+    )
+    steps.extend(
+        Put(file, facts.file(file.path))
+        for file in desired.files
+        if file.component == name and not _file_stands(file, facts)
+    )
+    steps.extend(
+        Link(binary, facts.file(binary.link))
+        for binary in desired.binaries
+        if binary.component == name and binary.link and not _link_stands(binary, facts)
+    )
+    work: list[Step] = []
+    for unit in desired.units:
+        if unit.component == name:
+            why = _reasons(unit, desired, facts)
+            if why:
+                work.append(Start(unit, why, restart=facts.unit(unit.name).running))
+    work.extend(
+        Do(action)
+        for action in desired.actions
+        if action.component == name and not facts.checks.get(action.id, False)
+    )
+    if work:
+        steps.extend(_needed(stage.after, earlier))
+        steps.extend(_with_own_await(work))
+    return steps
+
+
+def _with_own_await(work: Sequence[Step]) -> list[Step]:
+    """Actions of a component run once its unit is ready."""
+    steps: list[Step] = []
+    for index, step in enumerate(work):
+        steps.append(step)
+        if isinstance(step, Start) and any(isinstance(later, Do) for later in work[index + 1 :]):
+            steps.append(Await(step.unit))
+    return steps
+
+
+def _needed(after: Sequence[str], earlier: Sequence[Step]) -> list[Step]:
+    """Await units of this level that the component needs and nobody awaited yet."""
+    awaited = {step.unit.name for step in earlier if isinstance(step, Await)}
+    return [
+        Await(step.unit)
+        for step in earlier
+        if isinstance(step, Start) and step.unit.component in after and step.unit.name not in awaited
+    ]
+
+
+def _awaits(steps: Sequence[Step]) -> list[Step]:
+    """At a level's end everything started in it is ready."""
+    awaited = {step.unit.name for step in steps if isinstance(step, Await)}
+    return [Await(step.unit) for step in steps if isinstance(step, Start) and step.unit.name not in awaited]
+
+
+def _remember(levels: dict[int, list[Step]], desired: Desired, facts: Facts, last: int) -> None:
+    changed = [
+        Remember(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value
+    ]
+    if changed:
+        levels.setdefault(last if levels.get(last) else 0, []).extend(changed)
+
+
+def _directory_stands(directory: Directory, facts: Facts) -> bool:
+    fact = facts.file(directory.path)
+    if fact.kind != "dir":
+        return False
+    owned = facts.record.owned.get(directory.path)
+    if owned is None:
+        return not directory.data
+    return (fact.mode, fact.owner) == (directory.mode, directory.owner)
+
+
+def _file_stands(file: File, facts: Facts) -> bool:
+    fact, owned = facts.file(file.path), facts.record.owned.get(file.path)
+    if owned is None or fact.kind != "file" or not file.wanted_digest:
+        return False
+    return (
+        fact.sha256 == file.wanted_digest == owned.value
+        and fact.mode == file.mode
+        and fact.owner == file.owner
+    )
+
+
+def _link_stands(binary: Binary, facts: Facts) -> bool:
+    fact, owned = facts.file(binary.link), facts.record.owned.get(binary.link)
+    return owned is not None and fact.kind == "link" and fact.target == binary.store_path == owned.value
+
+
+def _reasons(unit: Unit, desired: Desired, facts: Facts) -> tuple[str, ...]:
+    """Why a unit has to be (re)started; empty when it runs on exactly what it should have read."""
+    now = facts.unit(unit.name)
+    ready = facts.record.ready.get(unit.name)
+    if ready is None:
+        return (NOT_RUNNING,) if not now.running else () if unit.foreign and not unit.reads else (NEVER_READY,)
+    wanted = _wanted_values(desired)
+    changed = tuple(
+        path for path in unit.reads if not _same(ready.get(path, ""), wanted.get(path), _value(facts.file(path)))
+    )
+    if changed:
+        return tuple(f"{path} changes" for path in changed)
+    return () if now.running else (NOT_RUNNING,)
+
+
+def _wanted_values(desired: Desired) -> Mapping[str, str]:
+    """What each path will hold: a digest, or a link's target; empty text where only execution will know."""
+    values = {file.path: file.wanted_digest for file in desired.files}
+    values.update({binary.link: binary.store_path for binary in desired.binaries if binary.link})
+    return values
+
+
+def _value(fact: FileFact) -> str:
+    return fact.target if fact.kind == "link" else fact.sha256
+
+
+def _same(read: str, wanted: str | None, now: str) -> bool:
+    """True when the unit read what should be there and what is there. A file that someone edited counts as read
+    edited: the unit may have restarted since, and nobody can tell."""
+    if wanted is None:
+        return read == now
+    return bool(wanted) and read == wanted == now
+
+
+def _title(steps: Iterable[Step]) -> str:
+    names: dict[str, None] = {}
+    for step in steps:
+        match step:
+            case Start(unit=unit):
+                names[unit.component] = None
+            case Do(action=action):
+                names[action.component] = None
+            case Put(file=file) if file.component:
+                names[file.component] = None
+            case Link(binary=binary) if binary.component:
+                names[binary.component] = None
+    return ", ".join(names)

@@ -1,0 +1,166 @@
+"""The whole vocabulary of a node's desired state: frozen values, no behaviour that needs a node."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+STORE = "/var/lib/kubeup/store"
+BIN = "/opt/kubeup/bin"
+CNI_BIN = "/opt/kubeup/cni"
+
+
+def sha256(content: bytes) -> str:
+    """Hex digest, as ``sha256sum`` prints it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@dataclass(frozen=True)
+class File:
+    """A regular file.
+
+    content is None for what does not exist yet or must not leave the node: then ``digest`` says what satisfies it
+    (empty: nothing does, it is to be minted), and ``source`` names it in the vault the engine fills when it executes.
+    secret: never shown in a diff, mode 0600 or stricter. component: whose activation puts it in place.
+    """
+
+    path: str
+    content: bytes | None
+    mode: int = 0o644
+    owner: str = "root:root"
+    secret: bool = False
+    component: str = ""
+    source: str = ""
+    digest: str = ""
+    why: str = ""
+
+    @property
+    def wanted_digest(self) -> str:
+        """sha256 of what should be there; empty when only execution will know."""
+        return self.digest or (sha256(self.content) if self.content is not None else "")
+
+
+@dataclass(frozen=True)
+class Binary:
+    """An executable or archive of the store, found by its hash; ``link`` is where it is used (empty: not linked)."""
+
+    name: str
+    version: str
+    sha256: str
+    size: int
+    link: str = ""
+    component: str = ""
+
+    @property
+    def store_path(self) -> str:
+        return f"{STORE}/{self.sha256}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A folder. data: it belongs to kubeup with all that is in it (etcd's data), and goes as a whole with ``down``;
+    otherwise it goes only if kubeup made it and it is empty. keep: ``down --keep-data`` leaves it."""
+
+    path: str
+    mode: int = 0o755
+    owner: str = "root:root"
+    data: bool = False
+    keep: bool = False
+    component: str = ""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A systemd unit that should run.
+
+    reads: paths whose change means a restart (unit file, settings, certificates, links to binaries, subnet.env).
+    ready: a shell command that succeeds on the node once the unit really works; timeout in seconds.
+    foreign: a unit that is not kubeup's (docker.service): never stopped, restarted only if ``reads`` changed.
+    """
+
+    name: str
+    component: str
+    reads: tuple[str, ...] = ()
+    ready: str = ""
+    timeout: int = 60
+    foreign: bool = False
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something to do that is no file and no unit: apply an RBAC rule, import an image, add an etcd member.
+
+    check, do, undo: POSIX shell, run as root on the node. check succeeds when nothing is to be done; it rides in the
+    probe, so it only reads and ends by itself. level_of: the component after which it runs.
+    """
+
+    id: str
+    title: str
+    component: str
+    check: str
+    do: str
+    undo: str = ""
+    timeout: int = 60
+
+
+@dataclass(frozen=True, order=True)
+class Trace:
+    """What running components leave behind that no file lists.
+
+    kind: link, nft-table, chain-prefix, iptables-base, sysctl, tree (a folder of state), mounts, netns-prefix,
+    cgroup, processes (executables below a folder). name: of that kind. value: what kubeup's components set (sysctl),
+    so that ``down`` undoes it only if it still has it; empty: whatever it is.
+    """
+
+    kind: str
+    name: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """All a node should have. The empty one is what ``down`` wants."""
+
+    files: tuple[File, ...] = ()
+    binaries: tuple[Binary, ...] = ()
+    directories: tuple[Directory, ...] = ()
+    units: tuple[Unit, ...] = ()
+    actions: tuple[Action, ...] = ()
+    traces: tuple[Trace, ...] = ()
+    meta: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def empty(self) -> bool:
+        return not (self.files or self.binaries or self.directories or self.units or self.actions)
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What the probe of a node must read; known from the Cluster alone, before any fact.
+
+    files: paths whose kind, mode, owner and hash are wanted. contents: those (of files) whose text is wanted too.
+    units: names. checks: (action id, shell). traces: as declared.
+    """
+
+    files: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    ports: tuple[int, ...] = ()
+
+
+def merge_inquiries(parts: Iterable[Inquiry]) -> Inquiry:
+    """One inquiry of many: each thing asked once, in a stable order."""
+    every = tuple(parts)
+    return Inquiry(
+        files=_unique(path for part in every for path in part.files),
+        contents=_unique(path for part in every for path in part.contents),
+        units=_unique(name for part in every for name in part.units),
+        checks=tuple(dict(check for part in every for check in part.checks).items()),
+        ports=tuple(dict.fromkeys(port for part in every for port in part.ports)),
+    )
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
