@@ -185,6 +185,8 @@ class Cluster:
     image_repository: str = ""
     overrides: Mapping[str, Override] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
+    ssh_config: str = ""
+    """An OpenSSH client configuration to use instead of ~/.ssh/config."""
     addons: tuple[str, ...] = ("dns",)
     waive: frozenset[str] = frozenset()
 

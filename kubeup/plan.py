@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kubeup.facts import Facts, FileFact, Owned
+from kubeup.pki import CertificateSpec
 from kubeup.resources import Action, Binary, Desired, Directory, File, Trace, Unit
 
 NEVER_READY = "it has not become ready yet"
@@ -139,6 +140,7 @@ class NodePlan:
     binaries: tuple[Binary, ...] = ()
     observed: tuple[Trace, ...] = ()
     levels: tuple[Level, ...] = ()
+    mint: tuple[CertificateSpec, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -213,7 +215,7 @@ def diff(node: str, desired: Desired, facts: Facts, order: Sequence[Stage]) -> N
     observed = () if facts.record.exists and not built else tuple(
         trace for trace in desired.traces if (trace.kind, trace.name) not in facts.record.traces
     )
-    return NodePlan(node, facts.record.generation, binaries, observed if built or binaries else (), built)
+    return NodePlan(node, facts.record.generation, binaries, observed if built or binaries else (), built, desired.mint)
 
 
 def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:

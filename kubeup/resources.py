@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from kubeup.pki import CertificateSpec
+
 STORE = "/var/lib/kubeup/store"
 BIN = "/opt/kubeup/bin"
 CNI_BIN = "/opt/kubeup/cni"
@@ -120,7 +122,10 @@ class Trace:
 
 @dataclass(frozen=True)
 class Desired:
-    """All a node should have. The empty one is what ``down`` wants."""
+    """All a node should have. The empty one is what ``down`` wants.
+
+    mint: certificates that nothing on the node satisfies; their files are in ``files``, without content yet.
+    """
 
     files: tuple[File, ...] = ()
     binaries: tuple[Binary, ...] = ()
@@ -128,6 +133,7 @@ class Desired:
     units: tuple[Unit, ...] = ()
     actions: tuple[Action, ...] = ()
     traces: tuple[Trace, ...] = ()
+    mint: tuple[CertificateSpec, ...] = ()
     meta: tuple[tuple[str, str], ...] = field(default=())
 
     @property

@@ -1,0 +1,159 @@
+"""Which key and certificate files a node should have: those it has already where they satisfy, wishes elsewhere.
+
+A wish is a File without content; its ``source`` names what the engine's vault will hold once it was minted (a leaf) or
+brought from a master (what all masters share).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kubeup import kubeconfig, pki
+from kubeup.facts import AuthorityFact, ClusterFacts, Facts, FileFact
+from kubeup.model import Cluster, Node
+from kubeup.pki import Authority, CertificateSpec
+from kubeup.resources import File
+
+SERVICE_ACCOUNT_KEY = "/etc/kubernetes/pki/sa.key"
+SERVICE_ACCOUNT_PUB = "/etc/kubernetes/pki/sa.pub"
+
+
+@dataclass(frozen=True)
+class KubeconfigSpec:
+    """A kubeconfig on a node: who it is for, and the certificate it points at."""
+
+    path: str
+    user: str
+    certificate: str
+
+
+MASTER_KUBECONFIGS = (
+    KubeconfigSpec("/etc/kubernetes/admin.conf", "kubernetes-admin", "admin"),
+    KubeconfigSpec(
+        "/etc/kubernetes/kube-controller-manager.conf", "system:kube-controller-manager", "kube-controller-manager"
+    ),
+    KubeconfigSpec("/etc/kubernetes/kube-scheduler.conf", "system:kube-scheduler", "kube-scheduler"),
+)
+NODE_KUBECONFIGS = (
+    KubeconfigSpec("/etc/kubernetes/kubelet.conf", "kubelet", "kubelet-client"),
+    KubeconfigSpec("/etc/kubernetes/kube-proxy.conf", "system:kube-proxy", "kube-proxy"),
+)
+
+
+def kubeconfigs_of(node: Node) -> tuple[KubeconfigSpec, ...]:
+    return (*(MASTER_KUBECONFIGS if node.is_master else ()), *(NODE_KUBECONFIGS if node.is_node else ()))
+
+
+def paths(cluster: Cluster, node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(all paths of keys, certificates and kubeconfigs; those of them that are no secret)."""
+    specs = pki.specs_for(cluster, node)
+    public = [spec.path for spec in specs] + [authority.cert_path for authority in pki.AUTHORITIES]
+    secret = [spec.key_path for spec in specs] + [authority.key_path for authority in pki.AUTHORITIES]
+    public += [SERVICE_ACCOUNT_PUB]
+    secret += [SERVICE_ACCOUNT_KEY]
+    # Kubeconfigs of kubeup's point at key files and hold none.
+    configs = [spec.path for spec in kubeconfigs_of(node)]
+    return (*public, *secret, *configs), (*public, *configs)
+
+
+def files(
+    cluster: Cluster, node: Node, facts: Facts, shared: ClusterFacts, now: datetime.datetime
+) -> tuple[tuple[File, ...], tuple[CertificateSpec, ...]]:
+    """The files, and the specs of those leaves that must be minted."""
+    found: list[File] = []
+    mint: list[CertificateSpec] = []
+    for authority in pki.AUTHORITIES:
+        if node.is_master or authority.name == "kubernetes":
+            found.extend(_authority_files(authority, node, shared))
+    if node.is_master:
+        found.extend(_service_account_files(shared))
+    for spec in pki.specs_for(cluster, node):
+        reason = leaf_reason(spec, facts, shared.authorities.get(spec.authority), now)
+        if reason:
+            mint.append(spec)
+        found.extend(_leaf_files(spec, facts, reason))
+    found.extend(
+        File(
+            spec.path,
+            kubeconfig.render(
+                cluster_name=cluster.name,
+                server=server_for(cluster, node),
+                ca_path=pki.AUTHORITIES[0].cert_path,
+                user=spec.user,
+                cert_path=f"/etc/kubernetes/pki/{spec.certificate}.crt",
+                key_path=f"/etc/kubernetes/pki/{spec.certificate}.key",
+            ),
+            mode=0o600,
+        )
+        for spec in kubeconfigs_of(node)
+    )
+    return tuple(found), tuple(mint)
+
+
+def server_for(cluster: Cluster, node: Node) -> str:
+    """A master talks to its own API server, everybody else to the first."""
+    return f"https://{node.address}:6443" if node.is_master else cluster.api_server
+
+
+def leaf_reason(
+    spec: CertificateSpec, facts: Facts, authority: AuthorityFact | None, now: datetime.datetime
+) -> str:
+    """Why a leaf must be minted; empty when what the node has satisfies."""
+    if authority is None:
+        return "there is no certificate authority yet"
+    cert, key = facts.file(spec.path), facts.file(spec.key_path)
+    if not cert.content or not key.exists:
+        return "it does not exist yet"
+    owned = facts.record.owned
+    # Key and certificate were written as a pair; both unchanged, they still match.
+    if not (_untouched(cert, owned.get(spec.path)) and _untouched(key, owned.get(spec.key_path))):
+        return "its files were changed by someone else"
+    return pki.satisfied(spec, cert.content, authority.certificate, now)
+
+
+def _untouched(fact: FileFact, owned: object) -> bool:
+    return getattr(owned, "value", None) == fact.sha256
+
+
+def _authority_files(authority: Authority, node: Node, shared: ClusterFacts) -> Iterable[File]:
+    known = shared.authorities.get(authority.name)
+    name = authority.name
+    yield File(
+        authority.cert_path,
+        known.certificate if known else None,
+        source=f"authority:{name}:crt",
+        why="" if known else "the cluster's authority is made",
+    )
+    if node.is_master:
+        yield File(
+            authority.key_path,
+            None,
+            mode=0o600,
+            secret=True,
+            source=f"authority:{name}:key",
+            digest=known.key_sha256 if known else "",
+        )
+
+
+def _service_account_files(shared: ClusterFacts) -> Iterable[File]:
+    for path, source, mode in (
+        (SERVICE_ACCOUNT_KEY, "service-account:key", 0o600),
+        (SERVICE_ACCOUNT_PUB, "service-account:pub", 0o644),
+    ):
+        digest = shared.shared[path][0] if path in shared.shared else ""
+        yield File(path, None, mode=mode, secret=mode == 0o600, source=source, digest=digest)
+
+
+def _leaf_files(spec: CertificateSpec, facts: Facts, reason: str) -> Iterable[File]:
+    for path, part, mode in ((spec.path, "crt", 0o644), (spec.key_path, "key", 0o600)):
+        yield File(
+            path,
+            None,
+            mode=mode,
+            secret=part == "key",
+            source=f"leaf:{spec.path}:{part}",
+            digest="" if reason else facts.file(path).sha256,
+            why=reason,
+        )

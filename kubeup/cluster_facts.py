@@ -1,0 +1,130 @@
+"""What the machines' answers say together: names and addresses, authorities, pod subnets, the runtime."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import replace
+
+from kubeup import pki
+from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
+from kubeup.errors import KubeupError, PreflightError
+from kubeup.facts import AuthorityFact, ClusterFacts, Facts
+from kubeup.model import Cluster, Node, Runtime
+
+OLDEST_DOCKER = (23, 0)
+"""cri-dockerd needs Engine API 1.42, which came with Docker 23."""
+
+
+def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
+    """The cluster with the names and addresses that only the machines know, and a runtime chosen.
+
+    facts: by node.host; a node that did not answer keeps what the profile says.
+    """
+    nodes = tuple(_resolve_node(node, facts.get(node.host)) for node in cluster.nodes)
+    return replace(cluster, nodes=nodes, runtime=cluster.runtime or choose_runtime(cluster, facts))
+
+
+def _resolve_node(node: Node, facts: Facts | None) -> Node:
+    if facts is None:
+        return node
+    recorded = facts.record.meta.get("name", "")
+    return replace(
+        node,
+        name=node.name or recorded or facts.hostname.lower(),
+        address=node.address or facts.primary_address,
+    )
+
+
+def choose_runtime(cluster: Cluster, facts: Mapping[str, Facts]) -> Runtime:
+    """What the first ``up`` decided and recorded; else docker if every worker has a usable one, else containerd."""
+    for fact in facts.values():
+        recorded = fact.record.meta.get("runtime", "")
+        if recorded:
+            return Runtime(recorded)
+    workers = [facts[node.host] for node in cluster.workers if node.host in facts]
+    usable = bool(workers) and all(_docker_is_usable(fact) for fact in workers)
+    return Runtime.DOCKER if usable else Runtime.CONTAINERD
+
+
+def _docker_is_usable(facts: Facts) -> bool:
+    docker = facts.docker
+    if not docker.version or not docker.running or docker.source == "snap":
+        return False
+    parts = [int(part) for part in docker.version.split(".")[:2] if part.isdigit()]
+    return tuple(parts) >= OLDEST_DOCKER
+
+
+def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts:
+    """What the masters know together. Masters whose authorities differ are refused."""
+    masters = [(node, facts[node.host]) for node in cluster.masters if node.host in facts]
+    authorities = {}
+    for authority in pki.AUTHORITIES:
+        found = _authority(authority, masters)
+        if found is not None:
+            authorities[authority.name] = found
+    if authorities and len(authorities) < len(pki.AUTHORITIES):
+        missing = [authority.cert_path for authority in pki.AUTHORITIES if authority.name not in authorities]
+        raise PreflightError(
+            "the cluster's authorities are not complete on its masters",
+            evidence=[f"missing: {path}" for path in missing],
+            fix="restore the files from a backup; or `kubeup down` and `kubeup up` for a new cluster",
+        )
+    shared = {}
+    for path in (SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB):
+        holders = tuple(node.title for node, fact in masters if fact.file(path).sha256 and path in fact.record.owned)
+        digests = {fact.file(path).sha256 for _, fact in masters if fact.file(path).sha256}
+        if holders and digests:
+            shared[path] = (sorted(digests)[0], holders)
+    return ClusterFacts(authorities, _known_cidrs(cluster, facts), shared)
+
+
+def _authority(authority: pki.Authority, masters: list[tuple[Node, Facts]]) -> AuthorityFact | None:
+    """Only what kubeup's record owns counts: a stranger's authority is preflight's business."""
+    holders: dict[str, list[str]] = {}
+    kept: dict[str, tuple[bytes, str]] = {}
+    for node, facts in masters:
+        cert, key = facts.file(authority.cert_path), facts.file(authority.key_path)
+        if cert.content and key.sha256 and authority.cert_path in facts.record.owned:
+            print_ = pki.fingerprint(cert.content)
+            holders.setdefault(print_, []).append(node.title)
+            kept[print_] = (cert.content, key.sha256)
+    if not holders:
+        return None
+    if len(holders) > 1:
+        raise PreflightError(
+            f"the masters do not agree on the {authority.name} authority",
+            evidence=[f"{', '.join(names)}: {print_}" for print_, names in holders.items()],
+            fix="these are masters of different clusters: run `kubeup down` on those that should join the other",
+        )
+    print_, names = next(iter(holders.items()))
+    return AuthorityFact(authority.name, kept[print_][0], kept[print_][1], tuple(names))
+
+
+def _known_cidrs(cluster: Cluster, facts: Mapping[str, Facts]) -> dict[str, str]:
+    """Subnets given away earlier, as each node's own record says."""
+    return {
+        node.name: facts[node.host].record.meta["pod_cidr"]
+        for node in cluster.workers
+        if node.host in facts and facts[node.host].record.meta.get("pod_cidr")
+    }
+
+
+def pod_cidrs(cluster: Cluster, known: Mapping[str, str]) -> dict[str, str]:
+    """Node name -> its pod subnet: what it has, else the next free one out of flannel_net, in the profile's order."""
+    taken = set(known.values())
+    free = (
+        str(subnet)
+        for subnet in ipaddress.IPv4Network(cluster.network.flannel_net).subnets(new_prefix=cluster.network.node_mask)
+        if str(subnet) not in taken
+    )
+    given = {}
+    for node in cluster.workers:
+        subnet = known.get(node.name) or next(free, "")
+        if not subnet:
+            raise KubeupError(
+                f"flannel_net {cluster.network.flannel_net} has no /{cluster.network.node_mask} left for {node.title}",
+                fix="take a larger flannel_net in the profile (a living cluster cannot change it)",
+            )
+        given[node.name] = subnet
+    return given

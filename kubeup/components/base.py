@@ -1,0 +1,126 @@
+"""What a component is: a value. Adding one is one small file beside this one, and one template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from kubeup.facts import ClusterFacts, Facts
+from kubeup.model import Cluster, Node, Role, Runtime, Value
+from kubeup.resources import Action, Directory, Trace
+
+MASTER = Role.MASTER
+NODE = Role.NODE
+
+PKI = "/etc/kubernetes/pki"
+KUBECTL = "/opt/kubeup/bin/kubectl --request-timeout=5s"
+ADMIN = f"{KUBECTL} --kubeconfig=/etc/kubernetes/admin.conf"
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a component may look at when it says what it wants on a node."""
+
+    cluster: Cluster
+    node: Node
+    facts: Facts
+    shared: ClusterFacts
+    pod_cidrs: Mapping[str, str]
+    store: Mapping[str, str] = field(default_factory=dict)
+    """Binary name -> its path in the node's store; empty while only questions are being gathered."""
+
+
+Flags = Mapping[str, str]
+
+
+def no_flags(_: Context) -> Flags:
+    return {}
+
+
+def no_actions(_: Context) -> tuple[Action, ...]:
+    return ()
+
+
+def no_values(_: Context) -> Mapping[str, Value]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Template:
+    """A file rendered from templates/NAME. config: the profile's ``config:`` of the component is merged into it."""
+
+    name: str
+    path: str
+    mode: int = 0o644
+    config: bool = False
+    unit: bool = False
+    when: Callable[[Context], bool] = lambda _: True
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component.
+
+    name: its unit, template, settings file and profile key are named after it. binaries: linked into /opt/kubeup/bin
+    unless ``links`` says where else. version: the field of model.Versions. after: what must be ready before.
+    reads: further paths it reads at start. ready: succeeds on the node once it really works. values: further values
+    for its templates. flags: /etc/default/NAME. rolling: one machine after the other when it restarts.
+    runtime: only for this container runtime. unit: None for a component without a service.
+    """
+
+    name: str
+    role: Role
+    binaries: tuple[str, ...] = ()
+    version: str = "kubernetes"
+    links: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    templates: tuple[Template, ...] = ()
+    certificates: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    flags: Callable[[Context], Flags] = no_flags
+    values: Callable[[Context], Mapping[str, Value]] = no_values
+    actions: Callable[[Context], tuple[Action, ...]] = no_actions
+    directories: tuple[Directory, ...] = ()
+    traces: tuple[Trace, ...] = ()
+    ports: tuple[int, ...] = ()
+    ready: Callable[[Context], str] = lambda _: ""
+    timeout: int = 60
+    rolling: bool = False
+    runtime: Runtime | None = None
+    when: Callable[[Context], bool] = lambda _: True
+    has_unit: bool = True
+    unit_name: str = ""
+
+    @property
+    def unit(self) -> str:
+        return f"{self.unit_name or self.name}.service"
+
+    @property
+    def unit_path(self) -> str:
+        return f"/etc/systemd/system/{self.unit}"
+
+    @property
+    def defaults_path(self) -> str:
+        return f"/etc/default/{self.name}"
+
+    def runs_on(self, node: Node, runtime: Runtime | None) -> bool:
+        """Whether a node of this role carries it under this runtime."""
+        return self.role in node.roles and self.runtime in (None, runtime)
+
+
+def http_ok(port: int, path: str = "/healthz") -> str:
+    """Shell that succeeds when http://127.0.0.1:PORT/PATH answers 200; by bash alone, since curl may be absent."""
+    return (
+        f"bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port} && "
+        f'printf "GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n" >&3 && '
+        'read -r _ code _ <&3 && test "$code" = 200\''
+    )
+
+
+CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
+
+
+def pause_name(context: Context) -> str:
+    """The sandbox image's name, as the runtime is configured with it."""
+    repository = context.cluster.image_repository or "registry.k8s.io"
+    return f"{repository}/pause:{context.cluster.versions.pause}"

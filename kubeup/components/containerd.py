@@ -1,0 +1,75 @@
+"""containerd: an instance of kubeup's own, beside whatever the node runs: root, state, socket and NRI are all its own,
+for a second containerd on the same root takes the first one's database lock."""
+
+from __future__ import annotations
+
+from kubeup.components.base import CNI_PLUGINS, NODE, Component, Context, Template, pause_name
+from kubeup.model import Runtime
+from kubeup.resources import Action, Directory, Trace
+
+STATE = "/run/kube-containerd"
+ROOT = "/var/lib/kubeup/containerd"
+SOCKET = f"{STATE}/containerd.sock"
+CTR = f"/opt/kubeup/bin/ctr --address={SOCKET} --namespace=k8s.io"
+CONFIG = "/etc/kubeup/containerd.toml"
+
+
+def actions(context: Context) -> tuple[Action, ...]:
+    name = pause_name(context)
+    return (
+        Action(
+            id="pause-image",
+            title="pause image",
+            component="containerd",
+            check=f"{CTR} images ls -q name=={name} | grep -q .",
+            do=f"{CTR} images import {context.store.get('pause', '')}",
+        ),
+    )
+
+
+COMPONENT = Component(
+    name="containerd",
+    unit_name="kube-containerd",
+    role=NODE,
+    version="containerd",
+    binaries=("containerd", "containerd-shim-runc-v2", "ctr"),
+    templates=(
+        Template("kube-containerd.service", "/etc/systemd/system/kube-containerd.service", unit=True),
+        Template("kube-containerd.toml", CONFIG),
+    ),
+    reads=(CONFIG,),
+    actions=actions,
+    directories=(Directory(ROOT, 0o711, data=True),),
+    traces=(
+        Trace("processes", "/var/lib/kubeup/store"),
+        Trace("mounts", STATE),
+        Trace("mounts", ROOT),
+        Trace("netns-prefix", "cni-"),
+        Trace("tree", STATE),
+        Trace("tree", "/run/containerd"),
+        Trace("tree", "/var/lib/cni"),
+        Trace("tree", "/run/netns"),
+        Trace("link", "cni0"),
+    ),
+    ready=lambda _: f"{CTR} version",
+    runtime=Runtime.CONTAINERD,
+)
+RUNC = Component(name="runc", role=NODE, version="runc", binaries=("runc",), runtime=Runtime.CONTAINERD, has_unit=False)
+CNI = Component(
+    name="cni-plugins",
+    role=NODE,
+    version="cni_plugins",
+    binaries=CNI_PLUGINS,
+    links={name: f"/opt/kubeup/cni/{name}" for name in CNI_PLUGINS},
+    has_unit=False,
+)
+CRICTL = Component(
+    name="crictl",
+    role=NODE,
+    version="crictl",
+    binaries=("crictl",),
+    links={"crictl": "/usr/local/bin/crictl"},
+    templates=(Template("crictl.yaml", "/etc/crictl.yaml"),),
+    has_unit=False,
+)
+PAUSE = Component(name="pause", role=NODE, version="pause", binaries=("pause",), links={"pause": ""}, has_unit=False)

@@ -1,0 +1,50 @@
+"""etcd: keeps the cluster's state; one member on each master, TLS for clients and peers, no other client than the
+API servers."""
+
+from __future__ import annotations
+
+from kubeup.components.base import MASTER, PKI, Component, Context, Flags, Template, http_ok
+from kubeup.resources import Directory
+
+DATA = "/var/lib/etcd"
+
+
+def flags(context: Context) -> Flags:
+    address = context.node.address
+    return {
+        "advertise-client-urls": f"https://{address}:2379",
+        "cert-file": f"{PKI}/etcd/server.crt",
+        "client-cert-auth": "true",
+        "data-dir": DATA,
+        "key-file": f"{PKI}/etcd/server.key",
+        "listen-client-urls": f"https://127.0.0.1:2379,https://{address}:2379",
+        # Plain http, on loopback only: metrics and /health, no data.
+        "listen-metrics-urls": "http://127.0.0.1:2381",
+        "listen-peer-urls": f"https://{address}:2380",
+        "name": context.node.name,
+        "peer-cert-file": f"{PKI}/etcd/peer.crt",
+        "peer-client-cert-auth": "true",
+        "peer-key-file": f"{PKI}/etcd/peer.key",
+        "peer-trusted-ca-file": f"{PKI}/etcd/ca.crt",
+        "trusted-ca-file": f"{PKI}/etcd/ca.crt",
+    }
+
+
+COMPONENT = Component(
+    name="etcd",
+    role=MASTER,
+    version="etcd",
+    binaries=("etcd", "etcdctl", "etcdutl"),
+    templates=(
+        Template("etcd.service", "/etc/systemd/system/etcd.service", unit=True),
+        # Read once in a member's life, so a change of it is no reason to restart.
+        Template("etcd-bootstrap", "/etc/default/etcd-bootstrap"),
+    ),
+    certificates=(f"{PKI}/etcd/server.crt", f"{PKI}/etcd/peer.crt", f"{PKI}/etcd/ca.crt"),
+    flags=flags,
+    directories=(Directory(DATA, 0o700, data=True, keep=True),),
+    ports=(2379, 2380, 2381),
+    ready=lambda _: http_ok(2381, "/health"),
+    timeout=90,
+    rolling=True,
+)

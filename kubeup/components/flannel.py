@@ -1,0 +1,59 @@
+"""flannel: the pods' network. It takes its subnet from its own Node object, with the node's own identity, so it has
+no way into etcd; its unit writes the CNI configuration once the subnet is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kubeup.components.base import NODE, PKI, Component, Context, Flags, Template, http_ok
+from kubeup.model import Value
+from kubeup.resources import Trace
+
+NET_CONF = "/etc/kubeup/net-conf.json"
+CNI_WRITER = "/opt/kubeup/libexec/flannel-cni"
+
+
+def flags(context: Context) -> Flags:
+    return {
+        "healthz-ip": "127.0.0.1",
+        "healthz-port": "8471",
+        "ip-masq": "true",
+        "kube-subnet-mgr": "true",
+        "kubeconfig-file": "/etc/kubernetes/kubelet.conf",
+        "net-config-path": NET_CONF,
+        "public-ip": context.node.address,
+    }
+
+
+def values(context: Context) -> Mapping[str, Value]:
+    return {"portmap_backend": "nftables" if context.facts.nft else "iptables"}
+
+
+COMPONENT = Component(
+    name="flannel",
+    role=NODE,
+    version="flannel",
+    binaries=("flanneld",),
+    after=("kube-apiserver",),
+    templates=(
+        Template("flannel.service", "/etc/systemd/system/flannel.service", unit=True),
+        Template("net-conf.json", NET_CONF, config=True),
+        Template("flannel-cni", CNI_WRITER, mode=0o755),
+    ),
+    certificates=(f"{PKI}/ca.crt", f"{PKI}/kubelet-client.crt"),
+    reads=("/etc/kubernetes/kubelet.conf", NET_CONF, CNI_WRITER),
+    flags=flags,
+    values=values,
+    traces=(
+        Trace("link", "flannel.1"),
+        Trace("tree", "/run/flannel"),
+        Trace("chain-prefix", "FLANNEL-"),
+        Trace("nft-table", "ip flannel-ipv4"),
+        Trace("nft-table", "inet cni_hostport"),
+        Trace("chain-prefix", "CNI-"),
+        *(Trace("iptables-base", f"{family} {table}") for family in ("ip", "ip6") for table in ("filter", "nat", "mangle")),
+        Trace("sysctl", "net/ipv4/ip_forward", "1"),
+    ),
+    ports=(8471,),
+    ready=lambda _: f"test -s /etc/kubeup/cni/net.d/10-flannel.conflist && {http_ok(8471)}",
+)

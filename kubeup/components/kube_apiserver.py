@@ -1,0 +1,95 @@
+"""kube-apiserver: the front door of the cluster; TLS, RBAC and the Node authorizer, no insecure port.
+
+Its actions put into the API what everything else relies on: the Node objects with their pod subnets (so flannel waits
+for nobody) and the few RBAC rules that are not built in.
+"""
+
+from __future__ import annotations
+
+from kubeup.components.base import ADMIN, MASTER, PKI, Component, Context, Flags, Template
+from kubeup.resources import Action
+
+OBJECTS = "/etc/kubeup/cluster.yaml"
+ACTION = "cluster-objects"
+
+
+def flags(context: Context) -> Flags:
+    network = context.cluster.network
+    first, last = network.node_ports
+    servers = ",".join(f"https://{master.address}:2379" for master in context.cluster.masters)
+    return {
+        "advertise-address": context.node.address,
+        "allow-privileged": "true",
+        "authorization-mode": "Node,RBAC",
+        "client-ca-file": f"{PKI}/ca.crt",
+        "enable-admission-plugins": "NodeRestriction",
+        "enable-aggregator-routing": "true",
+        "etcd-cafile": f"{PKI}/etcd/ca.crt",
+        "etcd-certfile": f"{PKI}/apiserver-etcd-client.crt",
+        "etcd-keyfile": f"{PKI}/apiserver-etcd-client.key",
+        "etcd-servers": servers,
+        "kubelet-certificate-authority": f"{PKI}/ca.crt",
+        "kubelet-client-certificate": f"{PKI}/apiserver-kubelet-client.crt",
+        "kubelet-client-key": f"{PKI}/apiserver-kubelet-client.key",
+        "kubelet-preferred-address-types": "InternalIP,Hostname",
+        "proxy-client-cert-file": f"{PKI}/front-proxy-client.crt",
+        "proxy-client-key-file": f"{PKI}/front-proxy-client.key",
+        "requestheader-allowed-names": "front-proxy-client",
+        "requestheader-client-ca-file": f"{PKI}/front-proxy-ca.crt",
+        "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+        "requestheader-group-headers": "X-Remote-Group",
+        "requestheader-username-headers": "X-Remote-User",
+        "secure-port": "6443",
+        "service-account-issuer": f"https://kubernetes.default.svc.{network.dns_domain}",
+        "service-account-key-file": f"{PKI}/sa.pub",
+        "service-account-signing-key-file": f"{PKI}/sa.key",
+        "service-cluster-ip-range": str(network.service_range),
+        "service-node-port-range": f"{first}-{last}",
+        "tls-cert-file": f"{PKI}/apiserver.crt",
+        "tls-private-key-file": f"{PKI}/apiserver.key",
+    }
+
+
+def actions(context: Context) -> tuple[Action, ...]:
+    """On the first master only: the objects are the cluster's, not the machine's."""
+    if context.node != context.cluster.masters[0]:
+        return ()
+    return (
+        Action(
+            id=ACTION,
+            title="Node objects and RBAC rules",
+            component="kube-apiserver",
+            # Each object carries the hash of the whole file it was applied from.
+            check=f"""wanted=$(sed -n 's/^# revision //p' {OBJECTS}) && test -n "$wanted" &&
+                test "$({ADMIN} get -f {OBJECTS} -o jsonpath='{{range .items[*]}}"""
+            """{.metadata.annotations.kubeup\\.io/revision}{"\\n"}{end}' | sort -u)" = "$wanted" """,
+            do=f"{ADMIN} apply --server-side --force-conflicts --field-manager=kubeup -f {OBJECTS}",
+        ),
+    )
+
+
+COMPONENT = Component(
+    name="kube-apiserver",
+    role=MASTER,
+    binaries=("kube-apiserver",),
+    after=("etcd",),
+    templates=(
+        Template("kube-apiserver.service", "/etc/systemd/system/kube-apiserver.service", unit=True),
+        Template("cluster.yaml", OBJECTS, when=lambda context: context.node == context.cluster.masters[0]),
+    ),
+    certificates=(
+        f"{PKI}/ca.crt",
+        f"{PKI}/apiserver.crt",
+        f"{PKI}/apiserver-etcd-client.crt",
+        f"{PKI}/apiserver-kubelet-client.crt",
+        f"{PKI}/etcd/ca.crt",
+        f"{PKI}/front-proxy-ca.crt",
+        f"{PKI}/front-proxy-client.crt",
+        f"{PKI}/sa.pub",
+    ),
+    flags=flags,
+    actions=actions,
+    ports=(6443,),
+    ready=lambda _: f"{ADMIN} get --raw /readyz",
+    timeout=120,
+)

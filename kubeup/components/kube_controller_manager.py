@@ -1,0 +1,54 @@
+"""kube-controller-manager: makes the cluster what its objects say."""
+
+from __future__ import annotations
+
+from kubeup.components.base import MASTER, PKI, Component, Context, Flags, Template
+
+KUBECONFIG = "/etc/kubernetes/kube-controller-manager.conf"
+
+
+def flags(context: Context) -> Flags:
+    network = context.cluster.network
+    return {
+        "allocate-node-cidrs": "true",
+        "authentication-kubeconfig": KUBECONFIG,
+        "authorization-kubeconfig": KUBECONFIG,
+        "bind-address": "127.0.0.1",
+        "client-ca-file": f"{PKI}/ca.crt",
+        "cluster-cidr": str(network.flannel_net),
+        "cluster-name": context.cluster.name,
+        "cluster-signing-cert-file": f"{PKI}/ca.crt",
+        "cluster-signing-key-file": f"{PKI}/ca.key",
+        "kubeconfig": KUBECONFIG,
+        "node-cidr-mask-size": str(network.node_mask),
+        "requestheader-client-ca-file": f"{PKI}/front-proxy-ca.crt",
+        "root-ca-file": f"{PKI}/ca.crt",
+        "service-account-private-key-file": f"{PKI}/sa.key",
+        "service-cluster-ip-range": str(network.service_range),
+        "tls-cert-file": f"{PKI}/kube-controller-manager-server.crt",
+        "tls-private-key-file": f"{PKI}/kube-controller-manager-server.key",
+        "use-service-account-credentials": "true",
+    }
+
+
+COMPONENT = Component(
+    name="kube-controller-manager",
+    role=MASTER,
+    binaries=("kube-controller-manager",),
+    after=("kube-apiserver",),
+    templates=(
+        Template("kube-controller-manager.service", "/etc/systemd/system/kube-controller-manager.service", unit=True),
+    ),
+    certificates=(
+        f"{PKI}/ca.crt",
+        f"{PKI}/kube-controller-manager.crt",
+        f"{PKI}/kube-controller-manager-server.crt",
+        f"{PKI}/front-proxy-ca.crt",
+        f"{PKI}/sa.pub",
+    ),
+    reads=(KUBECONFIG,),
+    flags=flags,
+    ports=(10257,),
+    ready=lambda _: f"/opt/kubeup/bin/kubectl --server=https://127.0.0.1:10257 --certificate-authority={PKI}/ca.crt "
+    "--kubeconfig=/dev/null get --raw /healthz",
+)

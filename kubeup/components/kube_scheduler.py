@@ -1,0 +1,44 @@
+"""kube-scheduler: decides which node runs a pod."""
+
+from __future__ import annotations
+
+from kubeup.components.base import MASTER, PKI, Component, Context, Flags, Template
+
+KUBECONFIG = "/etc/kubernetes/kube-scheduler.conf"
+CONFIG = "/etc/kubernetes/kube-scheduler.yaml"
+
+
+def flags(_: Context) -> Flags:
+    return {
+        "authentication-kubeconfig": KUBECONFIG,
+        "authorization-kubeconfig": KUBECONFIG,
+        "bind-address": "127.0.0.1",
+        "client-ca-file": f"{PKI}/ca.crt",
+        "config": CONFIG,
+        "requestheader-client-ca-file": f"{PKI}/front-proxy-ca.crt",
+        "tls-cert-file": f"{PKI}/kube-scheduler-server.crt",
+        "tls-private-key-file": f"{PKI}/kube-scheduler-server.key",
+    }
+
+
+COMPONENT = Component(
+    name="kube-scheduler",
+    role=MASTER,
+    binaries=("kube-scheduler",),
+    after=("kube-apiserver",),
+    templates=(
+        Template("kube-scheduler.service", "/etc/systemd/system/kube-scheduler.service", unit=True),
+        Template("kube-scheduler.yaml", CONFIG, config=True),
+    ),
+    certificates=(
+        f"{PKI}/ca.crt",
+        f"{PKI}/kube-scheduler.crt",
+        f"{PKI}/kube-scheduler-server.crt",
+        f"{PKI}/front-proxy-ca.crt",
+    ),
+    reads=(KUBECONFIG, CONFIG),
+    flags=flags,
+    ports=(10259,),
+    ready=lambda _: f"/opt/kubeup/bin/kubectl --server=https://127.0.0.1:10259 --certificate-authority={PKI}/ca.crt "
+    "--kubeconfig=/dev/null get --raw /healthz",
+)

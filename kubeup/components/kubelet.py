@@ -1,0 +1,77 @@
+"""kubelet: runs the pods of its node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from packaging.version import Version
+
+from kubeup.components.base import KUBECTL, NODE, PKI, Component, Context, Flags, Template, http_ok
+from kubeup.components.containerd import SOCKET
+from kubeup.model import Runtime, Value
+from kubeup.resources import Directory, Trace
+
+KUBECONFIG = "/etc/kubernetes/kubelet.conf"
+CONFIG = "/etc/kubernetes/kubelet.yaml"
+
+
+def flags(context: Context) -> Flags:
+    return {
+        "config": CONFIG,
+        "hostname-override": context.node.name,
+        "kubeconfig": KUBECONFIG,
+        "node-ip": context.node.address,
+    }
+
+
+def values(context: Context) -> Mapping[str, Value]:
+    version = Version(context.cluster.versions.kubernetes)
+    docker = context.cluster.runtime is Runtime.DOCKER
+    driver = "systemd" if context.facts.cgroup == 2 else "cgroupfs"
+    return {
+        "cgroup_driver": context.facts.docker.cgroup_driver or driver if docker else driver,
+        "endpoint": "unix:///run/cri-dockerd.sock" if docker else f"unix://{SOCKET}",
+        # A beta gate since 1.36 with which exec on cri-dockerd fails ("server gave HTTP response to HTTPS client");
+        # older kubelets refuse a gate they do not know.
+        "no_websockets": docker and version >= Version("1.36"),
+        "resolv_conf": context.facts.resolv_conf,
+    }
+
+
+def ready(context: Context) -> str:
+    return (
+        f"{http_ok(10248)} && {KUBECTL} --kubeconfig={KUBECONFIG} get node {context.node.name} "
+        """-o jsonpath='{.status.conditions[?(@.type=="Ready")].status}' | grep -q True"""
+    )
+
+
+COMPONENT = Component(
+    name="kubelet",
+    role=NODE,
+    binaries=("kubelet",),
+    after=("kube-apiserver", "containerd", "cri-dockerd"),
+    templates=(
+        Template("kubelet.service", "/etc/systemd/system/kubelet.service", unit=True),
+        Template("kubelet.yaml", CONFIG, config=True),
+    ),
+    certificates=(f"{PKI}/ca.crt", f"{PKI}/kubelet-client.crt", f"{PKI}/kubelet.crt"),
+    reads=(KUBECONFIG, CONFIG),
+    flags=flags,
+    values=values,
+    directories=(Directory("/var/lib/kubelet", 0o750, data=True),),
+    traces=(
+        Trace("cgroup", "kubepods"),
+        Trace("mounts", "/var/lib/kubelet"),
+        Trace("tree", "/var/log/pods"),
+        Trace("tree", "/var/log/containers"),
+        Trace("chain-prefix", "KUBE-"),
+        Trace("sysctl", "vm/overcommit_memory", "1"),
+        Trace("sysctl", "kernel/panic", "10"),
+        Trace("sysctl", "kernel/panic_on_oops", "1"),
+        Trace("sysctl", "kernel/keys/root_maxkeys", "1000000"),
+        Trace("sysctl", "kernel/keys/root_maxbytes", "25000000"),
+    ),
+    ports=(10248, 10250),
+    ready=ready,
+    timeout=120,
+)

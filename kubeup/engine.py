@@ -1,0 +1,238 @@
+"""The conversation with the nodes: gather facts, stage bytes, activate level by level."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kubeup import render
+from kubeup.errors import FleetError, KubeupError, NodeError, StepError
+from kubeup.events import Failed, Finished, Held, Note, Phase, Say, Working
+from kubeup.facts import Facts
+from kubeup.fleet import Fleet, Results
+from kubeup.model import Cluster, Node
+from kubeup.node import bundle
+from kubeup.node.bundle import Trip, Vault
+from kubeup.node.probe import parse, probe_script
+from kubeup.node.transport import Kind, Link, Reply
+from kubeup.plan import NodePlan, Plan
+from kubeup.resources import Inquiry
+
+TripBuilder = Callable[[Node, NodePlan, int], Trip]
+"""Builds one node's trip: (node, plan, the generation the node's record must have)."""
+PROBE_LIMIT = 60.0
+LEVEL_LIMIT = 900.0
+
+
+def gather(fleet: Fleet, cluster: Cluster, say: Say) -> Results[Facts]:
+    """One probe of every node."""
+    say(Phase("asking the nodes"))
+
+    def ask(node: Node, link: Link) -> Facts:
+        say(Working(node.title, "asking"))
+        facts = probe(link, render.inquiry(cluster, node))
+        say(Finished(node.title, "asked", 0.0))
+        return facts
+
+    results = fleet.each(cluster.nodes, ask)
+    tell_failures(results, cluster.nodes, say)
+    return results
+
+
+def probe(link: Link, inquiry: Inquiry) -> Facts:
+    """One round trip that changes nothing."""
+    reply = link.trip(Kind.PROBE, [probe_script(inquiry)], limit=PROBE_LIMIT)
+    return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=link.title)
+
+
+def tell_failures(results: Results[object], nodes: Sequence[Node], say: Say) -> None:
+    for node in nodes:
+        if node.host in results.failures:
+            say(Failed(node.title, results.failures[node.host]))
+
+
+def read_secrets(link: Link, paths: Sequence[str]) -> Mapping[str, bytes]:
+    """Files of a master that leave it only while something is signed. One round trip; nothing is written down."""
+    script = "".join(f"printf '{path}\\t'; base64 -w 0 <'{path}'; echo\n" for path in paths)
+    reply = link.trip(Kind.PROBE, [script.encode()], limit=PROBE_LIMIT)
+    found = {}
+    for line in reply.stdout.decode("ascii", "replace").split("\n"):
+        path, tab, text = line.partition("\t")
+        if tab and path in paths and text:
+            found[path] = base64.b64decode(text)
+    missing = [path for path in paths if path not in found]
+    if missing:
+        raise NodeError(
+            link.title,
+            "reading the cluster's keys",
+            f"{', '.join(missing)} could not be read",
+            evidence=reply.stderr.decode("utf-8", "replace").split("\n")[-5:],
+            fix="restore the cluster's keys on this master, or run `kubeup down` and `kubeup up`",
+        )
+    return found
+
+
+@dataclass
+class Execution:
+    """A plan being carried out. generations: host -> what the node's record says by now; None until first touched."""
+
+    fleet: Fleet
+    cluster: Cluster
+    plan: Plan
+    vaults: Mapping[str, Vault]
+    paths: Mapping[str, Path]
+    facts: Mapping[str, Facts]
+    operator: str
+    say: Say
+    generations: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, KubeupError] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Stage everywhere, then each level everywhere; raises one FleetError with every failure at the end."""
+        self._stage()
+        numbers = self.plan.level_numbers
+        for number in numbers:
+            self._level(number, last=number == numbers[-1])
+        if self.failures:
+            raise FleetError(
+                f"{len(self.failures)} of {len(self.cluster.nodes)} nodes failed",
+                tuple(self.failures.values()),
+                fix="mend what is said above and run the same command again: what is done already is not done twice",
+            )
+
+    def _alive(self) -> list[tuple[Node, NodePlan]]:
+        pairs = zip(self.cluster.nodes, self.plan.nodes, strict=True)
+        return [(node, plan) for node, plan in pairs if node.host not in self.failures and node.host not in self.held]
+
+    def _stage(self) -> None:
+        wanted = {node.host: plan for node, plan in self._alive() if plan.binaries or plan.files or plan.observed}
+        self._phase("staging", wanted, self._stage_trip)
+
+    def _stage_trip(self, node: Node, plan: NodePlan, expected: int) -> Trip:
+        arrived = self.facts[node.host].pieces
+        return bundle.stage_trip(
+            plan, expected, expected + 1, self.operator, self.vaults.get(node.host, {}), self.paths, arrived
+        )
+
+    def _level(self, number: int, *, last: bool) -> None:
+        self._hold(number)
+        wanted = {node.host: plan for node, plan in self._alive() if plan.level(number)}
+        titles = dict.fromkeys(level.title for plan in wanted.values() if (level := plan.level(number)) and level.title)
+        name = f"level {number}: {', '.join(dict.fromkeys(', '.join(titles).split(', ')))}" if titles else "finishing"
+
+        def trip(node: Node, plan: NodePlan, expected: int) -> Trip:
+            level = plan.level(number)
+            assert level is not None
+            return bundle.level_trip(level, expected, expected + 1, self.operator, self.vaults.get(node.host, {}))
+
+        self._phase(name, wanted, trip)
+
+    def _hold(self, number: int) -> None:
+        """Every later level needs the API, which the first master serves: without it nobody goes on."""
+        first = self.cluster.masters[0] if self.cluster.masters else None
+        if number == 0 or first is None or first.host not in self.failures:
+            return
+        reason = f"{first.title} failed, and with it the API server everything after needs"
+        for node, plan in self._alive():
+            if plan.level(number):
+                self.held[node.host] = reason
+                self.say(Held(node.title, reason))
+
+    def _phase(self, title: str, wanted: Mapping[str, NodePlan], build: TripBuilder) -> None:
+        if not wanted:
+            return
+        self.say(Phase(title))
+        begin = time.monotonic()
+        nodes = [node for node in self.cluster.nodes if node.host in wanted]
+
+        def work(node: Node, link: Link) -> None:
+            started = time.monotonic()
+            plan = wanted[node.host]
+            expected = self.generations.get(node.host, plan.generation)
+            trip = build(node, plan, expected)
+            self.notes.setdefault(node.host, []).extend(carry_out(node, link, trip, self.operator, self.say))
+            self.generations[node.host] = expected + 1
+            self.say(Finished(node.title, title, time.monotonic() - started))
+
+        results = self.fleet.each(nodes, work)
+        self.failures.update(results.failures)
+        tell_failures(results, nodes, self.say)
+        self.seconds[title] = time.monotonic() - begin
+
+
+def carry_out(node: Node, link: Link, trip: Trip, operator: str, say: Say) -> list[str]:
+    """One APPLY trip; returns its notes, raises StepError with output and journal when a step failed."""
+    progress = _Progress(node, trip, say)
+    reply = link.trip(
+        Kind.APPLY, progress.watch(bundle.stream(trip)), on_line=progress.line, limit=LEVEL_LIMIT, operator=operator
+    )
+    progress.conclude(reply)
+    return progress.notes
+
+
+class _Progress:
+    """Follows one trip: bytes out, lines in."""
+
+    def __init__(self, node: Node, trip: Trip, say: Say) -> None:
+        self._node, self._trip, self._say = node, trip, say
+        self._total = bundle.size_of(trip)
+        self._sent = 0
+        self._step = 0
+        self._output: list[str] = []
+        self._failure = ""
+        self._done = False
+        self.notes: list[str] = []
+
+    def watch(self, body: bundle.Body) -> bundle.Body:
+        for chunk in body:
+            yield chunk
+            self._sent += len(chunk)
+            if self._total > bundle.CHUNK:
+                sent = min(self._sent, self._total)
+                self._say(Working(self._node.title, "sending", sent, self._total, bytes=True))
+
+    def line(self, line: str) -> None:
+        word, _, rest = line.partition("\t")
+        match word:
+            case "step":
+                self._step = int(rest)
+                self._say(Working(self._node.title, self._title(), self._step, len(self._trip.lines)))
+            case "out":
+                self._output.append(rest)
+            case "failed":
+                self._failure = rest
+            case "note":
+                self._note(rest)
+            case "done":
+                self._done = True
+
+    def _note(self, text: str) -> None:
+        kind, _, detail = text.partition("\t")
+        self.notes.append(text)
+        if kind in ("left", "saved"):
+            self._say(Note(detail if kind == "left" else f"someone's changes are kept as {detail}", self._node.title))
+
+    def _title(self) -> str:
+        return self._trip.titles[self._step - 1] if 0 < self._step <= len(self._trip.titles) else "unpacking"
+
+    def conclude(self, reply: Reply) -> None:
+        if self._failure:
+            raise StepError(self._node.title, self._title(), self._failure, evidence=self._output, fix=RESUME)
+        if reply.status or not self._done:
+            errors = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line][-10:]
+            raise StepError(
+                self._node.title,
+                self._title(),
+                f"the node's half of kubeup ended with status {reply.status} before it was done",
+                evidence=errors,
+                fix=RESUME,
+            )
+
+
+RESUME = "mend the cause and run the same command again: it goes on where this stopped"

@@ -1,0 +1,61 @@
+"""What happens while a command runs, as values; kubeup/report/ turns them into what a person sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kubeup.errors import KubeupError
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The whole command moved on: gathering facts, staging, level 1 of 2, validating."""
+
+    title: str
+
+
+@dataclass(frozen=True)
+class Working:
+    """A node is at a step. done and total: bytes while something is being sent, else steps."""
+
+    node: str
+    title: str
+    done: int = 0
+    total: int = 0
+    bytes: bool = False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A node finished a phase."""
+
+    node: str
+    title: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    node: str
+    error: KubeupError
+
+
+@dataclass(frozen=True)
+class Held:
+    """A node was not touched further, because of another's failure."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a person should know, not about progress."""
+
+    text: str
+    node: str = ""
+
+
+Event = Phase | Working | Finished | Failed | Held | Note
+Say = Callable[[Event], None]

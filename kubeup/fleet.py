@@ -1,0 +1,103 @@
+"""Many nodes at once: one thread and one link a node while there is something to do, everything else single-threaded.
+
+What goes wrong on one node never stops the others; all failures come back together.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from kubeup.errors import KubeupError, NodeError
+from kubeup.model import Node
+from kubeup.node.transport import Link
+
+T = TypeVar("T")
+Connect = Callable[[Node], Link]
+
+
+@dataclass(frozen=True)
+class Results(Generic[T]):
+    """By node.host: what each node answered, or why it did not."""
+
+    values: Mapping[str, T] = field(default_factory=dict)
+    failures: Mapping[str, KubeupError] = field(default_factory=dict)
+
+
+class Fleet:
+    """The links to all nodes of a command, opened when first needed."""
+
+    def __init__(self, connect: Connect, parallel: int = 32) -> None:
+        self._connect = connect
+        self._parallel = parallel
+        self._links: dict[str, Link] = {}
+        self._lock = threading.Lock()
+
+    def link(self, node: Node) -> Link:
+        """The node's link; a node is only ever used by one thread at a time."""
+        with self._lock:
+            known = self._links.get(node.host)
+        if known is None:
+            known = self._connect(node)
+            with self._lock:
+                self._links[node.host] = known
+        return known
+
+    def each(self, nodes: Sequence[Node], work: Callable[[Node, Link], T]) -> Results[T]:
+        """Run ``work`` for every node. Ctrl-C closes every link, which ends the remote halves at their next step."""
+        values: dict[str, T] = {}
+        failures: dict[str, KubeupError] = {}
+        with ThreadPoolExecutor(max_workers=max(1, min(self._parallel, len(nodes)))) as pool:
+            futures: dict[Future[T], Node] = {pool.submit(self._one, node, work): node for node in nodes}
+            pending = set(futures)
+            try:
+                while pending:
+                    # A wait with a limit lets the main thread see Ctrl-C.
+                    finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        node = futures[future]
+                        error = future.exception()
+                        if error is None:
+                            values[node.host] = future.result()
+                        else:
+                            failures[node.host] = as_node_error(node, error)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.close()
+                raise
+        return Results(values, failures)
+
+    def _one(self, node: Node, work: Callable[[Node, Link], T]) -> T:
+        return work(node, self.link(node))
+
+    def trips(self, node: Node) -> int:
+        """Round trips made with the node so far."""
+        link = self._links.get(node.host)
+        return link.trips if link else 0
+
+    def transferred(self, node: Node) -> int:
+        """Bytes sent to the node so far, uncompressed payload and all."""
+        link = self._links.get(node.host)
+        return link.sent if link else 0
+
+    def close(self) -> None:
+        with self._lock:
+            links = tuple(self._links.values())
+            self._links.clear()
+        for link in links:
+            link.close()
+
+
+def as_node_error(node: Node, error: BaseException) -> KubeupError:
+    """A failure a person can read; what is not one of ours is a fault in kubeup, and says so."""
+    if isinstance(error, KubeupError):
+        return error
+    return NodeError(
+        node.title,
+        "kubeup itself",
+        f"an unexpected {type(error).__name__}: {error}",
+        fix="this is a fault in kubeup: run again with --debug and report what it prints",
+    )

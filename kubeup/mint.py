@@ -1,0 +1,68 @@
+"""Fills the vault: mints what is wished for, and brings what all masters share from one of them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+
+from kubeup import engine, pki
+from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
+from kubeup.facts import ClusterFacts
+from kubeup.fleet import Fleet
+from kubeup.model import Cluster
+from kubeup.node.bundle import Vault
+from kubeup.pki import KeyPair
+from kubeup.plan import NodePlan, Plan
+
+
+def fill(cluster: Cluster, plan: Plan, shared: ClusterFacts, fleet: Fleet, now: datetime.datetime) -> dict[str, Vault]:
+    """By node.host. Costs a round trip to one master only when something existing must be signed with or copied."""
+    if not _wishes(plan):
+        return {}
+    common, authorities = _shared(cluster, plan, shared, fleet, now)
+    vaults: dict[str, Vault] = {}
+    for node, node_plan in zip(cluster.nodes, plan.nodes, strict=True):
+        vault = dict(common)
+        for spec in node_plan.mint:
+            pair = pki.mint(spec, authorities[spec.authority], now)
+            vault[f"leaf:{spec.path}:crt"] = pair.cert_pem
+            vault[f"leaf:{spec.path}:key"] = pair.key_pem
+        vaults[node.host] = vault
+    return vaults
+
+
+def _wishes(plan: Plan) -> bool:
+    return any(_waiting(node) for node in plan.nodes)
+
+
+def _waiting(plan: NodePlan) -> Sequence[str]:
+    return [put.file.source for put in plan.files if put.file.content is None]
+
+
+def _shared(
+    cluster: Cluster, plan: Plan, shared: ClusterFacts, fleet: Fleet, now: datetime.datetime
+) -> tuple[dict[str, bytes], Mapping[str, KeyPair]]:
+    if shared.authorities:
+        pairs, account = _bring(cluster, shared, fleet)
+    else:
+        pairs = {authority.name: pki.mint_authority(authority, now) for authority in pki.AUTHORITIES}
+        account = pki.mint_service_account_key()
+    vault = {"service-account:key": account[0], "service-account:pub": account[1]}
+    for name, pair in pairs.items():
+        vault[f"authority:{name}:crt"] = pair.cert_pem
+        vault[f"authority:{name}:key"] = pair.key_pem
+    return vault, pairs
+
+
+def _bring(
+    cluster: Cluster, shared: ClusterFacts, fleet: Fleet
+) -> tuple[dict[str, KeyPair], tuple[bytes, bytes]]:
+    holder = next(iter(shared.authorities.values())).holders[0]
+    master = next(node for node in cluster.masters if node.title == holder)
+    paths = [authority.key_path for authority in pki.AUTHORITIES]
+    found = engine.read_secrets(fleet.link(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
+    pairs = {
+        authority.name: KeyPair(shared.authorities[authority.name].certificate, found[authority.key_path])
+        for authority in pki.AUTHORITIES
+    }
+    return pairs, (found[SERVICE_ACCOUNT_KEY], found[SERVICE_ACCOUNT_PUB])

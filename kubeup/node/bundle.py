@@ -1,0 +1,231 @@
+"""A plan as bytes for the wire: the lines of ``steps``, the blobs they need, and all of it as one tar stream.
+
+The node's half is apply.sh; the verbs here are the ones it knows.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kubeup.errors import KubeupError
+from kubeup.plan import (
+    Await,
+    Clear,
+    Do,
+    Forget,
+    GiveBack,
+    Level,
+    Link,
+    Make,
+    NodePlan,
+    Observe,
+    Put,
+    Remember,
+    Start,
+    Step,
+    Stop,
+    Undo,
+)
+from kubeup.resources import Action, Binary, File, sha256
+
+CHUNK = 256 * 1024
+HALF = Path(__file__).parent
+
+Body = Iterator[bytes | memoryview]
+Vault = Mapping[str, bytes]
+"""What was minted or brought from a master, by the ``source`` of the files that wait for it."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The rest of a binary, from an offset on: what arrived earlier is not sent again."""
+
+    binary: Binary
+    path: Path
+    offset: int
+
+
+@dataclass(frozen=True)
+class Trip:
+    """One trip: its steps with a title each (for progress), its small blobs, its large pieces."""
+
+    lines: tuple[str, ...]
+    titles: tuple[str, ...]
+    blobs: Mapping[str, bytes] = field(default_factory=dict)
+    pieces: tuple[Piece, ...] = ()
+
+
+class _Writer:
+    """Collects lines, their titles and the blobs they name."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.titles: list[str] = []
+        self.blobs: dict[str, bytes] = {}
+
+    def line(self, title: str, *fields: str) -> None:
+        for value in fields:
+            if "\n" in value or "\t" in value:
+                raise KubeupError(f"a step's field holds a tab or a line break: {value!r}", fix="report this")
+        self.lines.append("\t".join(value or "-" for value in fields))
+        self.titles.append(title)
+
+    def blob(self, content: bytes) -> str:
+        digest = sha256(content)
+        self.blobs[digest] = content
+        return digest
+
+    def script(self, text: str) -> str:
+        return self.blob((text + "\n").encode()) if text else ""
+
+    def trip(self, pieces: Iterable[Piece] = ()) -> Trip:
+        return Trip(tuple(self.lines), tuple(self.titles), dict(self.blobs), tuple(pieces))
+
+
+def content_of(file: File, vault: Vault) -> bytes:
+    """The bytes of a file, known from the start or by now in the vault."""
+    if file.content is not None:
+        return file.content
+    try:
+        return vault[file.source]
+    except KeyError:
+        raise KubeupError(f"nothing was minted for {file.path}", fix="report this") from None
+
+
+def stage_trip(
+    plan: NodePlan, generation: int, operator: str, vault: Vault, paths: Mapping[str, Path], arrived: Mapping[str, int]
+) -> Trip:
+    """Brings every byte to the node, changes nothing that runs. paths: sha256 -> file in the operator's cache.
+
+    arrived: sha256 -> bytes the node has of it already.
+    """
+    writer = _Writer()
+    _open(writer, plan.generation, generation, operator)
+    for step in plan.steps:
+        if isinstance(step, Remember) and step.key == "cluster":
+            writer.line("record", "meta", step.key, step.value)
+    for trace in plan.observed:
+        writer.line(f"observe {trace.name}", "observe", trace.kind, trace.name, trace.value)
+    for put in plan.files:
+        writer.line("staging files", "keep", writer.blob(content_of(put.file, vault)))
+    pieces = []
+    for binary in plan.binaries:
+        offset = arrived.get(binary.sha256, 0)
+        pieces.append(Piece(binary, paths[binary.sha256], offset if offset < binary.size else 0))
+        writer.line(f"storing {binary.name}", "store", binary.sha256, binary.name, "-")
+    return writer.trip(pieces)
+
+
+def level_trip(level: Level, expected: int, generation: int, operator: str, vault: Vault) -> Trip:
+    """Carries out one level; its files were staged."""
+    writer = _Writer()
+    _open(writer, expected, generation, operator)
+    for step in level.steps:
+        _write(writer, step, vault)
+    return writer.trip()
+
+
+def _open(writer: _Writer, expected: int, generation: int, operator: str) -> None:
+    writer.line("record", "expect", str(expected))
+    writer.line("record", "generation", str(generation), operator)
+
+
+def _write(writer: _Writer, step: Step, vault: Vault) -> None:
+    match step:
+        case Make(directory=d):
+            kind, keep = ("tree" if d.data else "dir"), ("keep" if d.keep else "-")
+            writer.line(f"folder {d.path}", "make", d.path, f"{d.mode:o}", d.owner, kind, keep)
+        case Put(file=f):
+            digest = sha256(content_of(f, vault))
+            keep = "keep" if f.path.startswith("/etc/kubernetes/pki/") else "-"
+            writer.line(f"file {f.path}", "put", digest, f.path, f"{f.mode:o}", f.owner, keep)
+        case Link(binary=b):
+            writer.line(f"link {b.link}", "link", b.store_path, b.link)
+        case Start(unit=u, restart=restart):
+            word = "restarting" if restart else "starting"
+            writer.line(f"{word} {u.name}", "start", u.name, "foreign" if u.foreign else "own")
+        case Await(unit=u):
+            paths = " ".join(u.reads)
+            writer.line(f"waiting for {u.name}", "await", u.name, writer.script(u.ready), str(u.timeout), paths)
+        case Do(action=a):
+            _write_action(writer, a)
+        case Observe(trace=t):
+            writer.line(f"observe {t.name}", "observe", t.kind, t.name, t.value)
+        case Remember(key=key, value=value):
+            writer.line("record", "meta", key, value)
+        case _:
+            _write_undo(writer, step)
+
+
+def _write_action(writer: _Writer, action: Action) -> None:
+    undo = writer.script(action.undo)
+    writer.line(action.title, "do", action.id, writer.script(action.do), undo, str(action.timeout))
+
+
+def _write_undo(writer: _Writer, step: Step) -> None:
+    match step:
+        case Stop(unit=unit, before=before):
+            writer.line(f"stopping {unit}", "stop", unit, before)
+        case Undo(action=action):
+            writer.line(f"undoing {action}", "undo", action)
+        case Clear(kind=kind, name=name, before=before):
+            writer.line(f"clearing {kind} {name}", "clear", kind, name, before)
+        case GiveBack(owned=o):
+            had = "yes" if o.had_original else "no"
+            writer.line(f"giving back {o.path}", "back", o.path, o.kind, o.value, had)
+        case Forget(keep_data=keep):
+            writer.line("removing kubeup's own folder", "forget", "keep" if keep else "-")
+        case _:
+            raise KubeupError(f"no words for the step {step!r}", fix="report this")
+
+
+def stream(trip: Trip) -> Iterator[bytes | memoryview]:
+    """The trip as a tar stream: small things first, so that the steps are there when the last piece arrived."""
+    yield _small(trip)
+    for piece in trip.pieces:
+        yield from _piece(piece)
+    yield b"\0" * 1024
+
+
+def size_of(trip: Trip) -> int:
+    """Bytes of payload, for progress."""
+    return sum(len(blob) for blob in trip.blobs.values()) + sum(p.binary.size - p.offset for p in trip.pieces)
+
+
+def _small(trip: Trip) -> bytes:
+    out = io.BytesIO()
+    members: dict[str, bytes] = {name: (HALF / name).read_bytes() for name in ("apply.sh", "undo.sh")}
+    members["steps"] = "".join(line + "\n" for line in trip.lines).encode()
+    members.update({f"blob/{digest}": content for digest, content in trip.blobs.items()})
+    for name, content in members.items():
+        out.write(_header(name, len(content)))
+        out.write(content + b"\0" * (-len(content) % 512))
+    return out.getvalue()
+
+
+def _piece(piece: Piece) -> Iterator[bytes | memoryview]:
+    length = piece.binary.size - piece.offset
+    yield _header(f"piece/{piece.binary.sha256}.{piece.offset:012d}", length)
+    # One buffer, handed on as views: a copy of each slice would halve the throughput.
+    with piece.path.open("rb") as file:
+        file.seek(piece.offset)
+        left = length
+        while left:
+            chunk = file.read(min(CHUNK, left))
+            if not chunk:
+                raise KubeupError(f"{piece.path} became shorter while it was being sent", fix="run the command again")
+            left -= len(chunk)
+            yield memoryview(chunk)
+    yield b"\0" * (-length % 512)
+
+
+def _header(name: str, size: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode, info.mtime = size, 0o600, 1
+    return info.tobuf(format=tarfile.GNU_FORMAT)
+
+

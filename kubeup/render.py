@@ -1,0 +1,225 @@
+"""Cluster x Node x Facts x ClusterFacts x components -> Desired. The only importer of jinja2."""
+
+from __future__ import annotations
+
+import datetime
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+
+import jinja2
+from ruamel.yaml import YAML
+
+from kubeup import certificates, components, resources
+from kubeup.components.base import Component, Context, Template, pause_name
+from kubeup.data import folder
+from kubeup.errors import KubeupError
+from kubeup.facts import ClusterFacts, Facts
+from kubeup.model import Cluster, Node, Value
+from kubeup.release import Artifact
+from kubeup.resources import Binary, Desired, Directory, File, Inquiry, Trace, Unit, sha256
+
+FOLDERS = (Directory("/etc/kubeup", data=True), Directory("/opt/kubeup", data=True))
+
+
+def inquiry(cluster: Cluster, node: Node) -> Inquiry:
+    """What the probe must read on this node; needs no fact, not even the node's name."""
+    context = Context(cluster, node, Facts(), ClusterFacts(), {})
+    parts = [_component_inquiry(component, context) for component in components.of_node(cluster, node)]
+    every, public = certificates.paths(cluster, node)
+    parts.append(Inquiry(files=every, contents=public))
+    parts.append(Inquiry(files=tuple(directory.path for directory in FOLDERS)))
+    return resources.merge_inquiries(parts)
+
+
+def _component_inquiry(component: Component, context: Context) -> Inquiry:
+    texts = tuple(template.path for template in component.templates)
+    if component.has_unit:
+        texts = (*texts, component.defaults_path)
+    folders = tuple(directory.path for directory in component.directories)
+    return Inquiry(
+        files=(*texts, *component.reads, *component.certificates, *folders, *filter(None, _links(component).values())),
+        contents=(*texts, *component.reads),
+        units=(component.unit,) if component.has_unit else (),
+        checks=tuple((action.id, action.check) for action in component.actions(context)),
+        ports=component.ports,
+    )
+
+
+def _links(component: Component) -> Mapping[str, str]:
+    """Binary name -> where it is linked; empty for what only lies in the store."""
+    return {name: component.links.get(name, f"{resources.BIN}/{name}") for name in component.binaries}
+
+
+def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datetime) -> Desired:
+    """All that the node should have. artifacts: every binary its components need, for its architecture."""
+    cluster, node = context.cluster, context.node
+    found = {artifact.wanted.name: artifact for artifact in artifacts}
+    mine = tuple(part for part in components.of_node(cluster, node) if part.when(context) and _has_binaries(part, found))
+    binaries = tuple(
+        Binary(name, found[name].wanted.version, found[name].sha256, found[name].size, link, part.name)
+        for part in mine
+        for name, link in _links(part).items()
+    )
+    context = replace(context, store={binary.name: binary.store_path for binary in binaries})
+    keys, mint = certificates.files(cluster, node, context.facts, context.shared, now)
+    files = [_with_component(file, mine) for file in keys]
+    for part in mine:
+        files.extend(_component_files(part, context))
+    units = tuple(_unit(part, context, files) for part in mine if part.has_unit)
+    return Desired(
+        files=tuple(files),
+        binaries=binaries,
+        directories=(*FOLDERS, *(replace(d, component=part.name) for part in mine for d in part.directories)),
+        units=units,
+        actions=tuple(action for part in mine for action in part.actions(context)),
+        traces=_traces(mine),
+        mint=mint,
+        meta=_meta(context),
+    )
+
+
+def _has_binaries(component: Component, found: Mapping[str, Artifact]) -> bool:
+    """crictl is used where it can be had; all others were resolved or the command ended before."""
+    return all(name in found for name in component.binaries)
+
+
+def _with_component(file: File, parts: Iterable[Component]) -> File:
+    """A key or certificate is put in place together with the first component that reads it."""
+    crt = file.path.removesuffix(".key") + ".crt" if file.path.endswith(".key") else file.path
+    for part in parts:
+        if crt in part.certificates or file.path in part.reads or (crt == _SA and _SA_PUB in part.certificates):
+            return replace(file, component=part.name)
+    return file
+
+
+_SA, _SA_PUB = "/etc/kubernetes/pki/sa.crt", certificates.SERVICE_ACCOUNT_PUB
+
+
+def _component_files(part: Component, context: Context) -> list[File]:
+    files = [_template_file(part, template, context) for template in part.templates if template.when(context)]
+    if part.has_unit and (part.flags(context) or context.cluster.override(part.name).flags):
+        files.append(_defaults(part, context))
+    return files
+
+
+def _template_file(part: Component, template: Template, context: Context) -> File:
+    text = render(template.name, part, context)
+    override = context.cluster.override(part.name).config
+    if template.config and override:
+        text = merge_config(text, override)
+    return File(template.path, text.encode(), mode=template.mode, component=part.name)
+
+
+def _defaults(part: Component, context: Context) -> File:
+    flags = {**part.flags(context), **context.cluster.override(part.name).flags}
+    variable = part.name.upper().replace("-", "_") + "_OPTS"
+    text = render("defaults", part, context, flags=sorted(flags.items()), variable=variable)
+    return File(part.defaults_path, text.encode(), component=part.name)
+
+
+def _unit(part: Component, context: Context, files: Sequence[File]) -> Unit:
+    own = tuple(
+        file.path for file in files if file.component == part.name and not file.path.endswith("etcd-bootstrap")
+    )
+    never_read = {"/etc/kubeup/cluster.yaml"}
+    reads = dict.fromkeys((*own, *part.certificates, *part.reads, *filter(None, _links(part).values())))
+    paths = tuple(path for path in reads if path not in never_read and not path.endswith(".key"))
+    return Unit(part.unit, part.name, paths, part.ready(context), part.timeout)
+
+
+def _traces(parts: Iterable[Component]) -> tuple[Trace, ...]:
+    """In the order in which ``down`` clears them: what runs first, tables that others' rules live in last."""
+    ranks = ("cgroup", "processes", "mounts", "netns-prefix", "tree", "link", "nft-table", "chain-prefix")
+    every = dict.fromkeys(trace for part in parts for trace in part.traces)
+    return tuple(sorted(every, key=lambda trace: ranks.index(trace.kind) if trace.kind in ranks else len(ranks)))
+
+
+def _meta(context: Context) -> tuple[tuple[str, str], ...]:
+    """What the node's record says about its cluster; the immutable ones are compared by preflight."""
+    cluster, network = context.cluster, context.cluster.network
+    runtime = cluster.runtime.value if cluster.runtime else ""
+    pairs = [
+        ("cluster", cluster.name),
+        ("name", context.node.name),
+        ("roles", ",".join(sorted(role.value for role in context.node.roles))),
+        ("runtime", runtime),
+        ("flannel_net", str(network.flannel_net)),
+        ("service_range", str(network.service_range)),
+        ("dns_domain", network.dns_domain),
+        ("server", cluster.api_server),
+        ("nodes", " ".join(f"{node.name}={node.host}" for node in cluster.nodes)),
+    ]
+    if context.node.is_node:
+        pairs.append(("pod_cidr", context.pod_cidrs[context.node.name]))
+    return tuple(pairs)
+
+
+def render(name: str, part: Component, context: Context, **extra: object) -> str:
+    """One template as text; an unknown variable or a mistake in it is an error that shows the line."""
+    values: Mapping[str, Value] = part.values(context)
+    variables: dict[str, object] = {
+        "cluster": context.cluster,
+        "node": context.node,
+        "facts": context.facts,
+        "component": part,
+        "pod_cidrs": context.pod_cidrs,
+        "pod_cidr": context.pod_cidrs.get(context.node.name, ""),
+        "pause": pause_name(context),
+        "revision": "",
+        **values,
+        **extra,
+    }
+    try:
+        template = _environment().get_template(name)
+        if name == "cluster.yaml":
+            variables["revision"] = sha256(template.render(variables).encode())[:16]
+        return template.render(variables)
+    except jinja2.TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise KubeupError(
+            f"the template {name} cannot be rendered for {part.name} on {context.node.title}",
+            evidence=[f"line {line}: {error}" if line else str(error)],
+            fix="mend the template",
+        ) from error
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(folder("templates"))),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def merge_config(text: str, override: Mapping[str, Value]) -> str:
+    """A settings file with the profile's values over kubeup's, comments kept; mappings merge, all else replaces."""
+    yaml = YAML()
+    yaml.width = 10_000
+    document = yaml.load(text)
+    _merge(document, override)
+    out = io.StringIO()
+    yaml.dump(document, out)
+    return out.getvalue()
+
+
+def _merge(target: dict[str, object], override: Mapping[str, Value]) -> None:
+    for key, value in override.items():
+        current = target.get(key)
+        if isinstance(value, Mapping) and isinstance(current, dict):
+            _merge(current, value)
+        else:
+            target[key] = _thaw(value)
+
+
+def _thaw(value: Value) -> object:
+    if isinstance(value, Mapping):
+        return {key: _thaw(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_thaw(item) for item in value]
+    return value
