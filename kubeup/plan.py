@@ -252,7 +252,8 @@ def _departures(desired: Desired, facts: Facts, *, keep_data: bool = False) -> l
     ]
     steps.extend(Undo(action) for action in reversed(record.actions) if action not in wanted_actions)
     for owned in sorted(record.owned.values(), key=lambda owned: owned.path, reverse=True):
-        if owned.path not in wanted_paths and not (keep_data and owned.keep):
+        holds_wanted = owned.kind == "dir" and any(path.startswith(owned.path + "/") for path in wanted_paths)
+        if owned.path not in wanted_paths and not holds_wanted and not (keep_data and owned.keep):
             steps.append(GiveBack(owned, _edited(owned, facts.file(owned.path))))
     return steps
 
@@ -336,9 +337,8 @@ def _directory_stands(directory: Directory, facts: Facts) -> bool:
     if fact.kind != "dir":
         return False
     owned = facts.record.owned.get(directory.path)
-    if owned is None:
-        return not directory.data
-    return (fact.mode, fact.owner) == (directory.mode, directory.owner)
+    # Once made, its mode is the business of the program that lives in it.
+    return owned is not None or not directory.data
 
 
 def _file_stands(file: File, facts: Facts) -> bool:

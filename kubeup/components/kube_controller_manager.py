@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.components.base import MASTER, PKI, Component, Context, Flags, Template
+from kubeup.components.base import ADMIN, MASTER, PKI, Component, Context, Flags, Template
 
 KUBECONFIG = "/etc/kubernetes/kube-controller-manager.conf"
 
@@ -49,6 +49,5 @@ COMPONENT = Component(
     reads=(KUBECONFIG,),
     flags=flags,
     ports=(10257,),
-    ready=lambda _: f"/opt/kubeup/bin/kubectl --server=https://127.0.0.1:10257 --certificate-authority={PKI}/ca.crt "
-    "--kubeconfig=/dev/null get --raw /healthz",
+    ready=lambda _: f"{ADMIN} --server=https://127.0.0.1:10257 get --raw /healthz",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.components.base import MASTER, PKI, Component, Context, Flags, Template
+from kubeup.components.base import ADMIN, MASTER, PKI, Component, Context, Flags, Template
 
 KUBECONFIG = "/etc/kubernetes/kube-scheduler.conf"
 CONFIG = "/etc/kubernetes/kube-scheduler.yaml"
@@ -39,6 +39,5 @@ COMPONENT = Component(
     reads=(KUBECONFIG, CONFIG),
     flags=flags,
     ports=(10259,),
-    ready=lambda _: f"/opt/kubeup/bin/kubectl --server=https://127.0.0.1:10259 --certificate-authority={PKI}/ca.crt "
-    "--kubeconfig=/dev/null get --raw /healthz",
+    ready=lambda _: f"{ADMIN} --server=https://127.0.0.1:10259 get --raw /healthz",
 )

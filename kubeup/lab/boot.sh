@@ -12,7 +12,7 @@ mkdir -p "$root"
 mount -t overlay overlay -o "lowerdir=$folder/base,upperdir=$folder/upper,workdir=$folder/work" "$root"
 binds=
 # Overlay on overlay does not work: what container runtimes keep lies on this machine's own disk.
-for path in var/lib/docker var/lib/containerd var/lib/kubelet var/lib/kubeup var/lib/etcd; do
+for path in var/lib/docker var/lib/containerd var/lib/kubelet var/lib/kubeup; do
     mkdir -p "$folder/data/$path"
     binds="$binds --bind=$folder/data/$path:/$path"
 done

@@ -90,10 +90,13 @@ do_make() {
     [ -d "$ROOT$1" ] && had=yes
     owned=$(recorded own "$1")
     [ -z "$owned" ] || had=$(printf '%s' "$owned" | cut -f 3)
-    # A folder that was there is used as it is, and is no business of down.
-    [ "$had" = yes ] && return 0
+    # A folder that was there is used as it is, and is no business of down; of data, only an empty one will do.
+    if [ "$had" = yes ] && [ "$4" = dir ]; then return 0; fi
+    if [ "$had" = yes ] && [ -z "$owned" ] && [ -n "$(ls -A "$ROOT$1")" ]; then
+        fail "$1 is not empty, and what is in it is not kubeup's"
+    fi
     make_parents "${1%/*}"
-    remember own "$1" "$4" "$2" no "$5"
+    remember own "$1" "$4" "$2" "$had" "$5"
     quietly mkdir -p "$ROOT$1" || fail "cannot make $1"
     quietly chmod "$2" "$ROOT$1" && quietly chown "$3" "$ROOT$1" || fail "cannot set mode and owner of $1"
 }

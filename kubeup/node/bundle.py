@@ -97,14 +97,20 @@ def content_of(file: File, vault: Vault) -> bytes:
 
 
 def stage_trip(
-    plan: NodePlan, generation: int, operator: str, vault: Vault, paths: Mapping[str, Path], arrived: Mapping[str, int]
+    plan: NodePlan,
+    expected: int,
+    generation: int,
+    operator: str,
+    vault: Vault,
+    paths: Mapping[str, Path],
+    arrived: Mapping[str, int],
 ) -> Trip:
     """Brings every byte to the node, changes nothing that runs. paths: sha256 -> file in the operator's cache.
 
     arrived: sha256 -> bytes the node has of it already.
     """
     writer = _Writer()
-    _open(writer, plan.generation, generation, operator)
+    _open(writer, expected, generation, operator)
     for step in plan.steps:
         if isinstance(step, Remember) and step.key == "cluster":
             writer.line("record", "meta", step.key, step.value)

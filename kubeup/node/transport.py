@@ -27,6 +27,7 @@ from kubeup.node.secrets import Secrets
 CONNECT_SECONDS = 10.0
 HELLO_SECONDS = 30.0
 IDLE_SECONDS = 300.0
+STATUS_SECONDS = 5.0
 SLICE = 256 * 1024
 TAIL = 64 * 1024
 RETRIES = 4
@@ -226,7 +227,9 @@ class SshLink:
             )
         if reader.error:
             raise reader.error
-        return channel.recv_exit_status() if channel.exit_status_ready() else -1
+        # The exit status follows the end of the output.
+        channel.status_event.wait(STATUS_SECONDS)
+        return channel.exit_status
 
     def close(self) -> None:
         self._connection.close()

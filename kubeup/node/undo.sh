@@ -107,6 +107,13 @@ remove_tree() {
     quietly rm -rf --one-file-system "$ROOT$1" || [ ! -d "$ROOT$1" ] || mountpoint -q "$ROOT$1" || fail "cannot remove $1"
 }
 
+# empty_tree PATH: an empty folder that was there before stays, empty.
+empty_tree() {
+    [ -d "$ROOT$1" ] || return 0
+    unmount_below "$1"
+    quietly find "$ROOT$1" -xdev -mindepth 1 -delete || fail "cannot empty $1"
+}
+
 clear_netns() {
     for name in "$ROOT/run/netns/$1"*; do
         [ -e "$name" ] || continue
@@ -182,7 +189,7 @@ do_back() {
             ;;
         link) give_back "$1" "$4" ;;
         dir) rmdir "$ROOT$1" 2>/dev/null || [ ! -d "$ROOT$1" ] || say "note${TAB}left${TAB}$1 is not empty: it stays" ;;
-        tree) remove_tree "$1" ;;
+        tree) if [ "$4" = yes ]; then empty_tree "$1"; else remove_tree "$1"; fi ;;
     esac
     case $1 in */systemd/system/*) reload=yes ;; esac
     remember own "$1" -

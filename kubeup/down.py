@@ -1,0 +1,168 @@
+"""``kubeup down``: diff(empty Desired, facts). What kubeup made goes, what it found there comes back."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kubeup import engine, kubeconfig
+from kubeup.errors import FleetError, KubeupError, NodeError
+from kubeup.events import Note, Phase, Working
+from kubeup.facts import Facts
+from kubeup.fleet import Results
+from kubeup.model import Cluster, Node, Role
+from kubeup.node.boot import Kind
+from kubeup.node.transport import Link
+from kubeup.plan import Plan, empty_diff
+from kubeup.up import Job, NodeOutcome, Outcome
+
+SNAPSHOT_LIMIT = 120.0
+SNAPSHOT = """\
+set -eu
+f=$(mktemp -d /var/lib/kubeup/snapshot.XXXXXX)
+trap 'rm -rf "$f"' EXIT
+p=/etc/kubernetes/pki
+timeout 60 /opt/kubeup/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$p/etcd/ca.crt \
+    --cert=$p/etcd/server.crt --key=$p/etcd/server.key snapshot save "$f/etcd.db" >&2
+echo kubeup-snapshot
+tar -cf - -C "$f" etcd.db -C / etc/kubernetes/pki
+"""
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What the nodes say before anything is undone. facts: by node.host; failures: nodes that did not answer."""
+
+    cluster: Cluster
+    facts: Mapping[str, Facts]
+    failures: Mapping[str, KubeupError]
+    plan: Plan
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is an etcd to take a snapshot of."""
+        return any("etcd.service" in facts.record.units for facts in self.facts.values())
+
+
+def survey(job: Job, cluster: Cluster, *, keep_data: bool, limit: frozenset[str] = frozenset()) -> Surveyed:
+    """Ask every node; the plan follows from what their records say, not from the profile."""
+    results: Results[Facts] = engine.gather(job.fleet, cluster, job.say)
+    nodes = tuple(_as_recorded(node, results.values.get(node.host)) for node in cluster.nodes)
+    cluster = replace(cluster, nodes=nodes)
+    plans = []
+    for node in cluster.nodes:
+        chosen = not limit or node.title in limit or node.host in limit
+        facts = results.values.get(node.host, Facts()) if chosen else Facts()
+        _refuse_stranger(cluster, node, facts)
+        plans.append(empty_diff(node.title, facts, keep_data=keep_data))
+    return Surveyed(cluster, results.values, results.failures, Plan(cluster.name, tuple(plans)))
+
+
+def _as_recorded(node: Node, facts: Facts | None) -> Node:
+    """A node by the name and roles its own record has; the profile may have changed since."""
+    if facts is None:
+        return node
+    meta = facts.record.meta
+    roles = frozenset(Role(word) for word in meta.get("roles", "").split(",") if word) or node.roles
+    return replace(node, name=meta.get("name", "") or node.name or facts.hostname, roles=roles)
+
+
+def _refuse_stranger(cluster: Cluster, node: Node, facts: Facts) -> None:
+    recorded = facts.record.cluster
+    if recorded and recorded != cluster.name:
+        raise KubeupError(
+            f"{node.title} belongs to the cluster {recorded}, not to {cluster.name}; nothing was touched",
+            fix=f"use the profile of {recorded}, or: kubeup down --cluster {recorded} {node.host}",
+        )
+
+
+def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
+    """etcd's snapshot and the PKI in one tar, 0600, on the operator's disk. Raises KubeupError when none can be had."""
+    masters = [
+        node
+        for node in surveyed.cluster.nodes
+        if "etcd.service" in surveyed.facts.get(node.host, Facts()).record.units
+    ]
+    job.say(Phase("saving a snapshot of etcd"))
+    reasons: list[str] = []
+    for master in masters:
+        job.say(Working(master.title, "saving a snapshot"))
+        try:
+            content = _snapshot(job.fleet.link(master))
+        except KubeupError as error:
+            reasons.extend([error.title(), *error.evidence])
+            continue
+        return _write_snapshot(folder, surveyed.cluster.name, job.now(), content)
+    raise KubeupError(
+        "no snapshot of etcd could be taken",
+        evidence=reasons,
+        fix="start etcd on a master and try again; or go on without: kubeup down --no-snapshot",
+    )
+
+
+def _snapshot(link: Link) -> bytes:
+    reply = link.trip(Kind.PROBE, [SNAPSHOT.encode()], limit=SNAPSHOT_LIMIT)
+    marker = b"kubeup-snapshot\n"
+    at = reply.stdout.find(marker)
+    if reply.status or at < 0:
+        lines = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line]
+        raise NodeError(link.title, "snapshot", "etcd gave none", evidence=[_message(line) for line in lines[-3:]])
+    return reply.stdout[at + len(marker) :]
+
+
+def _message(line: str) -> str:
+    """etcdctl logs JSON; a person wants the error in it."""
+    found = re.search(r'"error":"([^"]+)"', line)
+    return found.group(1) if found else line
+
+
+def _write_snapshot(folder: Path, cluster: str, now: datetime.datetime, content: bytes) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{cluster}-{now:%Y%m%d-%H%M%S}.tar"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_access: bool) -> Outcome:
+    """Undo on every node that answered. Raises FleetError with what failed; the rest is done all the same."""
+    unreachable = list(surveyed.failures.values())
+    if unreachable and not skip_unreachable:
+        raise FleetError(
+            f"{len(unreachable)} nodes did not answer; nothing was undone",
+            unreachable,
+            fix="mend them; or undo the others now with --skip-unreachable, and run `kubeup down` again later",
+        )
+    nodes = tuple(node for node in surveyed.cluster.nodes if node.host not in surveyed.failures)
+    plans = tuple(
+        plan
+        for node, plan in zip(surveyed.cluster.nodes, surveyed.plan.nodes, strict=True)
+        if node.host not in surveyed.failures
+    )
+    reachable = replace(surveyed.cluster, nodes=nodes)
+    plan = Plan(surveyed.plan.cluster, plans)
+    execution = engine.Execution(
+        job.fleet, reachable, plan, {}, {}, surveyed.facts, job.operator, job.say
+    )
+    if not plan.empty:
+        execution.run()
+    if forget_access and not unreachable:
+        path = kubeconfig.default_path(job.environ)
+        if kubeconfig.remove(path, surveyed.cluster.name):
+            job.say(Note(f"the context {surveyed.cluster.name} is gone from {path}"))
+    for error in unreachable:
+        job.say(Note(f"not undone, since it did not answer: {error.title()}; run `kubeup down` again when it does"))
+    return Outcome(not plan.empty, _outcomes(job, reachable, plans), dict(execution.seconds))
+
+
+def _outcomes(job: Job, cluster: Cluster, plans: Sequence[object]) -> tuple[NodeOutcome, ...]:
+    return tuple(
+        NodeOutcome(node.title, job.fleet.trips(node), job.fleet.transferred(node), (), ())
+        for node, _ in zip(cluster.nodes, plans, strict=True)
+    )

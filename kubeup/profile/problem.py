@@ -1,0 +1,34 @@
+"""One thing that is wrong with a profile, told like a compiler does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kubeup.profile.tree import Place
+
+
+@dataclass(frozen=True)
+class Problem:
+    """place: where the offending text begins. text: it, as written. fix: what to write instead."""
+
+    place: Place
+    text: str
+    message: str
+    fix: str
+    severity: str = "error"
+
+    def format(self, file: str, lines: list[str]) -> str:
+        """FILE:LINE:COLUMN: message, the line, a mark under the text, the fix."""
+        number = self.place.line
+        kind = "" if self.severity == "error" else "warning: "
+        told = [f"{file}:{number}:{self.place.column}: {kind}{self.message}"]
+        if 0 < number <= len(lines) and lines[number - 1].strip():
+            # Columns count characters; a tab is shown as one blank, so that the mark stands right.
+            line = lines[number - 1].rstrip().replace("\t", " ")
+            width = max(1, min(len(self.text), len(line) - self.place.column + 1)) if self.text else 1
+            told.append(f"    {line}")
+            told.append("    " + " " * (self.place.column - 1) + "^" * width)
+        told.append(f"  {self.fix}")
+        return "\n".join(told)

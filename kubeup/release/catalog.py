@@ -1,0 +1,131 @@
+"""What upstream publishes, and under which URL: one row a binary.
+
+A mirror has the same layout below its own URL, upstream's host name being the first folder:
+MIRROR/dl.k8s.io/release/v1.37.2/bin/linux/amd64/kubelet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubeup.errors import ReleaseError
+from kubeup.release.model import Wanted
+
+GITHUB = "github.com"
+DOCKER_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """url, sums, member: formats with {v}, {arch}, {name}, {docker_arch}, without a scheme.
+
+    sums: the URL of upstream's checksum of what is at ``url``; empty where upstream publishes none, so that a pin is
+    needed. member: the path inside the archive at ``url``; empty where the URL is the file itself.
+    module: what builds it from Go modules, empty where nothing does. optional: clusters run without it.
+    """
+
+    names: tuple[str, ...]
+    version: str
+    url: str
+    sums: str = ""
+    member: str = ""
+    module: str = ""
+    optional: bool = False
+
+
+ROWS = (
+    Row(
+        ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"),
+        "kubernetes",
+        "dl.k8s.io/release/v{v}/bin/linux/{arch}/{name}",
+        sums="dl.k8s.io/release/v{v}/bin/linux/{arch}/{name}.sha256",
+        module="kubernetes",
+    ),
+    Row(
+        ("etcd", "etcdctl", "etcdutl"),
+        "etcd",
+        GITHUB + "/etcd-io/etcd/releases/download/v{v}/etcd-v{v}-linux-{arch}.tar.gz",
+        sums=GITHUB + "/etcd-io/etcd/releases/download/v{v}/SHA256SUMS",
+        member="etcd-v{v}-linux-{arch}/{name}",
+        module="etcd",
+    ),
+    Row(
+        ("flanneld",),
+        "flannel",
+        GITHUB + "/flannel-io/flannel/releases/download/v{v}/flanneld-{arch}",
+        module="flannel",
+    ),
+    Row(
+        ("containerd", "containerd-shim-runc-v2", "ctr"),
+        "containerd",
+        GITHUB + "/containerd/containerd/releases/download/v{v}/containerd-static-{v}-linux-{arch}.tar.gz",
+        sums=GITHUB
+        + "/containerd/containerd/releases/download/v{v}/containerd-static-{v}-linux-{arch}.tar.gz.sha256sum",
+        member="bin/{name}",
+        module="containerd",
+    ),
+    Row(
+        ("runc",),
+        "runc",
+        GITHUB + "/opencontainers/runc/releases/download/v{v}/runc.{arch}",
+        sums=GITHUB + "/opencontainers/runc/releases/download/v{v}/runc.sha256sum",
+        module="runc",
+    ),
+    Row(
+        ("bridge", "host-local", "loopback", "portmap"),
+        "cni_plugins",
+        GITHUB + "/containernetworking/plugins/releases/download/v{v}/cni-plugins-linux-{arch}-v{v}.tgz",
+        sums=GITHUB + "/containernetworking/plugins/releases/download/v{v}/cni-plugins-linux-{arch}-v{v}.tgz.sha256",
+        member="./{name}",
+        module="cni-plugins",
+    ),
+    Row(
+        ("cri-dockerd",),
+        "cri_dockerd",
+        GITHUB + "/Mirantis/cri-dockerd/releases/download/v{v}/cri-dockerd-{v}.{arch}.tgz",
+        member="cri-dockerd/cri-dockerd",
+    ),
+    Row(
+        ("crictl",),
+        "crictl",
+        GITHUB + "/kubernetes-sigs/cri-tools/releases/download/v{v}/crictl-v{v}-linux-{arch}.tar.gz",
+        sums=GITHUB + "/kubernetes-sigs/cri-tools/releases/download/v{v}/crictl-v{v}-linux-{arch}.tar.gz.sha256",
+        member="crictl",
+        optional=True,
+    ),
+    Row(
+        (
+            "docker:dockerd",
+            "docker:docker",
+            "docker:containerd",
+            "docker:containerd-shim-runc-v2",
+            "docker:ctr",
+            "docker:runc",
+            "docker:docker-init",
+            "docker:docker-proxy",
+        ),
+        "docker",
+        "download.docker.com/linux/static/stable/{docker_arch}/docker-{v}.tgz",
+        member="docker/{plain}",
+    ),
+    Row(("pause",), "pause", "registry.k8s.io/v2/pause/manifests/{v}", module="pause"),
+)
+BY_NAME = {name: row for row in ROWS for name in row.names}
+
+
+def row_of(wanted: Wanted) -> Row:
+    try:
+        return BY_NAME[wanted.name]
+    except KeyError:
+        raise ReleaseError(f"kubeup knows no release of `{wanted.name}`", fix="kubeup release list") from None
+
+
+def fill(pattern: str, wanted: Wanted) -> str:
+    """A URL or member with its version, architecture and name."""
+    return pattern.format(
+        v=wanted.version,
+        arch=wanted.arch,
+        name=wanted.name,
+        plain=wanted.name.rpartition(":")[2],
+        docker_arch=DOCKER_ARCH.get(wanted.arch, wanted.arch),
+    )

@@ -1,0 +1,87 @@
+"""What is wanted from the release sources, and what was found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class Wanted:
+    """One file: a binary, or an image archive. arch: amd64 or arm64."""
+
+    name: str
+    version: str
+    arch: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} {self.version} ({self.arch})"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file in the operator's cache. size in bytes; source: where it came from, for people."""
+
+    wanted: Wanted
+    sha256: str
+    size: int
+    path: Path
+    source: str
+    downloads: tuple[Download, ...] = ()
+
+
+@dataclass(frozen=True)
+class Download:
+    """Where nodes can fetch it themselves. sha256: of what is at the URL; member: its path inside an archive."""
+
+    url: str
+    sha256: str
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A source did not have it, or could not be asked."""
+
+    wanted: Wanted
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Bytes of one file so far; total 0 where unknown."""
+
+    wanted: Wanted
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Building:
+    """A build from Go modules is at work. seconds so far."""
+
+    what: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Got:
+    wanted: Wanted
+    source: str
+    size: int
+
+
+ReleaseEvent = Tried | Progress | Building | Got
+Say = Callable[[ReleaseEvent], None]
+
+
+def cache_root() -> Path:
+    """KUBEUP_CACHE, else ~/.cache/kubeup by the XDG rules."""
+    own = os.environ.get("KUBEUP_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubeup"

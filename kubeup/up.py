@@ -1,0 +1,185 @@
+"""``kubeup up`` and ``kubeup plan``: from a profile to a plan, and from the plan to a running cluster."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kubeup import cluster_facts, components, engine, kubeconfig, mint, pki, preflight, release, render, wanted
+from kubeup.components.base import Context
+from kubeup.errors import FleetError, KubeupError, PreflightError
+from kubeup.events import Note, Phase, Say
+from kubeup.facts import ClusterFacts, Facts
+from kubeup.fleet import Fleet
+from kubeup.model import Cluster
+from kubeup.node.bundle import Vault
+from kubeup.plan import Plan, diff
+from kubeup.release import Artifact, ReleaseEvent
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that was found out before anything is touched. facts: by node.host."""
+
+    cluster: Cluster
+    facts: Mapping[str, Facts]
+    shared: ClusterFacts
+    plan: Plan
+    artifacts: tuple[Artifact, ...]
+    warnings: tuple[preflight.Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class NodeOutcome:
+    """What happened on one node. files and units: what changed. bytes: sent."""
+
+    name: str
+    round_trips: int
+    bytes: int
+    files: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What ``up`` did. seconds: by phase."""
+
+    changed: bool
+    nodes: tuple[NodeOutcome, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    kubeconfig: kubeconfig.Merged | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every command needs: who asks, whom to tell, the links."""
+
+    fleet: Fleet
+    say: Say
+    release_say: Callable[[ReleaseEvent], None]
+    operator: str
+    now: Callable[[], datetime.datetime]
+    environ: Mapping[str, str]
+
+
+def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> Prepared:
+    """Probe, preflight, plan. limit: titles of the nodes to change; masters are read all the same.
+
+    Raises PreflightError or FleetError with everything that is wrong, nothing having been touched.
+    """
+    cluster, facts = _ask(job, cluster)
+    problems = preflight.check(cluster, facts)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise PreflightError(
+            f"{len(errors)} {'problem stands' if len(errors) == 1 else 'problems stand'} in the way; nothing was touched",
+            evidence=[problem.format() for problem in errors],
+            fix="mend them and run the same command again",
+        )
+    shared = cluster_facts.gather_cluster(cluster, facts)
+    needed = wanted.for_cluster(cluster, facts)
+    job.say(Phase("looking for binaries"))
+    artifacts = release.resolve(
+        needed, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say
+    )
+    plan = make_plan(cluster, facts, shared, artifacts, job.now(), limit)
+    return Prepared(cluster, facts, shared, plan, artifacts, tuple(p for p in problems if p.severity != "error"))
+
+
+def _ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
+    results = engine.gather(job.fleet, cluster, job.say)
+    if results.failures:
+        known = cluster_facts.resolve(cluster, results.values)
+        problems = preflight.check(known, results.values)
+        told = [error for error in results.failures.values()]
+        raise FleetError(
+            f"{len(told)} of {len(cluster.nodes)} nodes did not answer; nothing was touched",
+            [*told, *(problem.error() for problem in problems if problem.severity == "error")],
+            fix="mend what is said above and run the same command again",
+        )
+    resolved = cluster_facts.resolve(cluster, results.values)
+    if cluster.runtime is None and resolved.runtime is not None:
+        job.say(Note(f"container runtime: {resolved.runtime.value} (the profile leaves the choice to kubeup)"))
+    return resolved, results.values
+
+
+def make_plan(
+    cluster: Cluster,
+    facts: Mapping[str, Facts],
+    shared: ClusterFacts,
+    artifacts: tuple[Artifact, ...],
+    now: datetime.datetime,
+    limit: frozenset[str] = frozenset(),
+) -> Plan:
+    """diff of every node's desired state and facts. Pure."""
+    cidrs = cluster_facts.pod_cidrs(cluster, shared.pod_cidrs)
+    plans = []
+    for node in cluster.nodes:
+        context = Context(cluster, node, facts[node.host], shared, cidrs)
+        mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == facts[node.host].arch)
+        desired = render.desired(context, mine, now)
+        plan = diff(node.title, desired, facts[node.host], components.order(cluster, node))
+        untouched = limit and node.title not in limit and node.host not in limit
+        plans.append(replace(plan, binaries=(), observed=(), levels=(), mint=()) if untouched else plan)
+    return Plan(cluster.name, tuple(plans))
+
+
+def execute(job: Job, prepared: Prepared) -> Outcome:
+    """Carry the plan out, then give the operator access."""
+    begin = time.monotonic()
+    vaults = mint.fill(prepared.cluster, prepared.plan, prepared.shared, job.fleet, job.now())
+    execution = engine.Execution(
+        job.fleet,
+        prepared.cluster,
+        prepared.plan,
+        vaults,
+        {artifact.sha256: artifact.path for artifact in prepared.artifacts},
+        prepared.facts,
+        job.operator,
+        job.say,
+    )
+    if not prepared.plan.empty:
+        execution.run()
+    access = give_access(job, prepared, vaults)
+    seconds = {**execution.seconds, "all": time.monotonic() - begin}
+    return Outcome(not prepared.plan.empty, outcomes(job.fleet, prepared), seconds, access)
+
+
+def outcomes(fleet: Fleet, prepared: Prepared) -> tuple[NodeOutcome, ...]:
+    return tuple(
+        NodeOutcome(
+            node.title,
+            fleet.trips(node),
+            fleet.transferred(node),
+            tuple(put.file.path for put in plan.files),
+            tuple(start.unit.name for start in plan.starts),
+        )
+        for node, plan in zip(prepared.cluster.nodes, prepared.plan.nodes, strict=True)
+    )
+
+
+def give_access(job: Job, prepared: Prepared, vaults: Mapping[str, Vault]) -> kubeconfig.Merged | None:
+    """The operator's kubeconfig gets the cluster's context; a round trip only when it is not there yet."""
+    cluster = prepared.cluster
+    path = kubeconfig.default_path(job.environ)
+    admin = f"{pki.ROOT}/admin.crt"
+    first = cluster.masters[0]
+    vault = vaults.get(first.host, {})
+    fresh = f"leaf:{admin}:crt" in vault
+    if not fresh and kubeconfig.has(path, cluster.name, cluster.api_server):
+        return None
+    if fresh:
+        access = kubeconfig.Access(
+            cluster.api_server,
+            vault["authority:kubernetes:crt"],
+            vault[f"leaf:{admin}:crt"],
+            vault[f"leaf:{admin}:key"],
+        )
+    else:
+        paths = [pki.AUTHORITIES[0].cert_path, admin, admin.removesuffix(".crt") + ".key"]
+        found = engine.read_secrets(job.fleet.link(first), paths)
+        access = kubeconfig.Access(cluster.api_server, *(found[one] for one in paths))
+    return kubeconfig.merge(path, cluster.name, access)

@@ -1,0 +1,30 @@
+"""Which files a cluster's machines need from the release sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kubeup import components
+from kubeup.components.base import Context
+from kubeup.facts import ClusterFacts, Facts
+from kubeup.model import Cluster, Node
+from kubeup.release import Wanted, version_field
+
+
+def for_node(cluster: Cluster, node: Node, facts: Facts) -> tuple[Wanted, ...]:
+    """In the order in which they are used, each once."""
+    context = Context(cluster, node, facts, ClusterFacts(), {})
+    return tuple(
+        dict.fromkeys(
+            Wanted(name, getattr(cluster.versions, version_field(name)), facts.arch)
+            for part in components.of_node(cluster, node)
+            if part.when(context)
+            for name in part.binaries
+        )
+    )
+
+
+def for_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Wanted, ...]:
+    """Of all machines that answered, each file once."""
+    every = (one for node in cluster.nodes if node.host in facts for one in for_node(cluster, node, facts[node.host]))
+    return tuple(dict.fromkeys(every))
