@@ -1,0 +1,52 @@
+"""text -> Cluster. All problems of a profile are told at once, each with its place and what to write instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubeup.errors import ProfileError
+from kubeup.model import Cluster
+from kubeup.profile import lint, loader, tree
+from kubeup.profile.problem import Problem
+
+__all__ = ["LoadedProfile", "Problem", "load", "load_text"]
+
+
+@dataclass(frozen=True)
+class LoadedProfile:
+    """A profile that can be used. warnings: formatted; what a person should know all the same."""
+
+    cluster: Cluster
+    warnings: tuple[str, ...]
+    path: str
+
+
+def load(path: Path) -> LoadedProfile:
+    """Read a profile. Raises ProfileError with every problem."""
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        raise ProfileError(f"there is no {path}", fix="kubeup up PROFILE; see profiles/ for ready ones") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path} cannot be read", evidence=[str(error)], fix="save it as UTF-8 text") from error
+    return load_text(text, str(path), path.parent)
+
+
+def load_text(text: str, file: str, folder: Path = Path()) -> LoadedProfile:
+    """The same for a text. file: its name in messages; folder: what paths in it are relative to."""
+    root, problems = tree.read(text)
+    cluster = None
+    if root is not None:
+        reading = loader.Reading(problems)
+        cluster = loader.cluster(root, reading, folder, Path(file).stem)
+        if cluster is not None:
+            lint.check(cluster, reading)
+    problems.sort(key=lambda problem: (problem.place.line, problem.place.column))
+    lines = text.split("\n")
+    errors = [problem.format(file, lines) for problem in problems if problem.severity == "error"]
+    if errors or cluster is None:
+        count = f"{len(errors)} problem{'s' if len(errors) > 1 else ''}"
+        raise ProfileError(f"{file}: {count}; no node was contacted", evidence=errors, fix="docs/profile.md names every key")
+    warnings = tuple(problem.format(file, lines) for problem in problems if problem.severity == "warning")
+    return LoadedProfile(cluster, warnings, file)

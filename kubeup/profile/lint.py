@@ -1,0 +1,122 @@
+"""Rules that look at more than one value of a profile, and need no node."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kubeup.model import Cluster, Node
+from kubeup.profile.tree import Key, Place, Tree
+
+if TYPE_CHECKING:
+    from kubeup.profile.loader import Reading
+
+
+def check(cluster: Cluster, reading: Reading) -> None:
+    for rule in RULES:
+        rule(cluster, reading)
+
+
+def _at(reading: Reading, name: str) -> Tree | Key:
+    return reading.places.get(name) or Key("", Place(1, 1))
+
+
+def _node_at(reading: Reading, index: int) -> Tree | Key:
+    nodes = reading.places.get("nodes")
+    items = nodes.items if nodes is not None else ()
+    item = items[index] if index < len(items) else None
+    if item is None:
+        return _at(reading, "nodes")
+    if item.kind == "mapping":
+        return item.get("address") or item.get("host") or Key("", item.place)
+    return item
+
+
+def masters(cluster: Cluster, reading: Reading) -> None:
+    if not cluster.nodes or any(not node.roles for node in cluster.nodes):
+        return
+    at = _at(reading, "roles") if "roles" in reading.places else _at(reading, "nodes")
+    count = len(cluster.masters)
+    if count == 0:
+        reading.error(at, "no node is a master", "give one the role a (master) or ai (both)")
+    elif not cluster.workers:
+        reading.error(at, "no node runs pods", "give one the role i (node) or ai (both)")
+    elif count % 2 == 0:
+        text = f"{count} masters are no safer than {count - 1}: etcd needs a majority"
+        reading.warning(at, text, "take an odd number of masters")
+
+
+def duplicates(cluster: Cluster, reading: Reading) -> None:
+    keys: tuple[tuple[str, Callable[[Node], str]], ...] = (
+        ("address", lambda node: f"{node.address or node.host}:{node.port or 22}"),
+        ("name", lambda node: node.name),
+    )
+    for what, key in keys:
+        seen: dict[str, int] = {}
+        for index, node in enumerate(cluster.nodes):
+            value = key(node)
+            if value and value in seen:
+                shown = (node.address or node.host) if what == "address" else value
+                reading.error(
+                    _node_at(reading, index),
+                    f"the {what} {shown} is also that of node {seen[value] + 1}",
+                    "each machine once",
+                )
+            seen.setdefault(value, index)
+
+
+def ranges(cluster: Cluster, reading: Reading) -> None:
+    network = cluster.network
+    if network.flannel_net.overlaps(network.service_range):
+        name = "flannel_net" if "flannel_net" in reading.places else "service_cluster_ip_range"
+        reading.error(
+            _at(reading, name),
+            f"the pods' range {network.flannel_net} and the services' {network.service_range} overlap",
+            "take two ranges that have no address in common",
+        )
+    for name, range_ in (("flannel_net", network.flannel_net), ("service_cluster_ip_range", network.service_range)):
+        for node in cluster.nodes:
+            if node.address and ipaddress.IPv4Address(node.address) in range_:
+                reading.error(
+                    _at(reading, name),
+                    f"the node {node.title} has its address {node.address} inside of {range_}",
+                    "take a range that no machine's address is in",
+                )
+        if name in reading.places and range_.is_global:
+            reading.warning(
+                _at(reading, name),
+                f"{range_} is public: machines of others have these addresses on the internet",
+                "kubeup keeps them from leaving; a private range (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16) is better",
+            )
+
+
+def dns(cluster: Cluster, reading: Reading) -> None:
+    network = cluster.network
+    at = _at(reading, "dns_server_ip")
+    example = f"e.g. {network.service_range.network_address + 10}"
+    if network.dns_ip not in network.service_range:
+        reading.error(at, f"the DNS address {network.dns_ip} is not in the service range {network.service_range}", example)
+    elif network.dns_ip == network.api_ip:
+        reading.error(at, f"{network.dns_ip} is the API's own address, the first of the service range", example)
+    elif network.dns_ip in (network.service_range.network_address, network.service_range.broadcast_address):
+        reading.error(at, f"{network.dns_ip} is no address for a service", example)
+
+
+def sizes(cluster: Cluster, reading: Reading) -> None:
+    network = cluster.network
+    if network.service_range.prefixlen > 28 or network.service_range.prefixlen < 12:
+        text = f"a service range of /{network.service_range.prefixlen} is too {'small' if network.service_range.prefixlen > 28 else 'large'}"
+        reading.error(_at(reading, "service_cluster_ip_range"), text, "take a /12 to a /28, e.g. 10.96.0.0/16")
+    bits = network.node_mask - network.flannel_net.prefixlen
+    room = 2**bits if bits >= 0 else 0
+    if room < len(cluster.workers):
+        reading.error(
+            _at(reading, "flannel_net"),
+            f"{network.flannel_net} has room for {room} nodes with a /{network.node_mask} each, and there are "
+            f"{len(cluster.workers)}",
+            "take a larger flannel_net, or a longer node_mask",
+        )
+
+
+RULES: tuple[Callable[[Cluster, Reading], None], ...] = (masters, duplicates, ranges, dns, sizes)

@@ -1,0 +1,401 @@
+"""The keys of a profile, one after the other, into a Cluster. What is wrong is noted, and reading goes on."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from kubeup.lab.model import state_root
+from kubeup.model import (
+    Cluster,
+    HostKeys,
+    Network,
+    Override,
+    Proxy,
+    ProxyMode,
+    Registries,
+    Runtime,
+    Source,
+    Value,
+)
+from kubeup.profile import nodes as nodes_module
+from kubeup.profile import versions
+from kubeup.profile.problem import Problem
+from kubeup.profile.tree import Key, Tree
+
+COMPONENTS = (
+    "etcd",
+    "flannel",
+    "docker",
+    "cri-dockerd",
+    "containerd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+)
+KEYS = (
+    "name",
+    "nodes",
+    "roles",
+    "service_cluster_ip_range",
+    "flannel_net",
+    "dns_server_ip",
+    "dns_domain",
+    "node_mask",
+    "node_port_range",
+    "flannel_backend",
+    "runtime",
+    "proxy_mode",
+    "kubernetes",
+    "versions",
+    "ssh",
+    "sources",
+    "pins",
+    "proxy",
+    "registry_mirrors",
+    "insecure_registries",
+    "registry_ca",
+    "image_repository",
+    "addons",
+    "waive",
+    "lab",
+)
+ADDONS = ("dns", "metrics-server", "ingress", "storage", "load-balancer", "network-policy", "dashboard")
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+T = TypeVar("T")
+
+
+@dataclass
+class Reading:
+    """What is noted while a profile is read. places: where each key's value stands, for rules that look at two."""
+
+    problems: list[Problem]
+    places: dict[str, Tree] = field(default_factory=dict)
+
+    def error(self, at: Tree | Key, message: str, fix: str) -> None:
+        self.problems.append(Problem(at.place, at.text, message, fix))
+
+    def warning(self, at: Tree | Key, message: str, fix: str) -> None:
+        self.problems.append(Problem(at.place, at.text, message, fix, "warning"))
+
+    def unknown(self, key: Key, known: Iterable[str], what: str) -> None:
+        """An unknown word, with the one that was meant."""
+        names = sorted(known)
+        near = difflib.get_close_matches(key.text.lower().replace("-", "_"), names, 1, 0.6)
+        near = near or difflib.get_close_matches(key.text.lower(), names, 1, 0.6)
+        fix = f"did you mean `{near[0]}`?" if near else f"known are: {', '.join(names)}"
+        self.error(key, f"unknown {what} `{key.text}`", fix)
+
+
+def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | None:
+    """The Cluster, or None where something is wrong."""
+    if root.kind != "mapping":
+        reading.error(root, f"a profile is a mapping of keys, not {root.words}", "write NAME: VALUE lines, e.g. roles: ai i")
+        return None
+    overrides = _overrides(root, reading)
+    for key, value in root.entries:
+        if key.text.replace("_", "-") not in COMPONENTS:
+            if key.text in KEYS:
+                reading.places[key.text] = value
+            else:
+                reading.unknown(key, (*KEYS, *(name.replace("-", "_") for name in COMPONENTS)), "key")
+    get = reading.places.get
+    ssh = _Ssh.read(get("ssh"), reading, folder, get("lab"))
+    found = nodes_module.read(root, reading, ssh.user, ssh.port, ssh.key, ssh.bastion)
+    network = _network(reading)
+    read_versions = versions.read(get("kubernetes"), get("versions"), reading)
+    values = Cluster(
+        name=_text(get("name"), reading, LABEL, "a name of lower-case letters, digits and -") or _stem(stem),
+        nodes=found,
+        network=network,
+        runtime=_choice(get("runtime"), reading, Runtime),
+        proxy_mode=_choice(get("proxy_mode"), reading, ProxyMode) or ProxyMode.NFTABLES,
+        versions=read_versions,
+        sources=_sources(get("sources"), reading),
+        host_keys=ssh.host_keys,
+        proxy=_proxy(get("proxy"), reading),
+        registries=_registries(reading),
+        image_repository=_text(get("image_repository"), reading),
+        overrides=overrides,
+        pins=_pins(get("pins"), reading),
+        ssh_config=ssh.config,
+        addons=tuple(_words(get("addons"), reading, ADDONS)) if get("addons") else ("dns",),
+        waive=frozenset(_words(get("waive"), reading)),
+    )
+    return values
+
+
+def _stem(stem: str) -> str:
+    name = re.sub(r"[^a-z0-9-]+", "-", stem.lower()).strip("-")
+    return name if name and name != "profile" else "kubeup"
+
+
+def expect(value: Tree | None, kind: str, reading: Reading, example: str) -> bool:
+    """Whether a value is there and of this kind; another kind is noted."""
+    if value is None or value.kind == "null":
+        return False
+    if value.kind != kind:
+        wanted = {"mapping": "a mapping", "list": "a list", "text": "one word"}[kind]
+        reading.error(value, f"{wanted} belongs here, not {value.words}", f"write it like this: {example}")
+        return False
+    return True
+
+
+def _text(value: Tree | None, reading: Reading, form: re.Pattern[str] | None = None, what: str = "") -> str:
+    if value is None or not expect(value, "text", reading, "name: demo"):
+        return ""
+    if form and not form.fullmatch(value.text):
+        reading.error(value, f"`{value.text}` is not {what}", "e.g. demo")
+        return ""
+    return value.text
+
+
+def _choice(value: Tree | None, reading: Reading, kinds: type[T]) -> T | None:
+    if value is None or not expect(value, "text", reading, "runtime: docker"):
+        return None
+    known = {member.value: member for member in kinds}  # type: ignore[attr-defined]
+    if value.text in known:
+        chosen: T = known[value.text]
+        return chosen
+    reading.unknown(Key(value.text, value.place), known, kinds.__name__.lower().replace("proxymode", "proxy mode"))
+    return None
+
+
+def _words(value: Tree | None, reading: Reading, known: Sequence[str] = ()) -> list[str]:
+    if value is None or not expect(value, "list", reading, "[one, two]"):
+        return []
+    words = []
+    for item in value.items:
+        if not expect(item, "text", reading, "[one, two]"):
+            continue
+        if known and item.text not in known and "/" not in item.text:
+            reading.unknown(Key(item.text, item.place), known, "name")
+        words.append(item.text)
+    return words
+
+
+def _strings(value: Tree | None, reading: Reading, example: str) -> dict[str, Tree]:
+    if value is None or not expect(value, "mapping", reading, example):
+        return {}
+    return {key.text: item for key, item in value.entries if expect(item, "text", reading, example)}
+
+
+@dataclass(frozen=True)
+class _Ssh:
+    """The ``ssh:`` section: what goes for every node that does not say otherwise."""
+
+    user: str = ""
+    port: int | None = None
+    key: str = ""
+    bastion: str = ""
+    config: str = ""
+    host_keys: HostKeys = HostKeys.STRICT
+
+    @staticmethod
+    def read(value: Tree | None, reading: Reading, folder: Path, lab: Tree | None) -> _Ssh:
+        config = str(state_root() / lab.text / "ssh_config") if lab is not None and lab.kind == "text" else ""
+        if value is None or not expect(value, "mapping", reading, "ssh: {user: ubuntu, port: 22}"):
+            return _Ssh(config=config)
+        known = ("user", "port", "key", "bastion", "config", "host_keys")
+        for key in value.keys():
+            if key.text not in known:
+                reading.unknown(key, known, "key under ssh")
+        get = value.get
+        said = get("config")
+        if said is not None and expect(said, "text", reading, "config: ssh_config"):
+            path = Path(said.text).expanduser()
+            config = str(path if path.is_absolute() else folder / path)
+        port = get("port")
+        return _Ssh(
+            user=_text(get("user"), reading),
+            port=nodes_module.port(port, reading) if port is not None else None,
+            key=_text(get("key"), reading),
+            bastion=_text(get("bastion"), reading),
+            config=config,
+            host_keys=_choice(get("host_keys"), reading, HostKeys) or HostKeys.STRICT,
+        )
+
+
+def _network(reading: Reading) -> Network:
+    get = reading.places.get
+    services = network_of(get("service_cluster_ip_range"), reading) or ipaddress.IPv4Network("10.96.0.0/16")
+    pods = network_of(get("flannel_net"), reading) or ipaddress.IPv4Network("10.244.0.0/16")
+    dns = _address(get("dns_server_ip"), reading) or services.network_address + 10
+    backend = _text(get("flannel_backend"), reading) or "vxlan"
+    backend_at = get("flannel_backend")
+    if backend not in ("vxlan", "host-gw") and backend_at is not None:
+        reading.unknown(Key(backend, backend_at.place), ("vxlan", "host-gw"), "flannel backend")
+    return Network(
+        flannel_net=pods,
+        service_range=services,
+        dns_ip=dns,
+        dns_domain=_text(get("dns_domain"), reading, DOMAIN, "a domain name") or "cluster.local",
+        node_mask=_mask(get("node_mask"), reading),
+        node_ports=_ports(get("node_port_range"), reading),
+        flannel_backend=backend,
+    )
+
+
+def network_of(value: Tree | None, reading: Reading) -> ipaddress.IPv4Network | None:
+    """A CIDR, with the mend for one whose host bits are set."""
+    if value is None or not expect(value, "text", reading, "flannel_net: 172.16.0.0/16"):
+        return None
+    try:
+        return ipaddress.IPv4Network(value.text)
+    except ValueError:
+        pass
+    try:
+        loose = ipaddress.IPv4Network(value.text, strict=False)
+        reading.error(value, f"`{value.text}` is an address in a network, not a network", f"write {loose}")
+    except ValueError:
+        reading.error(value, f"`{value.text}` is not an IPv4 network", "write it like 172.16.0.0/16")
+    return None
+
+
+def _address(value: Tree | None, reading: Reading) -> ipaddress.IPv4Address | None:
+    if value is None or not expect(value, "text", reading, "dns_server_ip: 100.0.0.2"):
+        return None
+    try:
+        return ipaddress.IPv4Address(value.text)
+    except ValueError:
+        reading.error(value, f"`{value.text}` is not an IPv4 address", "write it like 100.0.0.2")
+        return None
+
+
+def _mask(value: Tree | None, reading: Reading) -> int:
+    if value is None or not expect(value, "text", reading, "node_mask: 24"):
+        return 24
+    if value.text.isdigit() and 8 <= int(value.text) <= 29:
+        return int(value.text)
+    reading.error(value, f"`{value.text}` is not the length of a node's pod network", "a number from 8 to 29; 24 is usual")
+    return 24
+
+
+def _ports(value: Tree | None, reading: Reading) -> tuple[int, int]:
+    if value is None or not expect(value, "text", reading, "node_port_range: 30000-32767"):
+        return (30000, 32767)
+    found = re.fullmatch(r"(\d+)-(\d+)", value.text)
+    first, last = (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+    if found and 1 <= first <= last <= 65535:
+        return (first, last)
+    reading.error(value, f"`{value.text}` is not a range of ports", "write it like 30000-32767, within 1 and 65535")
+    return (30000, 32767)
+
+
+def _sources(value: Tree | None, reading: Reading) -> tuple[Source, ...]:
+    if value is None:
+        return (Source("cache"), Source("official"))
+    example = "sources: [cache, official, https://mirror.example.com/kubernetes]"
+    if not expect(value, "list", reading, example):
+        return (Source("cache"), Source("official"))
+    found = [_source(item, reading, example) for item in value.items]
+    if not value.items:
+        reading.error(value, "there is no source that binaries could come from", f"e.g. {example}")
+    return tuple(source for source in found if source is not None)
+
+
+def _source(item: Tree, reading: Reading, example: str) -> Source | None:
+    if not expect(item, "text", reading, example):
+        return None
+    if item.text in ("cache", "official", "go"):
+        return Source(item.text)
+    if re.match(r"(https?|file)://.", item.text):
+        return Source("mirror", item.text)
+    reading.unknown(Key(item.text, item.place), ("cache", "official", "go", "https://...", "file:///..."), "source")
+    return None
+
+
+def _proxy(value: Tree | None, reading: Reading) -> Proxy:
+    if value is None or not expect(value, "mapping", reading, "proxy: {http: http://10.0.0.1:3128}"):
+        return Proxy()
+    for key in value.keys():
+        if key.text not in ("http", "https", "no_proxy"):
+            reading.unknown(key, ("http", "https", "no_proxy"), "key under proxy")
+    return Proxy(
+        _text(value.get("http"), reading), _text(value.get("https"), reading), tuple(_words(value.get("no_proxy"), reading))
+    )
+
+
+def _registries(reading: Reading) -> Registries:
+    get = reading.places.get
+    mirrors = {}
+    example = "registry_mirrors: {docker.io: [https://mirror.example.com]}"
+    value = get("registry_mirrors")
+    if value is not None and expect(value, "mapping", reading, example):
+        mirrors = {key.text: tuple(_words(item, reading)) for key, item in value.entries}
+    authorities = _strings(get("registry_ca"), reading, "registry_ca: {registry.example.com: ca.pem}")
+    return Registries(
+        mirrors, tuple(_words(get("insecure_registries"), reading)), {key: item.text for key, item in authorities.items()}
+    )
+
+
+def _pins(value: Tree | None, reading: Reading) -> dict[str, str]:
+    pins = {}
+    for name, item in _strings(value, reading, "pins: {flanneld-0.28.10-amd64: SHA256}").items():
+        if re.fullmatch(r"[0-9a-fA-F]{64}", item.text):
+            pins[name] = item.text.lower()
+        else:
+            reading.error(item, f"`{item.text}` is not a sha256 sum", "64 hexadecimal digits, as sha256sum prints them")
+    return pins
+
+
+def _overrides(root: Tree, reading: Reading) -> dict[str, Override]:
+    found = {}
+    for key, value in root.entries:
+        name = key.text.replace("_", "-")
+        if name in COMPONENTS:
+            found[name] = _override(value, reading)
+    return found
+
+
+def _override(value: Tree, reading: Reading) -> Override:
+    example = "kubelet: {config: {maxPods: 200}, flags: {v: 2}}"
+    if not expect(value, "mapping", reading, example):
+        return Override()
+    for key in value.keys():
+        if key.text not in ("config", "flags"):
+            reading.unknown(key, ("config", "flags"), "key of a component")
+    flags = {}
+    for name, item in _strings(value.get("flags"), reading, example).items():
+        if re.search(r"\s", item.text):
+            reading.error(item, "a flag's value cannot hold blanks: systemd splits it there", "take the component's config")
+        flags[name.lstrip("-")] = item.text
+    config = value.get("config")
+    if config is None or not expect(config, "mapping", reading, example):
+        return Override(flags=flags)
+    frozen = freeze(config)
+    assert isinstance(frozen, Mapping)
+    return Override(config=frozen, flags=flags)
+
+
+def freeze(value: Tree) -> Value:
+    """A settings value as YAML 1.2 reads it: true, 12, 0.5, words; lists are tuples."""
+    if value.kind == "mapping":
+        return {key.text: freeze(item) for key, item in value.entries}
+    if value.kind == "list":
+        return tuple(freeze(item) for item in value.items)
+    if value.kind == "null":
+        return None
+    return value.text if value.quoted else _scalar(value.text)
+
+
+def _scalar(text: str) -> str | int | float | bool:
+    if text in ("true", "True", "false", "False"):
+        return text.lower() == "true"
+    readers: tuple[tuple[str, Callable[[str], int | float]], ...] = (
+        (r"[-+]?\d+", int),
+        (r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?", float),
+    )
+    for form, reader in readers:
+        if re.fullmatch(form, text):
+            return reader(text)
+    return text
+
