@@ -46,6 +46,10 @@ class Fleet:
                 self._links[node.host] = known
         return known
 
+    def another(self, node: Node) -> Link:
+        """A second link to a node, for what runs beside the first; the caller closes it."""
+        return self._connect(node)
+
     def each(self, nodes: Sequence[Node], work: Callable[[Node, Link], T]) -> Results[T]:
         """Run ``work`` for every node. Ctrl-C closes every link, which ends the remote halves at their next step."""
         values: dict[str, T] = {}

@@ -1,0 +1,29 @@
+# Run on a master: what its API server says, and what is really so. Sent with MASTER, ETCD (its own member) set.
+# Prints one finding a line, fields separated by tabs.
+# shellcheck shell=sh
+LC_ALL=C
+export LC_ALL
+T=$(printf '\t')
+admin() { timeout 15 /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=10s "$@" </dev/null; }
+# healthy NAME COMMAND...: what the component itself answers.
+healthy() {
+    name=$1
+    shift
+    if said=$("$@" 2>&1 </dev/null); then
+        printf 'own\t%s\tHealthy\t%s\n' "$name" "$(printf '%s' "$said" | head -n 1)"
+    else
+        printf 'own\t%s\tUnhealthy\t%s\n' "$name" "$(printf '%s' "$said" | tail -n 1)"
+    fi
+}
+http() {
+    timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$1 && printf 'GET $2 HTTP/1.0\r\n\r\n' >&3 && read -r _ code _ <&3 &&
+        while read -r l && [ \"\${l%?}\" ]; do :; done <&3; cat <&3; test \"\$code\" = 200"
+}
+healthy kube-apiserver admin get --raw /readyz
+healthy controller-manager admin --server=https://127.0.0.1:10257 get --raw /healthz
+healthy scheduler admin --server=https://127.0.0.1:10259 get --raw /healthz
+healthy etcd http 2381 /health
+admin get componentstatuses -o jsonpath='{range .items[*]}said{"\t"}{.metadata.name}{"\t"}{.conditions[?(@.type=="Healthy")].status}{"\t"}{.conditions[0].message}{.conditions[0].error}{"\n"}{end}' 2>/dev/null
+admin get nodes -o jsonpath='{range .items[*]}node{"\t"}{.metadata.name}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\t"}{.status.nodeInfo.kubeletVersion}{"\t"}{.status.nodeInfo.containerRuntimeVersion}{"\t"}{.status.addresses[?(@.type=="InternalIP")].address}{"\t"}{.status.conditions[?(@.type=="Ready")].message}{"\n"}{end}' 2>/dev/null
+admin get services --all-namespaces -o jsonpath='{range .items[*]}service{"\t"}{.metadata.namespace}/{.metadata.name}{"\t"}{.spec.clusterIP}{"\t"}{range .spec.ports[*]}{.port}/{.protocol} {end}{"\n"}{end}' 2>/dev/null
+admin version -o json 2>/dev/null | sed -n '/serverVersion/,$s/.*"gitVersion": "\(.*\)".*/server\t\1/p' | sed "s/\\\\t/$T/"

@@ -1,0 +1,103 @@
+# Run on one master: a pod on every node and a service before them, exec and logs through every kubelet. Sent with
+# NODES (names), IMAGE (of the sandbox) and RUN (a word of its own) set. Holds everything until its input ends, then
+# takes all of it away: also when the operator, or the line to it, is gone.
+# shellcheck shell=sh
+LC_ALL=C
+export LC_ALL
+trap '' HUP PIPE INT TERM
+LABEL=kubeup-validate
+admin() { timeout 100 /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system "$@" </dev/null; }
+clean() { admin delete pods,services -l "app=$LABEL" --now --wait=true --timeout=60s >/dev/null 2>&1; }
+finding() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4"; }
+last() { tail -n 1 | tr '\t' ' '; }
+
+manifest() {
+    for node in $NODES; do
+        cat <<POD
+apiVersion: v1
+kind: Pod
+metadata: {name: $LABEL-$node, labels: {app: $LABEL, run: "$RUN"}}
+spec:
+  nodeName: $node
+  activeDeadlineSeconds: 600
+  automountServiceAccountToken: false
+  terminationGracePeriodSeconds: 1
+  tolerations: [{operator: Exists}]
+  dnsPolicy: Default
+  containers:
+    - name: probe
+      image: $IMAGE
+      imagePullPolicy: Never
+      # The node's own kubectl is the whole probe: one static binary that serves a folder and fetches from others.
+      command: [/opt/kubeup/bin/kubectl, proxy, --address=0.0.0.0, --port=8080, --accept-hosts=.*, --server=http://127.0.0.1:1, --www=/etc, --www-prefix=/etc/]
+      securityContext: {readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, runAsUser: 65534}
+      readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
+      volumeMounts:
+        - {name: bin, mountPath: /opt/kubeup/bin, readOnly: true}
+        - {name: store, mountPath: /var/lib/kubeup/store, readOnly: true}
+  volumes:
+    - {name: bin, hostPath: {path: /opt/kubeup/bin}}
+    - {name: store, hostPath: {path: /var/lib/kubeup/store}}
+---
+POD
+    done
+    cat <<SERVICE
+apiVersion: v1
+kind: Service
+metadata: {name: $LABEL, labels: {app: $LABEL}}
+spec:
+  type: NodePort
+  selector: {app: $LABEL, run: "$RUN"}
+  ports: [{port: 80, targetPort: 8080}]
+SERVICE
+}
+
+create() {
+    # The service account that every pod needs is made by the controller-manager, a moment after the first start.
+    for _ in $(seq 1 100); do
+        said=$(manifest | timeout 60 /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system apply -f - 2>&1) && return 0
+        case $said in *'serviceaccount'*) sleep 0.2 ;; *) break ;; esac
+    done
+    finding check pods-created failed "$(printf '%s' "$said" | last)"
+    return 1
+}
+
+why_not_ready() {
+    admin get pod "$LABEL-$1" -o jsonpath='{.status.phase} {.status.reason} {.status.message} {.status.containerStatuses[0].state.waiting.reason} {.status.containerStatuses[0].state.waiting.message} {.status.conditions[?(@.status=="False")].message}' 2>&1 | tr '\n\t' '  '
+    admin get events --field-selector "involvedObject.name=$LABEL-$1,type=Warning" -o jsonpath='{.items[-1:].message}' 2>/dev/null | tr '\n\t' '  '
+}
+
+look() {
+    create || return
+    admin wait --for=condition=Ready pod -l "app=$LABEL,run=$RUN" --timeout=60s >/dev/null 2>&1
+    admin get pods -l "app=$LABEL,run=$RUN" -o jsonpath='{range .items[*]}pod{"\t"}{.spec.nodeName}{"\t"}{.status.podIP}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' >"$work/pods"
+    admin get service "$LABEL" -o jsonpath='service{"\t"}{.spec.clusterIP}{"\t"}{.spec.ports[0].nodePort}{"\t"}{"\n"}'
+    cat "$work/pods"
+    previous=$(awk '$4 == "True" { ip = $3 } END { print ip }' "$work/pods")
+    while read -r _ node ip ready; do
+        if [ "$ready" != True ]; then
+            finding pod-failed "$node" - "$(why_not_ready "$node")"
+            continue
+        fi
+        if said=$(admin exec "$LABEL-$node" -- /opt/kubeup/bin/kubectl "--server=http://$previous:8080" --request-timeout=5s get --raw /etc/hostname 2>&1); then
+            finding exec "$node" ok "$said"
+        else
+            finding exec "$node" failed "$(printf '%s' "$said" | last)"
+        fi
+        if said=$(admin logs "$LABEL-$node" 2>&1) && [ -n "$said" ]; then
+            finding logs "$node" ok ""
+        else
+            finding logs "$node" failed "$(printf '%s' "$said" | last)"
+        fi
+        previous=$ip
+    done <"$work/pods"
+}
+
+work=$(mktemp -d /run/kubeup-validate.XXXXXX)
+clean
+look
+echo held
+cat >/dev/null
+clean
+rm -rf "$work"
+echo cleaned
