@@ -97,9 +97,7 @@ def server_for(cluster: Cluster, node: Node) -> str:
     return f"https://{node.address}:6443" if node.is_master else cluster.api_server
 
 
-def leaf_reason(
-    spec: CertificateSpec, facts: Facts, authority: AuthorityFact | None, now: datetime.datetime
-) -> str:
+def leaf_reason(spec: CertificateSpec, facts: Facts, authority: AuthorityFact | None, now: datetime.datetime) -> str:
     """Why a leaf must be minted; empty when what the node has satisfies."""
     if authority is None:
         return "there is no certificate authority yet"

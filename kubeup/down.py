@@ -83,9 +83,7 @@ def _refuse_stranger(cluster: Cluster, node: Node, facts: Facts) -> None:
 def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
     """etcd's snapshot and the PKI in one tar, 0600, on the operator's disk. Raises KubeupError when none can be had."""
     masters = [
-        node
-        for node in surveyed.cluster.nodes
-        if "etcd.service" in surveyed.facts.get(node.host, Facts()).record.units
+        node for node in surveyed.cluster.nodes if "etcd.service" in surveyed.facts.get(node.host, Facts()).record.units
     ]
     job.say(Phase("saving a snapshot of etcd"))
     reasons: list[str] = []
@@ -147,9 +145,7 @@ def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_acce
     )
     reachable = replace(surveyed.cluster, nodes=nodes)
     plan = Plan(surveyed.plan.cluster, plans)
-    execution = engine.Execution(
-        job.fleet, reachable, plan, {}, {}, surveyed.facts, job.operator, job.say
-    )
+    execution = engine.Execution(job.fleet, reachable, plan, {}, {}, surveyed.facts, job.operator, job.say)
     if not plan.empty:
         execution.run()
     if forget_access and not unreachable:

@@ -15,9 +15,10 @@ from kubeup.facts import Facts
 from kubeup.fleet import Fleet, Results
 from kubeup.model import Cluster, Node
 from kubeup.node import bundle
+from kubeup.node.boot import Kind
 from kubeup.node.bundle import Trip, Vault
 from kubeup.node.probe import parse, probe_script
-from kubeup.node.transport import Kind, Link, Reply
+from kubeup.node.transport import Link, Reply
 from kubeup.plan import NodePlan, Plan
 from kubeup.resources import Inquiry
 

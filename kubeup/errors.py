@@ -57,9 +57,7 @@ class PreflightError(KubeupError):
 class NodeError(KubeupError):
     """One step on one node failed."""
 
-    def __init__(
-        self, node: str, step: str, message: str, *, evidence: Sequence[str] = (), fix: str = ""
-    ) -> None:
+    def __init__(self, node: str, step: str, message: str, *, evidence: Sequence[str] = (), fix: str = "") -> None:
         super().__init__(message, evidence=evidence, fix=fix)
         self.node = node
         self.step = step

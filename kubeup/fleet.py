@@ -16,14 +16,15 @@ from kubeup.model import Node
 from kubeup.node.transport import Link
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Connect = Callable[[Node], Link]
 
 
 @dataclass(frozen=True)
-class Results(Generic[T]):
+class Results(Generic[T_co]):
     """By node.host: what each node answered, or why it did not."""
 
-    values: Mapping[str, T] = field(default_factory=dict)
+    values: Mapping[str, T_co] = field(default_factory=dict)
     failures: Mapping[str, KubeupError] = field(default_factory=dict)
 
 

@@ -54,9 +54,7 @@ def _shared(
     return vault, pairs
 
 
-def _bring(
-    cluster: Cluster, shared: ClusterFacts, fleet: Fleet
-) -> tuple[dict[str, KeyPair], tuple[bytes, bytes]]:
+def _bring(cluster: Cluster, shared: ClusterFacts, fleet: Fleet) -> tuple[dict[str, KeyPair], tuple[bytes, bytes]]:
     holder = next(iter(shared.authorities.values())).holders[0]
     master = next(node for node in cluster.masters if node.title == holder)
     paths = [authority.key_path for authority in pki.AUTHORITIES]

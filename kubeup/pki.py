@@ -104,9 +104,7 @@ def _master_specs(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
         )
 
     return (
-        CertificateSpec(
-            f"{ROOT}/etcd/server.crt", "etcd", node.name, (), own_dns, own_ips, server=True, client=True
-        ),
+        CertificateSpec(f"{ROOT}/etcd/server.crt", "etcd", node.name, (), own_dns, own_ips, server=True, client=True),
         CertificateSpec(f"{ROOT}/etcd/peer.crt", "etcd", node.name, (), own_dns, own_ips, server=True, client=True),
         CertificateSpec(f"{ROOT}/apiserver.crt", "kubernetes", "kube-apiserver", (), api_dns, api_ips, server=True),
         client("apiserver-etcd-client", "kube-apiserver-etcd-client", authority="etcd"),
@@ -175,9 +173,7 @@ def mint(spec: CertificateSpec, authority: KeyPair, now: datetime.datetime) -> K
 def mint_service_account_key() -> tuple[bytes, bytes]:
     """(private, public) PEM of the key that signs service account tokens; all masters share it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return _private_pem(key), public
 
 

@@ -117,9 +117,7 @@ class Forget:
     keep_data: bool
 
 
-Step = (
-    Make | Put | Link | Start | Await | Do | Remember | Observe | Stop | Undo | Clear | GiveBack | Forget
-)
+Step = Make | Put | Link | Start | Await | Do | Remember | Observe | Stop | Undo | Clear | GiveBack | Forget
 
 
 @dataclass(frozen=True)
@@ -161,9 +159,7 @@ class NodePlan:
     @property
     def bytes_to_send(self) -> int:
         """Bytes of binaries and known files, uncompressed."""
-        return sum(binary.size for binary in self.binaries) + sum(
-            len(put.file.content or b"") for put in self.files
-        )
+        return sum(binary.size for binary in self.binaries) + sum(len(put.file.content or b"") for put in self.files)
 
     def level(self, number: int) -> Level | None:
         return next((level for level in self.levels if level.number == number), None)
@@ -199,9 +195,7 @@ def diff(node: str, desired: Desired, facts: Facts, order: Sequence[Stage]) -> N
 
     order: every component of the node, each after those it needs. What the record owns and desired lacks goes back.
     """
-    binaries = tuple(
-        binary for binary in _by_hash(desired.binaries) if facts.store.get(binary.sha256) != binary.size
-    )
+    binaries = tuple(binary for binary in _by_hash(desired.binaries) if facts.store.get(binary.sha256) != binary.size)
     levels: dict[int, list[Step]] = {}
     levels.setdefault(0, []).extend(_departures(desired, facts))
     for stage in (Stage("", 0), *order):
@@ -212,8 +206,10 @@ def diff(node: str, desired: Desired, facts: Facts, order: Sequence[Stage]) -> N
     built = tuple(
         Level(number, _title(steps), (*steps, *_awaits(steps))) for number, steps in sorted(levels.items()) if steps
     )
-    observed = () if facts.record.exists and not built else tuple(
-        trace for trace in desired.traces if (trace.kind, trace.name) not in facts.record.traces
+    observed = (
+        ()
+        if facts.record.exists and not built
+        else tuple(trace for trace in desired.traces if (trace.kind, trace.name) not in facts.record.traces)
     )
     return NodePlan(node, facts.record.generation, binaries, observed if built or binaries else (), built, desired.mint)
 
@@ -288,9 +284,7 @@ def _component_steps(stage: Stage, desired: Desired, facts: Facts, earlier: Sequ
             if why:
                 work.append(Start(unit, why, restart=facts.unit(unit.name).running))
     work.extend(
-        Do(action)
-        for action in desired.actions
-        if action.component == name and not facts.checks.get(action.id, False)
+        Do(action) for action in desired.actions if action.component == name and not facts.checks.get(action.id, False)
     )
     if work:
         steps.extend(_needed(stage.after, earlier))
@@ -325,9 +319,7 @@ def _awaits(steps: Sequence[Step]) -> list[Step]:
 
 
 def _remember(levels: dict[int, list[Step]], desired: Desired, facts: Facts, last: int) -> None:
-    changed = [
-        Remember(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value
-    ]
+    changed = [Remember(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value]
     if changed:
         levels.setdefault(last if levels.get(last) else 0, []).extend(changed)
 
@@ -345,11 +337,7 @@ def _file_stands(file: File, facts: Facts) -> bool:
     fact, owned = facts.file(file.path), facts.record.owned.get(file.path)
     if owned is None or fact.kind != "file" or not file.wanted_digest:
         return False
-    return (
-        fact.sha256 == file.wanted_digest == owned.value
-        and fact.mode == file.mode
-        and fact.owner == file.owner
-    )
+    return fact.sha256 == file.wanted_digest == owned.value and fact.mode == file.mode and fact.owner == file.owner
 
 
 def _link_stands(binary: Binary, facts: Facts) -> bool:

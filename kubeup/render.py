@@ -56,7 +56,9 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
     """All that the node should have. artifacts: every binary its components need, for its architecture."""
     cluster, node = context.cluster, context.node
     found = {artifact.wanted.name: artifact for artifact in artifacts}
-    mine = tuple(part for part in components.of_node(cluster, node) if part.when(context) and _has_binaries(part, found))
+    mine = tuple(
+        part for part in components.of_node(cluster, node) if part.when(context) and _has_binaries(part, found)
+    )
     binaries = tuple(
         Binary(name, found[name].wanted.version, found[name].sha256, found[name].size, link, part.name)
         for part in mine
@@ -120,9 +122,7 @@ def _defaults(part: Component, context: Context) -> File:
 
 
 def _unit(part: Component, context: Context, files: Sequence[File]) -> Unit:
-    own = tuple(
-        file.path for file in files if file.component == part.name and not file.path.endswith("etcd-bootstrap")
-    )
+    own = tuple(file.path for file in files if file.component == part.name and not file.path.endswith("etcd-bootstrap"))
     never_read = {"/etc/kubeup/cluster.yaml"}
     reads = dict.fromkeys((*own, *part.certificates, *part.reads, *filter(None, _links(part).values())))
     paths = tuple(path for path in reads if path not in never_read and not path.endswith(".key"))

@@ -6,11 +6,10 @@ import datetime
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from kubeup import cluster_facts, components, engine, kubeconfig, mint, pki, preflight, release, render, wanted
 from kubeup.components.base import Context
-from kubeup.errors import FleetError, KubeupError, PreflightError
+from kubeup.errors import FleetError, PreflightError
 from kubeup.events import Note, Phase, Say
 from kubeup.facts import ClusterFacts, Facts
 from kubeup.fleet import Fleet
@@ -75,16 +74,14 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise PreflightError(
-            f"{len(errors)} {'problem stands' if len(errors) == 1 else 'problems stand'} in the way; nothing was touched",
+            f"{len(errors)} problem{'s' if len(errors) > 1 else ''} before the start; nothing was touched",
             evidence=[problem.format() for problem in errors],
             fix="mend them and run the same command again",
         )
     shared = cluster_facts.gather_cluster(cluster, facts)
     needed = wanted.for_cluster(cluster, facts)
     job.say(Phase("looking for binaries"))
-    artifacts = release.resolve(
-        needed, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say
-    )
+    artifacts = release.resolve(needed, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say)
     plan = make_plan(cluster, facts, shared, artifacts, job.now(), limit)
     return Prepared(cluster, facts, shared, plan, artifacts, tuple(p for p in problems if p.severity != "error"))
 
@@ -94,7 +91,7 @@ def _ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
     if results.failures:
         known = cluster_facts.resolve(cluster, results.values)
         problems = preflight.check(known, results.values)
-        told = [error for error in results.failures.values()]
+        told = list(results.failures.values())
         raise FleetError(
             f"{len(told)} of {len(cluster.nodes)} nodes did not answer; nothing was touched",
             [*told, *(problem.error() for problem in problems if problem.severity == "error")],

@@ -51,7 +51,11 @@ COMPONENT = Component(
         Trace("nft-table", "ip flannel-ipv4"),
         Trace("nft-table", "inet cni_hostport"),
         Trace("chain-prefix", "CNI-"),
-        *(Trace("iptables-base", f"{family} {table}") for family in ("ip", "ip6") for table in ("filter", "nat", "mangle")),
+        *(
+            Trace("iptables-base", f"{family} {table}")
+            for family in ("ip", "ip6")
+            for table in ("filter", "nat", "mangle")
+        ),
         Trace("sysctl", "net/ipv4/ip_forward", "1"),
     ),
     ports=(8471,),

@@ -40,9 +40,7 @@ def refuse_conflicts(lab: Lab) -> None:
                 )
 
 
-def find_conflict(
-    lab: Lab, addresses: list[dict[str, object]], routes: list[dict[str, object]]
-) -> str:
+def find_conflict(lab: Lab, addresses: list[dict[str, object]], routes: list[dict[str, object]]) -> str:
     """What of ``ip -j addr`` and ``ip -j route`` is in the way; empty if nothing is. The lab's own is not."""
     for link in addresses:
         infos = link.get("addr_info")

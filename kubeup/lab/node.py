@@ -55,7 +55,11 @@ def _authorize(lab: Lab, upper: Path, base: Path) -> None:
     public = (lab.state / "id_ed25519.pub").read_text()
     users = {"ubuntu": "home/ubuntu"} if lab.like == "ubuntu" else {"root": "root", "admin": "home/admin"}
     for user, home in users.items():
-        ids = next(line.split(":")[2:4] for line in (base / "etc/passwd").read_text().split("\n") if line.startswith(f"{user}:"))
+        ids = next(
+            line.split(":")[2:4]
+            for line in (base / "etc/passwd").read_text().split("\n")
+            if line.startswith(f"{user}:")
+        )
         target = upper / home
         target.mkdir(parents=True, exist_ok=True)
         os.chmod(target, 0o700)
@@ -99,7 +103,17 @@ def start(lab: Lab, node: LabNode) -> None:
     home = folder(lab, node)
     with (home / "console.log").open("wb") as log:
         process = subprocess.Popen(
-            ["unshare", "--mount", "--", "sh", str(BOOT), str(home), node.name, lab.node_netns(node.name), group(lab, node)],
+            [
+                "unshare",
+                "--mount",
+                "--",
+                "sh",
+                str(BOOT),
+                str(home),
+                node.name,
+                lab.node_netns(node.name),
+                group(lab, node),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -120,12 +134,26 @@ def init_pid(lab: Lab, node: LabNode) -> int:
     return 0
 
 
-def inside(lab: Lab, node: LabNode, argv: list[str], *, limit: float = 60, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def inside(
+    lab: Lab, node: LabNode, argv: list[str], *, limit: float = 60, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run a program in the node as root, without ssh."""
     pid = init_pid(lab, node)
     if not pid:
         raise LabError(f"{node.name} is not running", fix="kubeup lab up")
-    enter = ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd"]
+    enter = [
+        "nsenter",
+        "--target",
+        str(pid),
+        "--mount",
+        "--uts",
+        "--ipc",
+        "--net",
+        "--pid",
+        "--cgroup",
+        "--root",
+        "--wd",
+    ]
     return run([*enter, *argv], limit=limit, stdin=stdin, check=False)
 
 
@@ -140,7 +168,8 @@ def wait_booted(lab: Lab, node: LabNode) -> None:
 
 def _open_cgroups(lab: Lab, node: LabNode) -> bool:
     script = (
-        "mount --make-rshared / && for d in /sys/fs/cgroup/*/; do mountpoint -q $d && mount -o remount,bind,rw $d; done; "
+        "mount --make-rshared / && "
+        "for d in /sys/fs/cgroup/*/; do mountpoint -q $d && mount -o remount,bind,rw $d; done; "
         "test -w /sys/fs/cgroup/memory"
     )
     return inside(lab, node, ["sh", "-c", script]).returncode == 0

@@ -29,7 +29,8 @@ _GREET = (
 _PROBE = _GREET + "echo kubeup-hello; exec sh -s"
 _APPLY = _GREET + (
     "umask 077; h=${KUBEUP_ROOT:-}/var/lib/kubeup; "
-    'mkdir -p "$h/incoming" && cd "$h/incoming" || { echo kubeup-hello; printf "failed\\t%s\\n" "cannot make $h/incoming"; exit 1; }; '
+    'mkdir -p "$h/incoming" && cd "$h/incoming" || '
+    '{ echo kubeup-hello; printf "failed\\t%s\\n" "cannot make $h/incoming"; exit 1; }; '
     'exec 9>>"$h/lock"; '
     'flock -n 9 || { echo "kubeup-busy $(cat "$h/lock")"; exit 75; }; '
     'echo "$who since $(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$h/lock"; '

@@ -233,5 +233,3 @@ def _header(name: str, size: int) -> bytes:
     info = tarfile.TarInfo(name)
     info.size, info.mode, info.mtime = size, 0o600, 1
     return info.tobuf(format=tarfile.GNU_FORMAT)
-
-

@@ -17,7 +17,9 @@ def parse_record(text: str) -> Record:
     kept = {key: values for key, values in last.items() if values[0] != DELETED}
     return Record(
         meta={name: values[0] for (kind, name), values in kept.items() if kind == "meta"},
-        owned={path: _owned(path, values) for (kind, path), values in kept.items() if kind == "own" and len(values) > 2},
+        owned={
+            path: _owned(path, values) for (kind, path), values in kept.items() if kind == "own" and len(values) > 2
+        },
         ready={name: _ready(values) for (kind, name), values in kept.items() if kind == "ready"},
         units={name: values[0] for (kind, name), values in kept.items() if kind == "unit"},
         actions=tuple(name for kind, name in kept if kind == "action"),

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import fabric
 import paramiko
@@ -207,7 +207,8 @@ class SshLink:
             for chunk in body:
                 view = memoryview(chunk)
                 for start in range(0, len(view), SLICE):
-                    channel.sendall(view[start : start + SLICE])
+                    # A slice of bytes would be copied for every packet; a view is not (the stubs know only bytes).
+                    channel.sendall(cast(bytes, view[start : start + SLICE]))
                 self.sent += len(view)
             channel.shutdown_write()
         except OSError:
@@ -411,9 +412,7 @@ def _prepare(connection: fabric.Connection, cluster: Cluster, node: Node, known_
         for path in (known_hosts, Path("/etc/ssh/ssh_known_hosts")):
             if path.is_file():
                 client.load_host_keys(str(path)) if path == known_hosts else client.load_system_host_keys(str(path))
-    client.set_missing_host_key_policy(
-        hostkeys.Verifier(node.title, cluster.host_keys, node.host_key, known_hosts)
-    )
+    client.set_missing_host_key_policy(hostkeys.Verifier(node.title, cluster.host_keys, node.host_key, known_hosts))
 
 
 def _use_passphrase(connection: fabric.Connection, secrets: Secrets, node: Node, target: str) -> None:
@@ -438,9 +437,7 @@ def _ask_login(connection: fabric.Connection, secrets: Secrets, target: str) -> 
     return True
 
 
-def _login_refused(
-    node: Node, target: str, connection: fabric.Connection, error: Exception | None
-) -> ConnectError:
+def _login_refused(node: Node, target: str, connection: fabric.Connection, error: Exception | None) -> ConnectError:
     keys = connection.connect_kwargs.get("key_filename") or "the agent's keys and ~/.ssh/id_*"
     return ConnectError(
         node.title,

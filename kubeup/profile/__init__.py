@@ -22,15 +22,16 @@ class LoadedProfile:
     path: str
 
 
-def load(path: Path) -> LoadedProfile:
-    """Read a profile. Raises ProfileError with every problem."""
+def load(path: Path, folder: Path | None = None) -> LoadedProfile:
+    """Read a profile. folder: what paths in it are relative to, its own if not said. Raises ProfileError with every
+    problem."""
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
         raise ProfileError(f"there is no {path}", fix="kubeup up PROFILE; see profiles/ for ready ones") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path} cannot be read", evidence=[str(error)], fix="save it as UTF-8 text") from error
-    return load_text(text, str(path), path.parent)
+    return load_text(text, str(path), folder or path.parent)
 
 
 def load_text(text: str, file: str, folder: Path = Path()) -> LoadedProfile:
@@ -47,6 +48,8 @@ def load_text(text: str, file: str, folder: Path = Path()) -> LoadedProfile:
     errors = [problem.format(file, lines) for problem in problems if problem.severity == "error"]
     if errors or cluster is None:
         count = f"{len(errors)} problem{'s' if len(errors) > 1 else ''}"
-        raise ProfileError(f"{file}: {count}; no node was contacted", evidence=errors, fix="docs/profile.md names every key")
+        raise ProfileError(
+            f"{file}: {count}; no node was contacted", evidence=errors, fix="docs/profile.md names every key"
+        )
     warnings = tuple(problem.format(file, lines) for problem in problems if problem.severity == "warning")
     return LoadedProfile(cluster, warnings, file)

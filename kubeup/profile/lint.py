@@ -96,7 +96,9 @@ def dns(cluster: Cluster, reading: Reading) -> None:
     at = _at(reading, "dns_server_ip")
     example = f"e.g. {network.service_range.network_address + 10}"
     if network.dns_ip not in network.service_range:
-        reading.error(at, f"the DNS address {network.dns_ip} is not in the service range {network.service_range}", example)
+        reading.error(
+            at, f"the DNS address {network.dns_ip} is not in the service range {network.service_range}", example
+        )
     elif network.dns_ip == network.api_ip:
         reading.error(at, f"{network.dns_ip} is the API's own address, the first of the service range", example)
     elif network.dns_ip in (network.service_range.network_address, network.service_range.broadcast_address):
@@ -105,8 +107,9 @@ def dns(cluster: Cluster, reading: Reading) -> None:
 
 def sizes(cluster: Cluster, reading: Reading) -> None:
     network = cluster.network
-    if network.service_range.prefixlen > 28 or network.service_range.prefixlen < 12:
-        text = f"a service range of /{network.service_range.prefixlen} is too {'small' if network.service_range.prefixlen > 28 else 'large'}"
+    length = network.service_range.prefixlen
+    if not 12 <= length <= 28:
+        text = f"a service range of /{length} is too {'small' if length > 28 else 'large'}"
         reading.error(_at(reading, "service_cluster_ip_range"), text, "take a /12 to a /28, e.g. 10.96.0.0/16")
     bits = network.node_mask - network.flannel_net.prefixlen
     room = 2**bits if bits >= 0 else 0

@@ -98,7 +98,9 @@ class Reading:
 def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | None:
     """The Cluster, or None where something is wrong."""
     if root.kind != "mapping":
-        reading.error(root, f"a profile is a mapping of keys, not {root.words}", "write NAME: VALUE lines, e.g. roles: ai i")
+        reading.error(
+            root, f"a profile is a mapping of keys, not {root.words}", "write NAME: VALUE lines, e.g. roles: ai i"
+        )
         return None
     overrides = _overrides(root, reading)
     for key, value in root.entries:
@@ -112,7 +114,7 @@ def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | 
     found = nodes_module.read(root, reading, ssh.user, ssh.port, ssh.key, ssh.bastion)
     network = _network(reading)
     read_versions = versions.read(get("kubernetes"), get("versions"), reading)
-    values = Cluster(
+    return Cluster(
         name=_text(get("name"), reading, LABEL, "a name of lower-case letters, digits and -") or _stem(stem),
         nodes=found,
         network=network,
@@ -130,7 +132,6 @@ def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | 
         addons=tuple(_words(get("addons"), reading, ADDONS)) if get("addons") else ("dns",),
         waive=frozenset(_words(get("waive"), reading)),
     )
-    return values
 
 
 def _stem(stem: str) -> str:
@@ -275,7 +276,9 @@ def _mask(value: Tree | None, reading: Reading) -> int:
         return 24
     if value.text.isdigit() and 8 <= int(value.text) <= 29:
         return int(value.text)
-    reading.error(value, f"`{value.text}` is not the length of a node's pod network", "a number from 8 to 29; 24 is usual")
+    reading.error(
+        value, f"`{value.text}` is not the length of a node's pod network", "a number from 8 to 29; 24 is usual"
+    )
     return 24
 
 
@@ -320,7 +323,9 @@ def _proxy(value: Tree | None, reading: Reading) -> Proxy:
         if key.text not in ("http", "https", "no_proxy"):
             reading.unknown(key, ("http", "https", "no_proxy"), "key under proxy")
     return Proxy(
-        _text(value.get("http"), reading), _text(value.get("https"), reading), tuple(_words(value.get("no_proxy"), reading))
+        _text(value.get("http"), reading),
+        _text(value.get("https"), reading),
+        tuple(_words(value.get("no_proxy"), reading)),
     )
 
 
@@ -333,7 +338,9 @@ def _registries(reading: Reading) -> Registries:
         mirrors = {key.text: tuple(_words(item, reading)) for key, item in value.entries}
     authorities = _strings(get("registry_ca"), reading, "registry_ca: {registry.example.com: ca.pem}")
     return Registries(
-        mirrors, tuple(_words(get("insecure_registries"), reading)), {key: item.text for key, item in authorities.items()}
+        mirrors,
+        tuple(_words(get("insecure_registries"), reading)),
+        {key: item.text for key, item in authorities.items()},
     )
 
 
@@ -366,7 +373,9 @@ def _override(value: Tree, reading: Reading) -> Override:
     flags = {}
     for name, item in _strings(value.get("flags"), reading, example).items():
         if re.search(r"\s", item.text):
-            reading.error(item, "a flag's value cannot hold blanks: systemd splits it there", "take the component's config")
+            reading.error(
+                item, "a flag's value cannot hold blanks: systemd splits it there", "take the component's config"
+            )
         flags[name.lstrip("-")] = item.text
     config = value.get("config")
     if config is None or not expect(config, "mapping", reading, example):
@@ -398,4 +407,3 @@ def _scalar(text: str) -> str | int | float | bool:
         if re.fullmatch(form, text):
             return reader(text)
     return text
-

@@ -196,7 +196,11 @@ def _labels(value: Tree | None, reading: Reading) -> dict[str, str]:
     for key, item in value.entries:
         if not re.fullmatch(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?", key.text):
             reading.error(key, f"`{key.text}` is not a label's name", "e.g. disk, or example.com/disk")
-        if item.kind == "mapping" or item.kind == "list" or not re.fullmatch(r"([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?", item.text):
+        if (
+            item.kind == "mapping"
+            or item.kind == "list"
+            or not re.fullmatch(r"([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?", item.text)
+        ):
             reading.error(item, f"{item.words} is not a label's value", "up to 63 letters, digits, -, _ and .")
         labels[key.text] = item.text
     return labels
@@ -216,5 +220,3 @@ def _taints(value: Tree | None, reading: Reading) -> tuple[Taint, ...]:
             continue
         taints.append(Taint(found.group(1), found.group(2) or "", found.group(3)))
     return tuple(taints)
-
-

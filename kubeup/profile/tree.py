@@ -67,9 +67,13 @@ def read(text: str) -> tuple[Tree | None, list[Problem]]:
         said = " ".join(filter(None, (error.context, error.problem)))
         return None, [Problem(place, "", f"this is not YAML: {said}", "correct the line, or the one before it")]
     except ValueError as error:
-        return None, [Problem(Place(1, 1), "", f"this is not YAML: {str(error).split(chr(10))[0]}", "save it as UTF-8 text")]
+        return None, [
+            Problem(Place(1, 1), "", f"this is not YAML: {str(error).split(chr(10))[0]}", "save it as UTF-8 text")
+        ]
     if node is None:
-        return None, [Problem(Place(1, 1), "", "the profile is empty", "start from profiles/ai-i.yaml, or: kubeup init")]
+        return None, [
+            Problem(Place(1, 1), "", "the profile is empty", "start from profiles/ai-i.yaml, or: kubeup init")
+        ]
     problems: list[Problem] = []
     return _convert(node, problems, 0), problems
 
@@ -107,7 +111,9 @@ def _entries(node: MappingNode, problems: list[Problem], depth: int) -> Iterator
             continue
         if key.value in seen:
             problems.append(
-                Problem(place, key.value, f"`{key.value}` is said twice, first on line {seen[key.value].line}", "keep one")
+                Problem(
+                    place, key.value, f"`{key.value}` is said twice, first on line {seen[key.value].line}", "keep one"
+                )
             )
             continue
         seen[key.value] = place

@@ -49,7 +49,9 @@ def _kubernetes(value: Tree, reading: Reading) -> str:
     if found and found.group(1) in NEWEST:
         return text
     known = ", ".join(NEWEST)
-    reading.error(value, f"kubeup does not know Kubernetes {value.text}", f"known are {known}; newest: {max(NEWEST.values())}")
+    reading.error(
+        value, f"kubeup does not know Kubernetes {value.text}", f"known are {known}; newest: {max(NEWEST.values())}"
+    )
     return ""
 
 
@@ -67,7 +69,9 @@ def _version(key: Key, value: Tree, reading: Reading) -> str:
             floor = "3.6.14"
         if floor and Version(text) < Version(floor):
             reading.error(
-                value, f"etcd {text} has known holes in its authentication", f"take {floor} or later; {Versions().etcd} is the default"
+                value,
+                f"etcd {text} has known holes in its authentication",
+                f"take {floor} or later; {Versions().etcd} is the default",
             )
             return ""
     return text

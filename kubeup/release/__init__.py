@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from kubeup.release.model import (
 )
 
 PARALLEL = 4
+A_DAY = 86400.0
 
 __all__ = [
     "BY_NAME",
@@ -82,7 +84,7 @@ def resolve(
     """
     search = _Search(root or cache_root(), pins or {}, say)
     for source in sources:
-        missing = search.missing(wanted)
+        missing = [one for one in search.missing(wanted) if not _given_up(search, one)]
         if not missing:
             break
         if source.kind == "cache":
@@ -91,10 +93,32 @@ def resolve(
             _from_go(search, missing)
         else:
             _from_web(search, missing, source.url, proxy or Proxy())
+    for one in search.missing(wanted):
+        if row_of(one).optional and not _given_up(search, one):
+            _give_up(search, one)
     lacking = [one for one in search.missing(wanted) if not row_of(one).optional]
     if lacking:
         raise _not_to_be_had(search, lacking, sources)
     return tuple(search.found[one] for one in wanted if one in search.found)
+
+
+def _marker(search: _Search, wanted: Wanted) -> Path:
+    return cache.path_of(search.root, wanted).with_suffix(".absent")
+
+
+def _given_up(search: _Search, wanted: Wanted) -> bool:
+    """What clusters run without is looked for once a day: an unchanged ``up`` asks no site."""
+    if cache.path_of(search.root, wanted).exists():
+        return False
+    try:
+        return time.time() - _marker(search, wanted).stat().st_mtime < A_DAY
+    except OSError:
+        return False
+
+
+def _give_up(search: _Search, wanted: Wanted) -> None:
+    _marker(search, wanted).parent.mkdir(parents=True, exist_ok=True)
+    _marker(search, wanted).touch()
 
 
 def _from_cache(search: _Search, missing: Sequence[Wanted]) -> None:

@@ -56,10 +56,7 @@ def _kubernetes_flags(version: str) -> str:
 def _flannel_extra(_: str) -> str:
     """One cloud SDK that a backend nobody here uses imports is not on every proxy: a stub with the names it needs."""
     sdk = "github.com/tencentcloud/tencentcloud-sdk-go"
-    return (
-        f"replace {sdk}/tencentcloud/vpc => {STUBS / 'tencent-vpc'}\n"
-        f"exclude {sdk} v1.0.162\n"
-    )
+    return f"replace {sdk}/tencentcloud/vpc => {STUBS / 'tencent-vpc'}\nexclude {sdk} v1.0.162\n"
 
 
 RECIPES = {

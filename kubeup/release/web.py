@@ -135,7 +135,9 @@ def _download(site: Site, url: str, target: Path, wanted: Wanted, expected: str,
             try:
                 chunk = stream.read(CHUNK)
             except OSError as error:
-                raise Unreachable(f"{url} broke off after {done} bytes ({error}); the next run goes on there") from error
+                raise Unreachable(
+                    f"{url} broke off after {done} bytes ({error}); the next run goes on there"
+                ) from error
             if not chunk:
                 break
             out.write(chunk)
@@ -149,7 +151,7 @@ def _download(site: Site, url: str, target: Path, wanted: Wanted, expected: str,
         raise ReleaseError(
             f"{wanted.title} is not what it should be",
             evidence=[url, f"sha256 of what came: {got}", f"sha256 expected:     {expected}"],
-            fix="someone or something on the way changes it: take another source; if upstream replaced it, pin the new sum",
+            fix="something on the way changes it: take another source; if upstream replaced it, pin the new sum",
         )
     partial.rename(target)
 
@@ -160,7 +162,9 @@ def _extract(archive: Path, member: str, target: Path) -> Path:
             found = next((info for info in tar if info.name.lstrip("./") == member.lstrip("./")), None)
             file = tar.extractfile(found) if found else None
             if file is None:
-                raise ReleaseError(f"{archive.name} has no {member}", fix="has upstream's layout changed? take another version")
+                raise ReleaseError(
+                    f"{archive.name} has no {member}", fix="has upstream's layout changed? take another version"
+                )
             with file, target.open("wb") as out:
                 _copy(file.read, out.write)
     except tarfile.TarError as error:

@@ -160,5 +160,3 @@ class _Held:
         self._thread.join(0.5 if kind else 90.0)
         if kind is None and not self._cleaned:
             self.leftovers.append(judge.not_cleaned(self._master, self._error))
-
-

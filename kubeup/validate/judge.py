@@ -68,7 +68,9 @@ def _agreement(node: Node, rows: Rows) -> list[Check]:
         api = status == "True"
         if mine is not None and not name.startswith("etcd-") and mine != api:
             text = f"the API server on {node.title} says {name} is {'healthy' if api else 'not'}: {message}"
-            checks.append(_check(False, f"componentstatus/{name}/{node.title}", text, _journal(node, UNITS.get(name, name))))
+            checks.append(
+                _check(False, f"componentstatus/{name}/{node.title}", text, _journal(node, UNITS.get(name, name)))
+            )
         elif name.startswith("etcd-") and not api:
             text = f"the API server on {node.title} says {name} is not healthy: {message}"
             checks.append(_check(False, f"componentstatus/{name}/{node.title}", text, _journal(node, "etcd")))

@@ -1,0 +1,300 @@
+"""Commands: options in, exit code out. The only module that imports click."""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from kubeup import __version__, cluster_facts, down, engine, kubeconfig, profile, up, validate
+from kubeup.cli_lab import lab
+from kubeup.cli_release import release_group
+from kubeup.errors import KubeupError, UsageError
+from kubeup.events import Note
+from kubeup.fleet import Fleet
+from kubeup.model import Cluster
+from kubeup.node.secrets import Secrets
+from kubeup.node.transport import connect
+from kubeup.profile import LoadedProfile
+from kubeup.report import data, errors, health, plan, summary
+from kubeup.report.progress import View
+from kubeup.state import State
+
+INTERRUPTED = 130
+
+
+class Group(click.Group):
+    """The one place where a failure becomes words and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        options["standalone_mode"] = False
+        try:
+            return super().main(args, *rest, **options)
+        except KubeupError as error:
+            errors.show(_stderr(), error)
+            sys.exit(error.exit_code)
+        except click.exceptions.Abort:
+            _stderr().print(
+                "\nstopped. What is done is done, nothing is half-written; the same command goes on from here."
+            )
+            # Threads may still wait for a node; the node's half ends by itself.
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(2)
+        except click.exceptions.Exit as error:
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kubeup")
+def main() -> None:
+    """Turn Ubuntu or Debian machines that you can SSH to into a Kubernetes cluster, and back.
+
+    \b
+    kubeup up profile.yaml        bring the cluster up, or make it what the profile says
+    kubeup plan profile.yaml      what `up` would do; touches nothing
+    kubeup validate               the truth about the cluster
+    kubeup down                   leave the machines as they were found
+    """
+
+
+main.add_command(lab)
+main.add_command(release_group)
+
+PROFILE = click.argument("profile_path", metavar="[PROFILE]", required=False, type=click.Path(path_type=Path))
+PARALLEL = click.option("--parallel", default=32, show_default=True, metavar="N", help="Nodes worked on at once.")
+OUTPUT = click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts."
+)
+LIMIT = click.option("--limit", multiple=True, metavar="NODE", help="Change only this node; may be given again.")
+
+
+@main.command("up")
+@PROFILE
+@LIMIT
+@PARALLEL
+@OUTPUT
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--no-validate", is_flag=True, help="Do not validate afterwards.")
+def up_command(
+    profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str, dry_run: bool, no_validate: bool
+) -> None:
+    """Bring a cluster up, or make a living one what the profile says.
+
+    \b
+    kubeup up profile.yaml              # without PROFILE: ./profile.yaml, else the cluster of the last `up`
+    kubeup up --limit node4             # only this node changes
+    """
+    loaded = _load(profile_path)
+    with _job(loaded, parallel) as job:
+        prepared = up.prepare(job, loaded.cluster, _limit(limit))
+        _warn(loaded, prepared)
+        if dry_run:
+            _show_plan(prepared, output)
+            return
+        outcome = up.execute(job, prepared)
+        deep = outcome.changed
+        found = None if no_validate else validate.run(job, prepared.cluster, deep=deep)
+    State.of(os.environ).remember(loaded.cluster.name, Path(loaded.path))
+    if output == "json":
+        print(data.outcome(outcome, found))
+    else:
+        summary.show(_stderr(), outcome)
+        if found:
+            health.show(_stdout(), found)
+        _say_access(outcome, loaded.cluster)
+    if found and not found.healthy:
+        sys.exit(1)
+
+
+@main.command("plan")
+@PROFILE
+@LIMIT
+@PARALLEL
+@OUTPUT
+def plan_command(profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str) -> None:
+    """Say what `up` would do: files with their diffs, units, bytes. Touches nothing."""
+    loaded = _load(profile_path)
+    with _job(loaded, parallel) as job:
+        prepared = up.prepare(job, loaded.cluster, _limit(limit))
+    _warn(loaded, prepared)
+    _show_plan(prepared, output)
+
+
+@main.command("validate")
+@PROFILE
+@PARALLEL
+@OUTPUT
+@click.option("--read-only", is_flag=True, help="Make no pods: only ask what is there.")
+@click.option("--all", "all_checks", is_flag=True, help="Show the checks that hold, too.")
+def validate_command(profile_path: Path | None, parallel: int, output: str, read_only: bool, all_checks: bool) -> None:
+    """The truth about a cluster: components, nodes, pods that reach each other, services, exec and logs.
+
+    Exit code 0 when it is healthy, 1 when it is not.
+    """
+    loaded = _load(profile_path)
+    with _job(loaded, parallel) as job:
+        results = engine.gather(job.fleet, loaded.cluster, job.say)
+        cluster = cluster_facts.resolve(loaded.cluster, results.values)
+        found = validate.run(job, cluster, deep=not read_only, problems=results.failures)
+    if output == "json":
+        print(data.health(found))
+    else:
+        health.show(_stdout(), found, all_checks=all_checks)
+    if not found.healthy:
+        sys.exit(1)
+
+
+@main.command("down")
+@PROFILE
+@LIMIT
+@PARALLEL
+@OUTPUT
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option(
+    "--keep-data", is_flag=True, help="Keep etcd's data, the PKI and the record: a later `up` takes it up again."
+)
+@click.option("--no-snapshot", is_flag=True, help="Do not save a snapshot of etcd first.")
+@click.option("--skip-unreachable", is_flag=True, help="Undo what can be reached now; run again for the rest.")
+def down_command(
+    profile_path: Path | None,
+    limit: tuple[str, ...],
+    parallel: int,
+    output: str,
+    yes: bool,
+    keep_data: bool,
+    no_snapshot: bool,
+    skip_unreachable: bool,
+) -> None:
+    """Leave the machines as they were found: what kubeup made goes, what it replaced comes back."""
+    loaded = _load(profile_path)
+    with _job(loaded, parallel) as job:
+        surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=_limit(limit))
+    if surveyed.plan.empty and not surveyed.failures:
+        kubeconfig.remove(kubeconfig.default_path(os.environ), loaded.cluster.name)
+        _stderr().print("Nothing to do: kubeup has nothing on these nodes.")
+        return
+    _confirm(surveyed, yes)
+    with _job(loaded, parallel) as job:
+        if not no_snapshot and not keep_data and not limit and surveyed.has_data:
+            _snapshot(job, surveyed, yes)
+        outcome = down.execute(job, surveyed, skip_unreachable=skip_unreachable, forget_access=not limit)
+    if not limit and not surveyed.failures:
+        State.of(os.environ).forget(loaded.cluster.name)
+    if output == "json":
+        print(data.outcome(outcome, None))
+        return
+    summary.show(_stderr(), outcome, undone=True)
+    _stdout().print(f"The cluster {loaded.cluster.name} is down.", highlight=False)
+
+
+def _confirm(surveyed: down.Surveyed, yes: bool) -> None:
+    names = ", ".join(node.title for node in surveyed.cluster.nodes if node.host in surveyed.facts)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("`down` asks before it acts, and there is nobody to answer", fix="kubeup down --yes")
+    if not click.confirm(f"Take the cluster {surveyed.cluster.name} down on {names}, with all its data?", err=True):
+        raise click.exceptions.Exit(1)
+
+
+def _snapshot(job: up.Job, surveyed: down.Surveyed, yes: bool) -> None:
+    try:
+        path = down.save_snapshot(job, surveyed, State.of(os.environ).snapshots)
+    except KubeupError as error:
+        # A dead cluster has none to give; that is said, and asked about again.
+        errors.show(_stderr(), error)
+        if not yes and not click.confirm("Go on without a snapshot? The cluster's objects are lost then.", err=True):
+            raise click.exceptions.Exit(1) from error
+        return
+    job.say(Note(f"snapshot of etcd, and the keys it needs: {path}"))
+
+
+def _show_plan(prepared: up.Prepared, output: str) -> None:
+    if output == "json":
+        print(data.plan(prepared.plan))
+    else:
+        plan.show(_stdout(), prepared.plan)
+
+
+def _warn(loaded: LoadedProfile, prepared: up.Prepared) -> None:
+    for text in loaded.warnings:
+        _stderr().print(text, highlight=False, markup=False, soft_wrap=True)
+    for problem in prepared.warnings:
+        _stderr().print(f"warning: {problem.format()}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _say_access(outcome: up.Outcome, cluster: Cluster) -> None:
+    merged = outcome.kubeconfig
+    if merged is None or not merged.changed:
+        return
+    kept = f" (the earlier file: {merged.backup})" if merged.backup else ""
+    _stderr().print(
+        f"kubectl: the context {cluster.name} in {merged.path} is now current{kept}", highlight=False, soft_wrap=True
+    )
+
+
+def _load(path: Path | None) -> LoadedProfile:
+    """The profile that was named; else ./profile.yaml; else the one of the last ``up``, said aloud."""
+    folder = None
+    if path is None:
+        path = Path("profile.yaml")
+        if not path.exists():
+            last = State.of(os.environ).last()
+            if last is None:
+                raise UsageError(
+                    "no profile: there is no ./profile.yaml, and no cluster was brought up from here",
+                    fix="kubeup up PROFILE; the ready ones are in profiles/",
+                )
+            path, folder = last
+            _stderr().print(f"profile: that of the last `up`, {path}", highlight=False, soft_wrap=True)
+    return profile.load(path, folder)
+
+
+def _limit(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name for text in names for name in text.split(","))
+
+
+@contextmanager
+def _job(loaded: LoadedProfile, parallel: int) -> Iterator[up.Job]:
+    """Everything a command needs, with its view on; links are closed at the end."""
+    cluster = loaded.cluster
+    console = _stderr()
+    ask: Callable[[str], str | None] = (
+        (lambda prompt: getpass.getpass(prompt)) if sys.stdin.isatty() else lambda _: None
+    )
+    secrets = Secrets(os.environ, ask)
+    fleet = Fleet(lambda node: connect(cluster, node, secrets), parallel)
+    with View(console, live=console.is_terminal) as view:
+        try:
+            yield up.Job(fleet, view.say, view.release, _operator(), _now, os.environ)
+        finally:
+            fleet.close()
+
+
+def _operator() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def _stderr() -> Console:
+    return Console(stderr=True)
+
+
+def _stdout() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=160)

@@ -1,0 +1,37 @@
+"""A failure as a person reads it at night: what happened, where, what was seen, what to type."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from kubeup.errors import FleetError, KubeupError, PreflightError, ProfileError
+
+
+def show(console: Console, error: KubeupError) -> None:
+    """All of it, on stderr."""
+    console.print(Text.assemble(("error: ", "bold red"), error.title()), soft_wrap=True)
+    if isinstance(error, FleetError):
+        for cause in error.causes:
+            _cause(console, cause)
+    whole = isinstance(error, (ProfileError, PreflightError))
+    for entry in error.evidence:
+        console.print(Text(entry if whole else _indent(entry)), soft_wrap=True)
+    _fix(console, error)
+
+
+def _cause(console: Console, cause: KubeupError) -> None:
+    console.print(Text.assemble(("  ", ""), (cause.title(), "red")), soft_wrap=True)
+    for entry in cause.evidence:
+        console.print(Text(_indent(entry, "    | ")), soft_wrap=True)
+    if cause.fix:
+        console.print(Text.assemble(("    fix: ", "bold green"), cause.fix), soft_wrap=True)
+
+
+def _fix(console: Console, error: KubeupError) -> None:
+    if error.fix:
+        console.print(Text.assemble(("fix: ", "bold green"), error.fix), soft_wrap=True)
+
+
+def _indent(text: str, margin: str = "  | ") -> str:
+    return "\n".join(f"{margin}{line}" for line in text.split("\n"))

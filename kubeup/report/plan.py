@@ -1,0 +1,111 @@
+"""A plan as people read it: per node the files with their diffs, the units to restart, the bytes to send."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from kubeup.plan import (
+    Clear,
+    Do,
+    GiveBack,
+    Level,
+    Link,
+    Make,
+    NodePlan,
+    Plan,
+    Put,
+    Start,
+    Step,
+    Stop,
+    Undo,
+)
+from kubeup.report.progress import size
+
+STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def render(plan: Plan, *, diffs: bool = True) -> RenderableType:
+    """The whole plan. diffs: with the unified diff of every file that is no secret."""
+    if plan.empty:
+        return Text("Nothing to do: every node is as the profile says.")
+    parts: list[RenderableType] = []
+    for node in plan.nodes:
+        parts.extend(_node(node, diffs))
+    files = sum(len(node.files) for node in plan.nodes)
+    starts = sum(len(node.starts) for node in plan.nodes)
+    total = sum(node.bytes_to_send for node in plan.nodes)
+    nodes = sum(not node.empty for node in plan.nodes)
+    parts.append(
+        Text(
+            f"Plan: {nodes} of {len(plan.nodes)} nodes change: {files} files, {starts} units, {size(total)} to send.",
+            "bold",
+        )
+    )
+    return Group(*parts)
+
+
+def show(console: Console, plan: Plan) -> None:
+    console.print(render(plan), soft_wrap=True, highlight=False)
+
+
+def _node(node: NodePlan, diffs: bool) -> Iterator[RenderableType]:
+    yield Text(f"{node.node}", "bold")
+    if node.empty:
+        yield Text("  nothing to do")
+        return
+    for binary in node.binaries:
+        yield Text(f"  send     {binary.name} {binary.version} ({size(binary.size)})")
+    for level in node.levels:
+        yield from _level(level, diffs)
+
+
+def _level(level: Level, diffs: bool) -> Iterator[RenderableType]:
+    for step in level.steps:
+        line = words(step)
+        if line:
+            yield Text(f"  {line}")
+        if diffs and isinstance(step, Put):
+            yield from _diff(step)
+
+
+def words(step: Step) -> str:
+    """One step in words; empty for what no person cares about."""
+    match step:
+        case Make(directory=directory):
+            return f"mkdir    {directory.path}"
+        case Put(file=file, before=before):
+            word = "change" if before.exists else "create"
+            reason = f"  ({file.why})" if file.why else ""
+            return f"{word:<8} {file.path}{reason}"
+        case Link(binary=binary):
+            return f"link     {binary.link} -> {binary.name} {binary.version}"
+        case Start(unit=unit, why=why, restart=restart):
+            return f"{'restart' if restart else 'start':<8} {unit.name}: {', '.join(why)}"
+        case Do(action=action):
+            return f"do       {action.title}"
+        case Stop(unit=name):
+            return f"stop     {name}"
+        case Undo(action=name):
+            return f"undo     {name}"
+        case Clear(kind=kind, name=name, before=before):
+            return "" if before.startswith("yes=>") else f"clear    {kind} {name}"
+        case GiveBack(owned=owned, edited=edited):
+            word = "restore" if owned.had_original else "remove"
+            return f"{word:<8} {owned.path}{'  (edited by someone: kept beside it)' if edited else ''}"
+        case _:
+            return ""
+
+
+def _diff(step: Put) -> Iterator[RenderableType]:
+    file, before = step.file, step.before
+    if file.secret or file.content is None:
+        yield Text(f"           ({'secret' if file.secret else 'made when this is carried out'}, not shown)", "dim")
+        return
+    old = (before.content or b"").decode("utf-8", "replace").split("\n") if before.exists else []
+    new = file.content.decode("utf-8", "replace").split("\n")
+    for line in difflib.unified_diff(old, new, f"{file.path} (now)", f"{file.path} (then)", lineterm="", n=2):
+        yield Text(f"           {line}", STYLES.get(line[:1], ""))

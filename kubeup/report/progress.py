@@ -1,0 +1,139 @@
+"""What happens, as it happens: a live table on a terminal, plain lines elsewhere. All of it goes to stderr."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from kubeup.events import Event, Failed, Finished, Held, Note, Phase, Working
+from kubeup.release import Building, Got, Progress, ReleaseEvent, Tried
+
+REFRESH = 8
+BUILDING_EVERY = 20.0
+
+
+@dataclass
+class _Line:
+    """One node's line."""
+
+    title: str
+    since: float
+    detail: str = ""
+    style: str = ""
+
+
+def size(count: float) -> str:
+    """Bytes as people read them: 93.4 MB."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+class View:
+    """Takes events from any thread. live: redraw in place; else a line for what matters."""
+
+    def __init__(self, console: Console, *, live: bool) -> None:
+        self._console = console
+        self._lock = threading.Lock()
+        self._lines: dict[str, _Line] = {}
+        self._phase = ""
+        self._begin = time.monotonic()
+        self._downloads: dict[str, tuple[int, int]] = {}
+        self._built: dict[str, float] = {}
+        self._told: set[str] = set()
+        self._live = Live(get_renderable=self._table, console=console, refresh_per_second=REFRESH, transient=True)
+        self._is_live = live
+
+    def __enter__(self) -> View:
+        if self._is_live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_live:
+            self._live.stop()
+
+    def say(self, event: Event) -> None:
+        with self._lock:
+            self._event(event)
+
+    def _event(self, event: Event) -> None:
+        now = time.monotonic()
+        match event:
+            case Phase(title=title):
+                self._phase = title
+                self._lines.clear()
+                self._print(f"[bold]{now - self._begin:6.1f} s[/]  {escape(title)}")
+            case Working(node=node, title=title, done=done, total=total, bytes=in_bytes):
+                line = self._lines.setdefault(node, _Line(title, now))
+                if line.title != title:
+                    line.title, line.since = title, now
+                line.style = ""
+                line.detail = f"{size(done)} of {size(total)}" if in_bytes else f"{done}/{total}" if total else ""
+            case Finished(node=node, title=title):
+                self._lines[node] = _Line("done", now, style="green")
+                if not self._is_live and title != "asked":
+                    self._print(f"           {escape(node)}: done")
+            case Failed(node=node, error=error):
+                self._lines[node] = _Line(error.message, now, style="red")
+                self._print(f"[red]           {escape(error.title())}[/]")
+            case Held(node=node, reason=reason):
+                self._lines[node] = _Line("held back", now, style="yellow")
+                self._print(f"[yellow]           {escape(node)}: not touched further: {escape(reason)}[/]")
+            case Note(text=text, node=node):
+                self._print(f"           {escape(f'{node}: {text}' if node else text)}")
+
+    def release(self, event: ReleaseEvent) -> None:
+        with self._lock:
+            self._release(event)
+
+    def _release(self, event: ReleaseEvent) -> None:
+        match event:
+            case Tried(wanted=wanted, source=source, reason=reason):
+                # A site that is not there is told once, not once a binary.
+                text = f"{source}: {reason}"
+                if text not in self._told:
+                    self._told.add(text)
+                    self._print(f"           {escape(wanted.name)} is not in {escape(text)}; the next source is tried")
+            case Progress(wanted=wanted, done=done, total=total):
+                self._downloads[wanted.name] = (done, total)
+            case Building(what=what, seconds=seconds):
+                self._lines["this machine"] = _Line(what, time.monotonic() - seconds)
+                if what not in self._built or seconds - self._built[what] >= BUILDING_EVERY:
+                    self._built[what] = seconds
+                    if not self._is_live or seconds == 0:
+                        self._print(f"           {escape(what)} ({seconds:.0f} s so far)")
+            case Got(wanted=wanted, source=source, size=count):
+                self._downloads.pop(wanted.name, None)
+                self._lines.pop("this machine", None)
+                self._print(f"           {escape(wanted.title)}: {size(count)} from {escape(source)}")
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        now = time.monotonic()
+        lines = {**self._lines}
+        if self._downloads:
+            done, total = (sum(pair[index] for pair in self._downloads.values()) for index in (0, 1))
+            detail = f"{size(done)} of {size(total)}" if total else size(done)
+            lines["this machine"] = _Line(f"downloading {', '.join(self._downloads)}", now, detail)
+        for node, line in list(lines.items()):
+            elapsed = f"{now - line.since:5.1f} s" if line.title != "done" else ""
+            table.add_row(
+                Text(f"           {node}", "bold"), Text(line.title, line.style), Text(line.detail, "cyan"), elapsed
+            )
+        return table

@@ -1,0 +1,62 @@
+"""What kubeup remembers on the operator's machine: the profile of the last ``up``, so that ``down`` needs no argument.
+
+It may be lost without harm. Passwords in it are taken out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class State:
+    """Below XDG_STATE_HOME (~/.local/state): kubeup/NAME.yaml, kubeup/last."""
+
+    root: Path
+
+    @staticmethod
+    def of(environ: Mapping[str, str]) -> State:
+        base = environ.get("XDG_STATE_HOME")
+        return State((Path(base) if base else Path.home() / ".local/state") / "kubeup")
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    def remember(self, name: str, profile: Path) -> None:
+        """Keep a copy of a profile that was brought up, and where it was."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if profile.resolve() != (self.root / f"{name}.yaml").resolve():
+            text = re.sub(r"(//[^/\s:@]+:)[^@\s/]+@", r"\1***@", profile.read_text())
+            self._write(self.root / f"{name}.yaml", text)
+            self._write(self.root / f"{name}.from", f"{profile.resolve()}\n")
+        self._write(self.root / "last", f"{name}\n")
+
+    def last(self) -> tuple[Path, Path] | None:
+        """(profile, the folder that paths in it are relative to) of the cluster last brought up, if it still is.
+
+        The file itself where it still is; else the copy.
+        """
+        try:
+            name = (self.root / "last").read_text().strip()
+            original = Path((self.root / f"{name}.from").read_text().strip())
+        except OSError:
+            return None
+        copy = self.root / f"{name}.yaml"
+        path = original if original.is_file() else copy
+        return (path, original.parent) if path.is_file() else None
+
+    def forget(self, name: str) -> None:
+        for suffix in ("yaml", "from"):
+            (self.root / f"{name}.{suffix}").unlink(missing_ok=True)
+
+    @staticmethod
+    def _write(path: Path, text: str) -> None:
+        partial = path.with_name(path.name + ".new")
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        partial.replace(path)
