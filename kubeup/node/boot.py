@@ -1,7 +1,12 @@
 """The constant remote commands: one a kind of trip. Nothing variable is ever on a command line.
 
-Standard input carries the sudo password's line if there is one, then the marker, then who the operator is; the node
-answers ``kubeup-hello``, and only then the rest is sent, so that no password prompt ever swallows a secret.
+What happens on the other side, in this order:
+
+1. sudo (where the login is not root) asks for a password on standard error, by a prompt of ours, if it wants one.
+2. The boot says ``kubeup-hello``. Only now anything but the password is sent, so that no prompt swallows a secret.
+3. It reads lines up to ``kubeup-begin``, then one line that says who the operator is.
+4. PROBE and SHELL take in a script up to ``#kubeup-end`` and run it; APPLY takes the node's lock, unpacks a tar stream
+   and runs its apply.sh.
 """
 
 from __future__ import annotations
@@ -10,42 +15,60 @@ import enum
 
 
 class Kind(enum.Enum):
-    """PROBE runs a script that is sent and ends; APPLY unpacks a tar stream under the node's lock and runs its
-    apply.sh."""
+    """What a body is.
+
+    PROBE: its first chunk is a script. Nothing of it runs before all of it is there. Its standard input carries only
+    its end: when the body ends, or the line is lost. SHELL: the same, for a script that may be silent for long. APPLY:
+    a tar stream with an apply.sh in it, under the node's lock.
+    """
 
     PROBE = "probe"
     APPLY = "apply"
+    SHELL = "shell"
 
 
-MARKER = "kubeup-begin"
 HELLO = "kubeup-hello"
+MARKER = "kubeup-begin"
+END = "#kubeup-end"
 BUSY = "kubeup-busy"
+PROMPT = "kubeup-password"
+BUSY_STATUS = 75
 
-# No single quote may stand in these: they are quoted as a whole for whatever login shell there is.
+# No single quote, exclamation mark, double backslash or line break may stand in these: they are quoted as a whole for
+# whatever login shell there is (sh, fish, csh).
 _GREET = (
-    'l=; while [ "$l" != kubeup-begin ]; do IFS= read -r l || exit 3; done; IFS= read -r who || exit 3; '
-    "LC_ALL=C; export LC_ALL; "
+    "LC_ALL=C; export LC_ALL; echo kubeup-hello || exit 3; "
+    'l=; until [ "$l" = kubeup-begin ]; do IFS= read -r l || exit 3; done; IFS= read -r who || exit 3; '
 )
-_PROBE = _GREET + "echo kubeup-hello; exec sh -s"
-_APPLY = _GREET + (
+# A script whose end a lost line cut off must not run: "rm -r /a/b" could have become "rm -r /a".
+_PROBE = _GREET + 's=$(sed "/^#kubeup-end/q"); case $s in *"#kubeup-end") eval "$s" ;; *) exit 3 ;; esac'
+# The holder's name stays readable in the lock: it is opened for appending, and written only by who holds it. A lock
+# that a "down" removed meanwhile is no lock.
+_LOCK = (
     "umask 077; h=${KUBEUP_ROOT:-}/var/lib/kubeup; "
-    'mkdir -p "$h/incoming" && cd "$h/incoming" || '
-    '{ echo kubeup-hello; printf "failed\\t%s\\n" "cannot make $h/incoming"; exit 1; }; '
+    'e=$({ mkdir -p "$h/incoming/piece" && : >>"$h/lock"; } 2>&1) || '
+    '{ printf "failed\\t%s\\n" "cannot make $h: $e"; exit 1; }; '
     'exec 9>>"$h/lock"; '
-    'flock -n 9 || { echo "kubeup-busy $(cat "$h/lock")"; exit 75; }; '
+    '{ flock -n 9 && [ "$h/lock" -ef /proc/self/fd/9 ]; } || { echo "kubeup-busy $(cat "$h/lock")"; exit 75; }; '
     'echo "$who since $(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$h/lock"; '
-    "echo kubeup-hello; rm -rf blob steps apply.sh undo.sh; mkdir -p piece; "
-    'tar -xf - --no-same-owner 2>unpack || { printf "failed\\t%s\\n" "unpacking: $(tail -n 1 unpack)"; exit 1; }; '
+)
+# What earlier trips left goes; pieces and downloads that arrived stay, so that they need not come again. tar's reason
+# is kept in a variable, since the disk may be full.
+_UNPACK = (
+    'cd "$h/incoming" || exit 1; rm -rf steps blob apply.sh undo.sh output unpack; '
+    "e=$(tar -xf - --no-same-owner 2>&1) || "
+    '{ printf "failed\\tunpacking: %s\\n" "$(echo "$e" | head -n 1)"; exit 1; }; '
     "exec sh ./apply.sh"
 )
+_SCRIPTS = {Kind.PROBE: _PROBE, Kind.SHELL: _PROBE, Kind.APPLY: _GREET + _LOCK + _UNPACK}
 
 
-def command(kind: Kind, *, sudo: bool, password: bool = False) -> str:
-    """What the login shell is given. password: the first line of standard input is sudo's.
+def command(kind: Kind, *, sudo: bool) -> str:
+    """What the login shell is given.
 
-    Without one, sudo must not ask (-n): it would take the marker for an answer.
+    sudo reads its password from standard input (-S) and asks with a prompt of ours (-p), so that asking, and asking
+    again after a wrong one, is seen in any language; sudo-rs shows the same words inside a prompt of its own. env makes
+    everything else sudo says English.
     """
-    inner = f"sh -c '{_PROBE if kind is Kind.PROBE else _APPLY}'"
-    if not sudo:
-        return inner
-    return f'sudo -S -p "" {inner}' if password else f"sudo -n {inner}"
+    inner = f"sh -c '{_SCRIPTS[kind]}'"
+    return f"env LC_ALL=C sudo -S -p {PROMPT} {inner}" if sudo else inner

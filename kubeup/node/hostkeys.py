@@ -1,82 +1,209 @@
-"""Host keys: verified always. Known ones by OpenSSH's files, unknown ones refused or kept, changed ones refused."""
+"""Host keys: verified always. Known ones by OpenSSH's files, unknown ones refused or kept, changed ones refused.
+
+The format of known_hosts is sshd(8)'s: markers, lists of patterns, negated and hashed names.
+"""
 
 from __future__ import annotations
 
 import base64
+import binascii
+import fcntl
+import fnmatch
 import hashlib
+import hmac
 import os
-import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import paramiko
 
 from kubeup.errors import ConnectError
 from kubeup.model import HostKeys
+from kubeup.node.dial import failure
+from kubeup.node.sshconfig import Target
 
-_WRITE = threading.Lock()
-
-
-def fingerprint(key: paramiko.PKey) -> str:
-    """As ``ssh-keygen -l`` prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
+REVOKED = "@revoked"
+AUTHORITY = "@cert-authority"
 
 
-class Verifier(paramiko.MissingHostKeyPolicy):
-    """What to do about a key that known_hosts does not have: called by paramiko for unknown hosts only."""
+@dataclass(frozen=True)
+class HostKey:
+    """type: as in known_hosts, ``ssh-ed25519``. blob: the public key on the wire."""
 
-    def __init__(self, node: str, policy: HostKeys, pinned: str, known_hosts: Path) -> None:
-        self._node, self._policy, self._pinned, self._known_hosts = node, policy, pinned, known_hosts
+    type: str
+    blob: bytes
 
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        if self._pinned:
-            if matches(self._pinned, key):
-                return
-            raise ConnectError(
-                self._node,
-                "host key",
-                "the host key is not the one the profile pins",
-                evidence=[f"offered: {key.get_name()} {fingerprint(key)}", f"pinned:  {self._pinned}"],
-                fix="find out why it differs; if the machine is the right one, change host_key in the profile",
-            )
-        if self._policy is HostKeys.ACCEPT_NEW:
-            _remember(self._known_hosts, hostname, key)
-            return
-        host = hostname.strip("[]").partition("]:")[0]
-        raise ConnectError(
-            self._node,
-            "host key",
-            f"the host key of {hostname} is not known",
-            evidence=[f"offered: {key.get_name()} {fingerprint(key)}"],
-            fix=f"check it on the machine's console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then type: "
-            f"ssh {host} true; or say host_keys: accept-new under ssh: in the profile",
-        )
+    @property
+    def fingerprint(self) -> str:
+        """As ``ssh-keygen -l`` prints it."""
+        return "SHA256:" + base64.b64encode(hashlib.sha256(self.blob).digest()).decode().rstrip("=")
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.fingerprint}"
 
 
-def changed(node: str, error: paramiko.BadHostKeyException, known_hosts: Path) -> ConnectError:
-    """The message for a key that is not the one we know."""
-    return ConnectError(
-        node,
+@dataclass(frozen=True)
+class Known:
+    """One line of a known_hosts file that names the host."""
+
+    marker: str
+    key: HostKey
+    path: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.key} ({self.path}:{self.line})"
+
+
+def find(paths: Iterable[Path], names: Sequence[str]) -> tuple[Known, ...]:
+    """Every line of these files that names one of ``names``. Files that are not there are no trouble.
+
+    Raises OSError for one that cannot be read.
+    """
+    found = []
+    for path in paths:
+        try:
+            text = path.read_text("utf-8", "replace")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for number, line in enumerate(text.split("\n"), 1):
+            known = _parse(line, names, path, number)
+            if known is not None:
+                found.append(known)
+    return tuple(found)
+
+
+def _parse(line: str, names: Sequence[str], path: Path, number: int) -> Known | None:
+    fields = line.split()
+    if not fields or fields[0].startswith("#"):
+        return None
+    marker = fields.pop(0) if fields[0].startswith("@") else ""
+    if len(fields) < 3 or not any(_matches(fields[0], name) for name in names):
+        return None
+    try:
+        return Known(marker, HostKey(fields[1], base64.b64decode(fields[2], validate=True)), path, number)
+    except binascii.Error:
+        return None
+
+
+def _matches(patterns: str, name: str) -> bool:
+    if patterns.startswith("|1|"):
+        return hmac.compare_digest(patterns, _hashed(name, patterns.split("|")[2]))
+    matched = False
+    for pattern in patterns.lower().split(","):
+        # Brackets are literal here ([host]:port), not sets of characters.
+        glob = pattern.removeprefix("!").replace("[", "[[]")
+        if fnmatch.fnmatchcase(name, glob):
+            if pattern.startswith("!"):
+                return False
+            matched = True
+    return matched
+
+
+def _hashed(name: str, salt: str) -> str:
+    try:
+        digest = hmac.new(base64.b64decode(salt), name.encode(), "sha1").digest()
+    except binascii.Error:
+        return ""
+    return f"|1|{salt}|{base64.b64encode(digest).decode()}"
+
+
+def accepted(known: Iterable[Known], offered: HostKey) -> bool:
+    """Whether one of the lines has this very key, and none revokes it."""
+    lines = [one for one in known if one.key == offered]
+    return any(not one.marker for one in lines) and not revoked(lines, offered)
+
+
+def revoked(known: Iterable[Known], offered: HostKey) -> bool:
+    return any(one.marker == REVOKED and one.key == offered for one in known)
+
+
+def is_pinned(pinned: str, offered: HostKey) -> bool:
+    """pinned: ``SHA256:...`` or ``ssh-ed25519 AAAA...`` as in known_hosts."""
+    if pinned.startswith("SHA256:"):
+        return hmac.compare_digest(pinned.rstrip("="), offered.fingerprint)
+    return pinned.split()[:2] == [offered.type, base64.b64encode(offered.blob).decode()]
+
+
+def verify(target: Target, policy: HostKeys, offered: HostKey) -> None:
+    """Let the key pass, or raise ConnectError; with ACCEPT_NEW an unknown one is written down first."""
+    if target.pinned:
+        if not is_pinned(target.pinned, offered):
+            raise _not_pinned(target, offered)
+        return
+    known = find(target.known_hosts, target.names)
+    if revoked(known, offered):
+        raise _revoked(target, offered)
+    if accepted(known, offered):
+        return
+    # As OpenSSH does it: a line without the port may let a key in, but not keep it out.
+    exact = [one for one in find(target.known_hosts, target.names[:1]) if not one.marker]
+    if exact:
+        raise _changed(target, exact, offered)
+    if policy is not HostKeys.ACCEPT_NEW:
+        raise _unknown(target, offered)
+    if target.known_hosts:
+        remember(target.known_hosts[0], target.names[0], offered, hashed=target.hash_names)
+
+
+def _not_pinned(target: Target, offered: HostKey) -> ConnectError:
+    return failure(
+        target,
         "host key",
-        f"the host key of {error.hostname} has CHANGED",
-        evidence=[
-            f"known:   {error.expected_key.get_name()} {fingerprint(error.expected_key)}",
-            f"offered: {error.key.get_name()} {fingerprint(error.key)}",
-        ],
-        fix="someone may be listening in. If the machine was installed again, type: "
-        f"ssh-keygen -f {known_hosts} -R '{error.hostname}'",
+        f"the host key of {target.host} is not the one the profile pins",
+        evidence=[f"offered: {offered}", f"pinned:  {target.pinned}"],
+        fix="find out why it differs; if this is the right machine, correct host_key in the profile",
     )
 
 
-def matches(pinned: str, key: paramiko.PKey) -> bool:
-    """pinned: ``SHA256:...`` or ``ssh-ed25519 AAAA...`` as in known_hosts."""
-    if pinned.startswith("SHA256:"):
-        return pinned.rstrip("=") == fingerprint(key)
-    parts = pinned.split()
-    return parts[:2] == [key.get_name(), key.get_base64()]
+def _revoked(target: Target, offered: HostKey) -> ConnectError:
+    return failure(
+        target,
+        "host key",
+        f"the host key of {target.host} is revoked",
+        evidence=[f"offered: {offered}"],
+        fix="do not use this machine before you know who revoked its key in known_hosts, and why",
+    )
 
 
-def _remember(path: Path, hostname: str, key: paramiko.PKey) -> None:
-    with _WRITE:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
-            file.write(f"{hostname} {key.get_name()} {key.get_base64()}\n")
+def _changed(target: Target, known: Sequence[Known], offered: HostKey) -> ConnectError:
+    return failure(
+        target,
+        "host key",
+        f"the host key of {target.host} has CHANGED",
+        evidence=[f"offered: {offered}", *(f"known:   {one}" for one in known)],
+        fix="somebody may be listening in. If you know that the machine was installed again, type: "
+        f"ssh-keygen -f {known[0].path} -R '{target.names[0]}'",
+    )
+
+
+def _unknown(target: Target, offered: HostKey) -> ConnectError:
+    return failure(
+        target,
+        "host key",
+        f"the host key of {target.host} is not known",
+        evidence=[f"offered: {offered}"],
+        fix="compare it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints on the machine's console; "
+        f"then type: {target.ssh} true, and answer yes. Or say host_keys: accept-new in the profile under ssh:",
+    )
+
+
+def preferred_types(known: Iterable[Known], pinned: str) -> tuple[str, ...]:
+    """Key types to ask the server for first: a known ed25519 key is no use if the server shows its rsa key."""
+    if pinned:
+        return () if pinned.startswith("SHA256:") else (pinned.split()[0],)
+    return tuple(dict.fromkeys(one.key.type for one in known if not one.marker))
+
+
+def remember(path: Path, name: str, key: HostKey, *, hashed: bool) -> None:
+    """Append the key to a known_hosts file; once only, whoever else does the same. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if accepted(find([path], [name]), key):
+            return
+        shown = _hashed(name, base64.b64encode(os.urandom(20)).decode()) if hashed else name
+        line = f"{shown} {key.type} {base64.b64encode(key.blob).decode()}\n".encode()
+        size = os.fstat(file.fileno()).st_size
+        if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+            line = b"\n" + line
+        file.write(line)

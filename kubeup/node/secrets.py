@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from kubeup.errors import UsageError
+
 Ask = Callable[[str], "str | None"]
 
 
 class Secrets:
-    """Where passwords come from: KUBEUP_SUDO_PASSWORD, KUBEUP_SUDO_PASSWORD_FILE, or the person at the terminal.
+    """Where passwords come from: an environment variable, a file named by NAME_FILE, or the person at the terminal.
 
-    ask: shows a prompt and returns the answer, or None where there is nobody to ask.
+    The names: KUBEUP_SUDO_PASSWORD, KUBEUP_SSH_PASSWORD, KUBEUP_KEY_PASSPHRASE. ask: shows a prompt and returns the
+    answer, or None where there is nobody to ask. Safe to use from many threads: one asks, the others wait for it.
     """
 
     def __init__(self, environment: Mapping[str, str], ask: Ask) -> None:
@@ -25,30 +28,33 @@ class Secrets:
         return "Secrets(...)"
 
     def sudo(self) -> str | None:
-        """The password sudo wants on the nodes; asked only when one was wanted."""
+        """The password sudo wants on the nodes; asked only when one was wanted. Raises UsageError."""
         return self._once("sudo", "sudo password on the nodes: ", "KUBEUP_SUDO_PASSWORD")
 
-    def known_sudo(self) -> str | None:
-        """The sudo password if it is known without asking anybody."""
-        with self._lock:
-            return self._known.get("sudo") or self._from_environment("KUBEUP_SUDO_PASSWORD")
-
     def login(self, target: str) -> str | None:
-        """The password of an SSH login."""
+        """The password of an SSH login; one for all nodes. Raises UsageError."""
         return self._once("login", f"password of {target}: ", "KUBEUP_SSH_PASSWORD")
 
     def passphrase(self, key: str) -> str | None:
-        """The passphrase of an encrypted private key."""
+        """The passphrase of an encrypted private key. Raises UsageError."""
         return self._once(f"key {key}", f"passphrase of {key}: ", "KUBEUP_KEY_PASSPHRASE")
 
     def _once(self, name: str, prompt: str, variable: str) -> str | None:
         with self._lock:
             if name not in self._known:
-                self._known[name] = self._from_environment(variable) or self._ask(prompt)
+                given = self._from_environment(variable)
+                self._known[name] = self._ask(prompt) if given is None else given
             return self._known[name]
 
     def _from_environment(self, variable: str) -> str | None:
         file = self._environment.get(f"{variable}_FILE")
-        if file:
-            return Path(file).expanduser().read_text().rstrip("\n")
-        return self._environment.get(variable)
+        if not file:
+            return self._environment.get(variable) or None
+        try:
+            return Path(file).expanduser().read_text().split("\n")[0].rstrip("\r")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"the file that {variable}_FILE names cannot be read",
+                evidence=[str(error)],
+                fix=f"correct {variable}_FILE, or unset it",
+            ) from error

@@ -1,54 +1,50 @@
 """One Fabric connection a node, and trips over it: one constant command, bytes in, lines out.
 
-Fabric's own run and put are not used: they cost three and seven round trips, and copy what they send. The only
-importer of fabric.
+Fabric's own run and put are not used: they cost three and seven round trips, and copy what they send. sshconfig.py says
+who is dialled, dial.py dials, hostkeys.py judges the server's key, login.py gets in, trip.py talks on a channel. The
+only importer of fabric.
 """
 
 from __future__ import annotations
 
+import io
+import logging
+import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol, cast
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
 
 import fabric
 import paramiko
-from fabric.config import SSHConfig
 
 from kubeup.errors import ConnectError, NodeError
-from kubeup.model import Cluster, Node
-from kubeup.node import hostkeys
-from kubeup.node.boot import BUSY, HELLO, MARKER, Kind, command
+from kubeup.model import Cluster, HostKeys, Node
+from kubeup.node import hostkeys, sshconfig
+from kubeup.node.boot import Kind, command
+from kubeup.node.dial import CONNECT_SECONDS, SILENT_SECONDS, Dialed, dial, dropped, failure
+from kubeup.node.login import LOGIN_SECONDS, Keyring, Login
 from kubeup.node.secrets import Secrets
+from kubeup.node.sshconfig import Target
+from kubeup.node.trip import Body, Errand, OnLine, Reply, Trip
 
-CONNECT_SECONDS = 10.0
-HELLO_SECONDS = 30.0
-IDLE_SECONDS = 300.0
-STATUS_SECONDS = 5.0
-SLICE = 256 * 1024
-TAIL = 64 * 1024
-RETRIES = 4
+__all__ = ["Dialer", "Kind", "Link", "Reply", "Secrets", "SshLink", "connect"]
 
-Body = Iterable["bytes | memoryview"]
+CHANNEL_SECONDS = 30.0
+RETRY_SECONDS = 15.0
+SESSION_TRIES = 6
+MAX_HOPS = 8
+# The counter modes need a second pass for their checksum; what is not here is weak.
+CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 
-
-@dataclass(frozen=True)
-class Reply:
-    """What a trip brought back. stderr: its last 64 KiB. Times in seconds since the epoch; seconds: its length."""
-
-    stdout: bytes
-    stderr: bytes
-    status: int
-    started_at: float
-    hello_at: float
-    seconds: float
+# Otherwise it prints tracebacks of its own for what is told properly here.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class Link(Protocol):
-    """A way to a node; used by one thread at a time. sent, received: bytes of payload."""
+    """A way to a node; used by one thread at a time. trips, sent, received: so far, bytes of payload."""
 
     title: str
     trips: int
@@ -60,7 +56,7 @@ class Link(Protocol):
         kind: Kind,
         body: Body,
         *,
-        on_line: Callable[[str], None] | None = None,
+        on_line: OnLine | None = None,
         limit: float = 600.0,
         operator: str = "",
     ) -> Reply: ...
@@ -69,400 +65,317 @@ class Link(Protocol):
 
 
 class SshLink:
-    """A Link over SSH."""
+    """A Link over SSH. A connection lost between two trips is made anew."""
 
-    def __init__(self, node: Node, connection: fabric.Connection, secrets: Secrets) -> None:
-        self.title = node.title
+    def __init__(self, title: str, dialer: Dialer, target: Target, *, own_dialer: bool) -> None:
+        self.title = title
         self.trips = self.sent = self.received = 0
-        self._connection = connection
-        self._secrets = secrets
-        self._sudo = connection.user != "root"
+        self._dialer, self._target, self._own_dialer = dialer, target, own_dialer
+        self._closed = False
+        self._connection = dialer.open(target)
 
     def trip(
         self,
         kind: Kind,
         body: Body,
         *,
-        on_line: Callable[[str], None] | None = None,
+        on_line: OnLine | None = None,
         limit: float = 600.0,
         operator: str = "",
     ) -> Reply:
         """Run the constant command of this kind with this body; on_line sees each line of output as it comes.
 
-        limit: seconds for the whole trip. Raises ConnectError before, NodeError after the node said hello.
+        The body is iterated in a thread of its own. limit: seconds from the node's hello on. Raises ConnectError
+        before the node said hello, NodeError after, and whatever body and on_line raise.
         """
-        password = self._secrets.known_sudo() if self._sudo else None
-        try:
-            return self._trip(kind, body, on_line, limit, operator, password)
-        except _PasswordWanted as wanted:
-            password = self._secrets.sudo()
-            if password is None or wanted.given:
-                raise self._refused(wanted) from None
-            return self._trip(kind, body, on_line, limit, operator, password)
+        sudo = self._target.user != "root"
+        channel, started_at = self._start(command(kind, sudo=sudo))
+        errand = Errand(kind, body, on_line, limit, operator)
+        ask = self._dialer.secrets.sudo if sudo else None
+        reply = Trip(channel, self._target, errand, self, sudo=ask).run(started_at)
+        if reply.status == -1 and not self._connection.is_connected:
+            raise self._lost(kind, reply)
+        return reply
 
-    def _trip(
-        self,
-        kind: Kind,
-        body: Body,
-        on_line: Callable[[str], None] | None,
-        limit: float,
-        operator: str,
-        password: str | None,
-    ) -> Reply:
-        begin, deadline = time.time(), time.monotonic() + limit
-        try:
-            channel = self._connection.create_session()
-            channel.settimeout(HELLO_SECONDS)
-            channel.exec_command(command(kind, sudo=self._sudo, password=password is not None))
-            reader = _Reader(channel, on_line)
-            reader.start()
-            started = time.time()
-            channel.sendall(f"{password}\n".encode() if password is not None else b"")
-            channel.sendall(f"{MARKER}\n{operator or '-'}\n".encode())
-            self._await_hello(reader, password)
-            self.trips += 1
-            channel.settimeout(IDLE_SECONDS)
-            self._send(channel, reader, body)
-            status = self._finish(channel, reader, deadline)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise NodeError(
-                self.title,
-                kind.value,
-                f"the connection was lost: {error or type(error).__name__}",
-                fix="run the same command again: what is done already is not done twice",
-            ) from error
-        self.received += len(reader.stdout)
-        return Reply(bytes(reader.stdout), reader.stderr, status, started, reader.hello_at, time.time() - begin)
-
-    def _await_hello(self, reader: _Reader, password: str | None) -> None:
-        if not reader.hello.wait(HELLO_SECONDS) or not reader.greeted:
-            reader.channel.close()
-            text = reader.stderr.decode("utf-8", "replace").strip()
-            if reader.busy:
-                raise NodeError(
-                    self.title,
-                    "lock",
-                    "another kubeup is at work on this node",
-                    evidence=[reader.busy],
-                    fix="wait until it is done and run the command again",
-                )
-            if self._sudo and (
-                "password" in text or "try again" in text or "Authentication failed" in text or not text
-            ):
-                raise _PasswordWanted(password is not None, text)
-            raise self._no_hello(text)
-
-    def _no_hello(self, text: str) -> ConnectError:
-        if "tty" in text:
-            return ConnectError(
-                self.title,
-                "sudo",
-                "sudo insists on a terminal",
-                evidence=text.split("\n")[-3:],
-                fix="take `Defaults requiretty` out of /etc/sudoers (visudo) on the node",
-            )
-        if "not in the sudoers" in text or "may not run sudo" in text or "not allowed" in text:
-            return ConnectError(
-                self.title,
-                "sudo",
-                f"the user {self._connection.user} may not use sudo",
-                evidence=text.split("\n")[-3:],
-                fix=f"as root on the node: usermod -aG sudo {self._connection.user}; or log in as root",
-            )
-        if "sudo" in text and "not found" in text:
-            return ConnectError(
-                self.title,
-                "sudo",
-                "there is no sudo on the node",
-                evidence=text.split("\n")[-3:],
-                fix="as root on the node: apt-get install sudo; or log in as root (root@ADDRESS in the profile)",
-            )
-        return ConnectError(
-            self.title,
-            "login",
-            f"the node did not answer kubeup within {HELLO_SECONDS:.0f} s of logging in",
-            evidence=text.split("\n")[-5:],
-            fix="log in by hand with ssh and see what happens",
+    def _start(self, text: str) -> tuple[paramiko.Channel, float]:
+        """A channel with the command started on it. A server that takes no session yet is asked again a few times."""
+        error: Exception | None = None
+        for attempt in range(SESSION_TRIES):
+            if self._closed:
+                break
+            try:
+                if not self._connection.is_connected:
+                    self._connection = self._dialer.open(self._target)
+                channel = self._connection.create_session()
+                started_at = time.time()
+                channel.exec_command(text)
+                return channel, started_at
+            except (paramiko.SSHException, OSError, EOFError) as caught:
+                error = caught
+                time.sleep(0.05 * 2**attempt)
+        raise failure(
+            self._target,
+            "session",
+            "the server opened no session",
+            evidence=[str(error or "the link was closed")],
+            fix="look at MaxSessions in its /etc/ssh/sshd_config: one is needed",
         )
 
-    def _refused(self, wanted: _PasswordWanted) -> ConnectError:
-        if wanted.given:
-            return ConnectError(
-                self.title,
-                "sudo",
-                f"sudo did not take the password of {self._connection.user}",
-                evidence=wanted.text.split("\n")[-3:],
-                fix="run the command again with the right password (KUBEUP_SUDO_PASSWORD, or at the prompt)",
-            )
-        return ConnectError(
+    def _lost(self, kind: Kind, reply: Reply) -> NodeError:
+        return NodeError(
             self.title,
-            "sudo",
-            f"sudo wants a password of {self._connection.user}, and none was given",
-            evidence=wanted.text.split("\n")[-3:],
-            fix="run kubeup on a terminal, or set KUBEUP_SUDO_PASSWORD or KUBEUP_SUDO_PASSWORD_FILE",
+            kind.value,
+            "kubeup was stopped" if self._closed else "the connection was lost",
+            evidence=[
+                f"after {reply.seconds:.1f} s, {reply.sent} bytes sent and {reply.received} received",
+                *[line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line.strip()][-3:],
+            ],
+            fix="run the same command again: what is done already is not done twice",
         )
-
-    def _send(self, channel: paramiko.Channel, reader: _Reader, body: Body) -> None:
-        try:
-            for chunk in body:
-                view = memoryview(chunk)
-                for start in range(0, len(view), SLICE):
-                    # A slice of bytes would be copied for every packet; a view is not (the stubs know only bytes).
-                    channel.sendall(cast(bytes, view[start : start + SLICE]))
-                self.sent += len(view)
-            channel.shutdown_write()
-        except OSError:
-            # The far side may have ended already, with a reason that _finish reads.
-            if not reader.closed.wait(2.0):
-                raise
-
-    def _finish(self, channel: paramiko.Channel, reader: _Reader, deadline: float) -> int:
-        if not reader.closed.wait(max(0.0, deadline - time.monotonic())):
-            channel.close()
-            raise NodeError(
-                self.title,
-                "waiting",
-                "the node's half of kubeup did not end in time",
-                evidence=reader.stderr.decode("utf-8", "replace").split("\n")[-5:],
-                fix="look at the node's load and disk; then run the same command again",
-            )
-        if reader.error:
-            raise reader.error
-        # The exit status follows the end of the output.
-        channel.status_event.wait(STATUS_SECONDS)
-        return channel.exit_status
 
     def close(self) -> None:
-        self._connection.close()
+        """Ends the connection, whoever uses it; the node's half stops at its next step."""
+        self._closed = True
+        self._connection.client.close()
+        if self._own_dialer:
+            self._dialer.close()
 
 
-class _PasswordWanted(Exception):
-    """sudo wanted a password, or another one."""
+class Dialer:
+    """Opens links for one run: the SSH configuration read once, each bastion and each key opened once."""
 
-    def __init__(self, given: bool, text: str) -> None:
-        super().__init__(text)
-        self.given, self.text = given, text
+    def __init__(self, cluster: Cluster, secrets: Secrets) -> None:
+        """Raises ConnectError when the SSH configuration cannot be used."""
+        self.secrets = secrets
+        self._policy = cluster.host_keys
+        self._config = cluster.ssh_config
+        self._parsed = _parse(cluster.ssh_config)
+        self._keyring = Keyring(secrets)
+        self._lock = threading.Lock()
+        self._hops: dict[tuple[str, ...], _Hop] = {}
 
+    def connect(self, node: Node) -> SshLink:
+        """Open the connection to a node. Raises ConnectError that says what was tried and what to do."""
+        return SshLink(node.title, self, self.target(node), own_dialer=False)
 
-class _Reader(threading.Thread):
-    """Drains a channel while the other thread sends: neither ever waits for the other."""
+    def target(self, node: Node) -> Target:
+        target = self._look_up(
+            node.title, node.host, user=node.user, port=node.port, key=node.key, host_key=node.host_key
+        )
+        if node.bastion:
+            target = replace(target, jumps=tuple(one.strip() for one in node.bastion.split(",")))
+        if not target.jumps:
+            return target
+        return replace(target, jumps=self._route(node.title, target.jumps), proxy_command="")
 
-    def __init__(self, channel: paramiko.Channel, on_line: Callable[[str], None] | None) -> None:
-        super().__init__(daemon=True)
-        self.channel = channel
-        self.stdout = bytearray()
-        self.stderr = b""
-        self.hello, self.closed = threading.Event(), threading.Event()
-        self.greeted = False
-        self.busy = ""
-        self.hello_at = 0.0
-        self.error: Exception | None = None
-        self._on_line = on_line
-        self._parsed = 0
-        self._greeting = b""
+    def _route(self, title: str, jumps: tuple[str, ...]) -> tuple[str, ...]:
+        """All bastions on the way: the first one may itself lie behind others."""
+        while len(jumps) <= MAX_HOPS:
+            first = self._look_up(title, jumps[0])
+            # A ProxyJump for all hosts holds for the bastion, too: it need not jump over itself.
+            if not first.jumps or first.alias in (sshconfig.split(jump)[1] for jump in first.jumps):
+                return jumps
+            jumps = first.jumps + jumps
+        raise sshconfig.unusable(self._config, ValueError(f"too many jumps: {', '.join(jumps)}"))
 
-    def run(self) -> None:
-        errors = threading.Thread(target=self._drain_errors, daemon=True)
-        errors.start()
+    def _look_up(self, title: str, spec: str, **given: str | int | None) -> Target:
+        def lookup(host: str) -> sshconfig.Settings:
+            try:
+                return self._parsed.lookup(host)
+            except (paramiko.SSHException, ValueError, KeyError) as error:
+                raise sshconfig.unusable(self._config, error) from error
+
+        return sshconfig.target(lookup, title, spec, config=self._config, **given)
+
+    def open(self, target: Target) -> fabric.Connection:
+        """A connection that is logged in. Servers that hang up at once (MaxStartups) are tried again for a while."""
+        begin = time.monotonic()
+        pause = 0.1
+        while True:
+            dialed: Dialed | None = None
+            try:
+                dialed = self._dial(target)
+                return self._log_in(target, dialed)
+            except ConnectError:
+                raise
+            except (paramiko.SSHException, OSError, EOFError) as error:
+                final = isinstance(error, paramiko.ssh_exception.IncompatiblePeer) or bool(target.proxy_command)
+                if final or time.monotonic() - begin + pause > RETRY_SECONDS:
+                    raise dropped(target, dialed, error, begin) from error
+            time.sleep(pause * random.uniform(0.5, 1.5))
+            pause *= 2
+
+    def _dial(self, target: Target) -> Dialed:
+        if not target.jumps:
+            return dial(target)
+        hop = self._hop(target.jumps, target.title)
+        return Dialed(_forward(hop.target, hop.connection(self, target.title), target))
+
+    def _hop(self, jumps: tuple[str, ...], title: str) -> _Hop:
+        with self._lock:
+            if jumps not in self._hops:
+                target = self._look_up(title, jumps[-1])
+                direct = "" if len(jumps) > 1 else target.proxy_command
+                self._hops[jumps] = _Hop(replace(target, jumps=jumps[:-1], proxy_command=direct, bastion=True))
+            return self._hops[jumps]
+
+    def _log_in(self, target: Target, dialed: Dialed) -> fabric.Connection:
+        connection = fabric.Connection(
+            target.host,
+            user=target.user,
+            port=target.port,
+            config=_settings(),
+            gateway=False,
+            forward_agent=False,
+            connect_timeout=int(CONNECT_SECONDS),
+            connect_kwargs={
+                "sock": dialed.stream,
+                "banner_timeout": CONNECT_SECONDS,
+                "auth_timeout": LOGIN_SECONDS,
+                "channel_timeout": CHANNEL_SECONDS,
+                "transport_factory": _transport_factory(target),
+                "auth_strategy": Login(target, self._keyring, self.secrets),
+            },
+        )
+        connection.client.set_missing_host_key_policy(_Verifier(target, self._policy))
         try:
-            # The limit is the sender's: this thread ends when the channel does.
-            while data := self._receive():
-                if not self.greeted:
-                    data = self._greet(data)
-                self.stdout += data
-                self._lines()
-        except Exception as error:
-            self.error = error
-        finally:
-            errors.join(2.0)
-            self.hello.set()
-            self.closed.set()
+            connection.open()
+        except BaseException:
+            connection.client.close()
+            dialed.stream.close()
+            raise
+        connection.transport.set_keepalive(SILENT_SECONDS)
+        return connection
 
-    def _receive(self) -> bytes:
-        while True:
-            try:
-                return self.channel.recv(SLICE)
-            except TimeoutError:
-                if self.channel.closed:
-                    return b""
-
-    def _greet(self, data: bytes) -> bytes:
-        """Whatever a login shell prints before the hello is no concern of ours."""
-        self._greeting += data
-        mark = f"{HELLO}\n".encode()
-        at = self._greeting.find(mark)
-        if at < 0:
-            busy = self._greeting.find(BUSY.encode())
-            if busy >= 0:
-                self.busy = self._greeting[busy + len(BUSY) :].decode("utf-8", "replace").strip()
-            return b""
-        self.hello_at = time.time()
-        self.greeted = True
-        self.hello.set()
-        return self._greeting[at + len(mark) :]
-
-    def _lines(self) -> None:
-        if self._on_line is None:
-            return
-        while (end := self.stdout.find(b"\n", self._parsed)) >= 0:
-            line = self.stdout[self._parsed : end].decode("utf-8", "replace")
-            self._parsed = end + 1
-            self._on_line(line)
-
-    def _drain_errors(self) -> None:
-        while True:
-            try:
-                data = self.channel.recv_stderr(SLICE)
-            except (TimeoutError, OSError):
-                if self.channel.closed:
-                    return
-                continue
-            if not data:
-                return
-            self.stderr = (self.stderr + data)[-TAIL:]
+    def close(self) -> None:
+        """Ends the connections to the bastions."""
+        with self._lock:
+            hops = tuple(self._hops.values())
+            self._hops.clear()
+        for hop in hops:
+            hop.close()
 
 
 def connect(cluster: Cluster, node: Node, secrets: Secrets) -> SshLink:
-    """Open the connection to a node. Raises ConnectError that says what was tried and what to do."""
-    config = _config(cluster)
-    connection = _connection(cluster, node, config, secrets)
-    target = f"{connection.user}@{connection.host}:{connection.port}"
-    known_hosts = _known_hosts(config, node.host)
-    for attempt in range(RETRIES):
-        _prepare(connection, cluster, node, known_hosts)
-        try:
-            connection.open()
-            return SshLink(node, connection, secrets)
-        except ConnectError:
-            raise
-        except paramiko.BadHostKeyException as error:
-            raise hostkeys.changed(node.title, error, known_hosts) from error
-        except paramiko.PasswordRequiredException:
-            _use_passphrase(connection, secrets, node, target)
-        except paramiko.AuthenticationException as error:
-            if "password" in connection.connect_kwargs or not _ask_login(connection, secrets, target):
-                raise _login_refused(node, target, connection, error) from error
-        except (paramiko.SSHException, EOFError, ConnectionResetError) as error:
-            # MaxStartups drops connections before the banner: wait a little, in ever longer steps.
-            if attempt == RETRIES - 1:
-                raise _unreachable(node, target, error) from error
-            time.sleep(0.2 * 2**attempt)
-        except OSError as error:
-            raise _unreachable(node, target, error) from error
-    raise _login_refused(node, target, connection, None)
+    """A link to one node, with a bastion of its own; for several nodes use one Dialer. Raises ConnectError."""
+    dialer = Dialer(cluster, secrets)
+    return SshLink(node.title, dialer, dialer.target(node), own_dialer=True)
 
 
-def _config(cluster: Cluster) -> fabric.Config:
-    """OpenSSH's client configuration, and nothing of fabric's or invoke's own files and variables."""
-    path = Path(cluster.ssh_config or "~/.ssh/config").expanduser()
-    ssh_config = SSHConfig()
-    if path.is_file():
-        with path.open() as file:
-            ssh_config.parse(file)
-    elif cluster.ssh_config:
-        raise ConnectError(
-            "all nodes",
-            "ssh_config",
-            f"{path} does not exist",
-            fix="correct ssh: config: in the profile; for the lab's nodes, type: kubeup lab up",
-        )
-    return fabric.Config(
-        ssh_config=ssh_config,
-        lazy=True,
-        overrides={"load_ssh_configs": False, "timeouts": {"connect": CONNECT_SECONDS}},
-    )
+class _Hop:
+    """A bastion: opened by whoever needs it first; a failure is told to everybody who needs it."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._lock = threading.Lock()
+        self._connection: fabric.Connection | None = None
+        self._error: ConnectError | None = None
+
+    def connection(self, dialer: Dialer, title: str) -> fabric.Connection:
+        with self._lock:
+            if self._error is not None:
+                told = self._error
+                raise ConnectError(title, told.step, told.message, evidence=told.evidence, fix=told.fix)
+            if self._connection is None or not self._connection.is_connected:
+                try:
+                    self._connection = dialer.open(replace(self.target, title=title))
+                except ConnectError as error:
+                    self._error = error
+                    raise
+            return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.client.close()
 
 
-def _connection(cluster: Cluster, node: Node, config: fabric.Config, secrets: Secrets) -> fabric.Connection:
-    kwargs: dict[str, object] = {
-        "banner_timeout": CONNECT_SECONDS,
-        "auth_timeout": HELLO_SECONDS,
-        "channel_timeout": HELLO_SECONDS,
-    }
-    if node.key:
-        kwargs["key_filename"] = str(Path(node.key).expanduser())
-    gateway = None
-    if node.bastion:
-        gateway = fabric.Connection(node.bastion, config=config, connect_timeout=CONNECT_SECONDS)
-        gateway.client.set_missing_host_key_policy(
-            hostkeys.Verifier(node.bastion, cluster.host_keys, "", _known_hosts(config, node.bastion))
-        )
-    return fabric.Connection(
-        node.host,
-        user=node.user or None,
-        port=node.port,
-        config=config,
-        gateway=gateway,
-        connect_timeout=int(CONNECT_SECONDS),
-        connect_kwargs=kwargs,
-    )
-
-
-def _known_hosts(config: fabric.Config, host: str) -> Path:
-    """The user's own file, as the SSH configuration names it."""
-    looked_up = config.base_ssh_config.lookup(host)
-    first = str(looked_up.get("userknownhostsfile", "~/.ssh/known_hosts")).split()[0]
-    return Path(first).expanduser()
-
-
-def _prepare(connection: fabric.Connection, cluster: Cluster, node: Node, known_hosts: Path) -> None:
-    client = connection.client
-    client.get_host_keys().clear()
-    if not node.host_key:
-        for path in (known_hosts, Path("/etc/ssh/ssh_known_hosts")):
-            if path.is_file():
-                client.load_host_keys(str(path)) if path == known_hosts else client.load_system_host_keys(str(path))
-    client.set_missing_host_key_policy(hostkeys.Verifier(node.title, cluster.host_keys, node.host_key, known_hosts))
-
-
-def _use_passphrase(connection: fabric.Connection, secrets: Secrets, node: Node, target: str) -> None:
-    key = str(connection.connect_kwargs.get("key_filename", "the SSH key"))
-    passphrase = None if "passphrase" in connection.connect_kwargs else secrets.passphrase(key)
-    if passphrase is None:
-        raise ConnectError(
-            node.title,
-            "login",
-            f"the key for {target} is encrypted and no passphrase was given",
-            evidence=[key],
-            fix="add it to the agent: ssh-add KEY; or run kubeup on a terminal",
-        )
-    connection.connect_kwargs["passphrase"] = passphrase
-
-
-def _ask_login(connection: fabric.Connection, secrets: Secrets, target: str) -> bool:
-    password = secrets.login(target)
-    if password is None:
-        return False
-    connection.connect_kwargs["password"] = password
-    return True
-
-
-def _login_refused(node: Node, target: str, connection: fabric.Connection, error: Exception | None) -> ConnectError:
-    keys = connection.connect_kwargs.get("key_filename") or "the agent's keys and ~/.ssh/id_*"
-    return ConnectError(
-        node.title,
-        "login",
-        f"{target} did not let kubeup in",
-        evidence=[str(error or "every way to log in was refused"), f"tried: {keys}"],
-        fix=f"put your key there: ssh-copy-id -p {connection.port} {connection.user}@{connection.host}; "
-        "or name the right user and key in the profile",
-    )
-
-
-def _unreachable(node: Node, target: str, error: Exception) -> ConnectError:
-    if isinstance(error, socket.gaierror):
-        return ConnectError(
-            node.title,
-            "connecting",
-            f"the name {node.host} does not resolve",
+def _forward(bastion: Target, connection: fabric.Connection, target: Target) -> paramiko.Channel:
+    """A stream through the bastion."""
+    told = replace(bastion, title=target.title)
+    where = f"{target.host} port {target.port}"
+    try:
+        transport: paramiko.Transport = connection.transport
+        here = ("127.0.0.1", 0)
+        return transport.open_channel("direct-tcpip", (target.host, target.port), here, timeout=CONNECT_SECONDS)
+    except paramiko.ChannelException as error:
+        if error.code == 1:
+            raise failure(
+                told,
+                "forwarding",
+                "the bastion forbids forwarding",
+                evidence=[f"{where}: {error.text}"],
+                fix=f"in its sshd_config: AllowTcpForwarding yes, and PermitOpen any or {target.host}:{target.port}",
+            ) from error
+        raise failure(
+            told,
+            "forwarding",
+            f"the bastion does not reach {where}",
+            evidence=[error.text],
+            fix=f"try it there: {bastion.ssh} nc -vz {target.host} {target.port}",
+        ) from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise failure(
+            told,
+            "forwarding",
+            f"the bastion opened no way to {where} within {CONNECT_SECONDS:.0f} s",
             evidence=[str(error)],
-            fix="correct it in the profile, or add it to ~/.ssh/config or DNS",
-        )
-    return ConnectError(
-        node.title,
-        "connecting",
-        f"{target} does not answer",
-        evidence=[str(error) or f"{type(error).__name__} within {CONNECT_SECONDS:.0f} s"],
-        fix=f"is the machine on, and does sshd listen there? try: ssh -p {target.rpartition(':')[2]} "
-        f"{target.rpartition(':')[0]} true",
-    )
+            fix=f"try it there: {bastion.ssh} nc -vz {target.host} {target.port}",
+        ) from error
+
+
+def _parse(path: str) -> paramiko.SSHConfig:
+    parsed = paramiko.SSHConfig()
+    # Tokens like %p stay as they are: the profile may say another port than the configuration.
+    tokens = parsed.TOKENS_BY_CONFIG_KEY
+    parsed.TOKENS_BY_CONFIG_KEY = {key: tokens[key] for key in ("hostname", "match-exec")}
+    try:
+        parsed.parse(io.StringIO(sshconfig.text(path)))
+    except (paramiko.SSHException, ValueError) as error:
+        raise sshconfig.unusable(path, error) from error
+    return parsed
+
+
+def _settings() -> fabric.Config:
+    """Nothing of Fabric's or invoke's own files and variables: lazy reads none."""
+    return fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True)
+
+
+def _transport_factory(target: Target) -> Callable[..., paramiko.Transport]:
+    known = hostkeys.find(target.known_hosts, target.names)
+    first = hostkeys.preferred_types(known, target.pinned)
+
+    def make(sock: socket.socket, **options: object) -> paramiko.Transport:
+        transport = paramiko.Transport(sock, **options)  # type: ignore[arg-type]
+        security = transport.get_security_options()
+        security.ciphers = [cipher for cipher in CIPHERS if cipher in security.ciphers]
+        # rsa-sha2-512 is an algorithm for keys of type ssh-rsa; ssh-rsa itself would mean SHA-1.
+        offered = [kind for kind in security.key_types if kind != "ssh-rsa"]
+        security.key_types = sorted(offered, key=lambda kind: _rank(first, kind))
+        return transport
+
+    return make
+
+
+def _rank(first: tuple[str, ...], algorithm: str) -> int:
+    kind = "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm
+    return first.index(kind) if kind in first else len(first)
+
+
+class _Verifier(paramiko.MissingHostKeyPolicy):
+    """Asked for every key, since paramiko itself is told of none."""
+
+    def __init__(self, target: Target, policy: HostKeys) -> None:
+        self._target, self._policy = target, policy
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        offered = hostkeys.HostKey(key.get_name(), key.asbytes())
+        try:
+            hostkeys.verify(self._target, self._policy, offered)
+        except OSError as error:
+            raise failure(
+                self._target,
+                "host key",
+                "known_hosts cannot be read or written",
+                evidence=[str(error)],
+                fix="mend the permissions of that file",
+            ) from error
