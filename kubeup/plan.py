@@ -380,15 +380,7 @@ def _same(read: str, wanted: str | None, now: str) -> bool:
 
 
 def _title(steps: Iterable[Step]) -> str:
-    names: dict[str, None] = {}
-    for step in steps:
-        match step:
-            case Start(unit=unit):
-                names[unit.component] = None
-            case Do(action=action):
-                names[action.component] = None
-            case Put(file=file) if file.component:
-                names[file.component] = None
-            case Link(binary=binary) if binary.component:
-                names[binary.component] = None
-    return ", ".join(names)
+    """The components whose units start; those whose files change where none does."""
+    started = {step.unit.component: None for step in steps if isinstance(step, Start)}
+    changed = {step.file.component: None for step in steps if isinstance(step, Put) and step.file.component}
+    return ", ".join(started or changed)

@@ -144,7 +144,7 @@ do_keep() {
 do_store() {
     [ -f "$STORE/$1/$2" ] && return 0
     quietly mkdir -p "$STORE/$1.part" || fail "cannot make $STORE/$1.part"
-    unpack=cat
+    unpack='cat'
     [ "$3" = gz ] && unpack='gzip -dc'
     # Names end in zero-padded offsets, so their order is the order of the bytes.
     if ! { cat piece/"$1".* | $unpack >"$STORE/$1.part/$2"; } 2>"$here/output"; then
@@ -165,8 +165,10 @@ do_download() {
     [ -f "$STORE/$1/$2" ] && return 0
     mkdir -p download piece
     if command -v curl >/dev/null; then
+        # shellcheck disable=SC2317
         fetch() { curl -fsSL --connect-timeout 5 --retry 1 --max-time 900 -o "$2" "$1"; }
     elif command -v wget >/dev/null; then
+        # shellcheck disable=SC2317
         fetch() { wget -q -T 10 -t 2 -O "$2" "$1"; }
     else
         say "note${TAB}missing$TAB$1${TAB}no curl or wget"
@@ -259,7 +261,7 @@ journal() {
 do_do() {
     mkdir -p "$HOME_DIR/undo"
     [ "$3" = - ] || cp "blob/$3" "$HOME_DIR/undo/$1.sh"
-    remember action "$1" done
+    remember action "$1" 'done'
     quietly timeout "$4" sh "blob/$2" || {
         remember action "$1" -
         fail "it did not succeed"

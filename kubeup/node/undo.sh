@@ -3,6 +3,8 @@
 # shellcheck shell=sh
 # The variables of apply.sh:
 # shellcheck disable=SC2154,SC2034
+# FAMILY TABLE are two words on purpose:
+# shellcheck disable=SC2086
 
 # observe KIND NAME OURS: what is there before kubeup, recorded as BEFORE=>OURS.
 do_observe() {
@@ -15,7 +17,7 @@ observed() {
         nft-table) there nft list table $2 ;;
         iptables-base) there nft list table $2 ;;
         chain-prefix) chains_of "$2" | tr '\n' ' ' ;;
-        sysctl) cat "/proc/sys/$2" 2>/dev/null | tr '\t\n' '  ' | sed 's/ *$//' ;;
+        sysctl) [ ! -r "/proc/sys/$2" ] || tr '\t\n' '  ' <"/proc/sys/$2" | sed 's/ *$//' ;;
         tree) there test -e "$ROOT$2" ;;
         netns-prefix) for name in "$ROOT/run/netns/$2"*; do [ -e "$name" ] && printf '%s ' "${name##*/}"; done ;;
         mounts | cgroup | processes) echo no ;;
@@ -85,9 +87,9 @@ clear_chains() {
 
 # clear_base FAMILY TABLE: a table that iptables-nft made, if nothing but its empty base chains is left in it.
 clear_base() {
-    nft list table "$1" "$2" >table 2>/dev/null || return 0
+    nft list table "$1" "$2" >listing 2>/dev/null || return 0
     if awk '/^\t\t/ && !/type .* hook .* policy accept;/ { busy = 1 } /^\tchain/ { chain = 1 } /^\t(set|map)/ { busy = 1 }
-        END { exit busy }' table; then
+        END { exit busy }' listing; then
         quietly nft delete table "$1" "$2" || fail "cannot delete the empty table $1 $2"
     fi
 }

@@ -93,6 +93,8 @@ def ranges(cluster: Cluster, reading: Reading) -> None:
 
 def dns(cluster: Cluster, reading: Reading) -> None:
     network = cluster.network
+    if "dns_server_ip" not in reading.places:
+        return
     at = _at(reading, "dns_server_ip")
     example = f"e.g. {network.service_range.network_address + 10}"
     if network.dns_ip not in network.service_range:

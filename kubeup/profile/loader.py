@@ -166,7 +166,8 @@ def _choice(value: Tree | None, reading: Reading, kinds: type[T]) -> T | None:
     if value.text in known:
         chosen: T = known[value.text]
         return chosen
-    reading.unknown(Key(value.text, value.place), known, kinds.__name__.lower().replace("proxymode", "proxy mode"))
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", kinds.__name__).lower().removesuffix("s")
+    reading.unknown(Key(value.text, value.place), known, words)
     return None
 
 

@@ -77,7 +77,7 @@ def _roles(value: Tree | None, nodes: Tree, reading: Reading) -> list[str]:
     if len(parts) != len(nodes.items):
         reading.error(
             value,
-            f"there are {len(parts)} roles for {len(nodes.items)} nodes",
+            f"{'there is 1 role' if len(parts) == 1 else f'there are {len(parts)} roles'} for {len(nodes.items)} nodes",
             "one role a node, in the same order: a (master), i (node) or ai (both)",
         )
     return [part.text for part in parts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,14 @@ class Problem:
         told = [f"{file}:{number}:{self.place.column}: {kind}{self.message}"]
         if 0 < number <= len(lines) and lines[number - 1].strip():
             # Columns count characters; a tab is shown as one blank, so that the mark stands right.
-            line = lines[number - 1].rstrip().replace("\t", " ")
+            line = _without_passwords(lines[number - 1].rstrip().replace("\t", " "))
             width = max(1, min(len(self.text), len(line) - self.place.column + 1)) if self.text else 1
             told.append(f"    {line}")
             told.append("    " + " " * (self.place.column - 1) + "^" * width)
         told.append(f"  {self.fix}")
         return "\n".join(told)
+
+
+def _without_passwords(line: str) -> str:
+    """The line with every URL's password as stars, as many as it has letters, so that the mark stands right."""
+    return re.sub(r"(//[^/\s:@]*:)([^@\s]+)(?=@)", lambda found: found.group(1) + "*" * len(found.group(2)), line)

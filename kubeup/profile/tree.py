@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from kubeup.profile.problem import Problem
@@ -66,14 +66,12 @@ def read(text: str) -> tuple[Tree | None, list[Problem]]:
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
         said = " ".join(filter(None, (error.context, error.problem)))
         return None, [Problem(place, "", f"this is not YAML: {said}", "correct the line, or the one before it")]
-    except ValueError as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         return None, [
             Problem(Place(1, 1), "", f"this is not YAML: {str(error).split(chr(10))[0]}", "save it as UTF-8 text")
         ]
     if node is None:
-        return None, [
-            Problem(Place(1, 1), "", "the profile is empty", "start from profiles/ai-i.yaml, or: kubeup init")
-        ]
+        return None, [Problem(Place(1, 1), "", "the profile is empty", "start from profiles/ai-i.yaml")]
     problems: list[Problem] = []
     return _convert(node, problems, 0), problems
 

@@ -1,0 +1,38 @@
+# make demo: a real cluster on this machine, to look at.   make test: every test.   make check: style and types.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+SCRIPTS := $(shell git ls-files '*.sh') .ci/run templates/flannel-cni
+
+.PHONY: demo clean-demo test check soak bench packages
+
+$(VENV)/ready: setup.cfg pyproject.toml
+	@command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) packages
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+packages:
+	sh demo/packages.sh
+
+demo: packages $(VENV)/ready
+	bash demo/run.sh
+
+clean-demo:
+	bash demo/clean.sh
+
+check: $(VENV)/ready
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/shellcheck -x $(SCRIPTS)
+	$(BIN)/pytest -q tests/unit/test_imports.py
+
+test: packages check
+	$(BIN)/pytest -m 'not soak'
+
+soak: packages $(VENV)/ready
+	$(BIN)/pytest -m soak
+
+bench: packages $(VENV)/ready
+	$(BIN)/python -m benchmarks

@@ -1,0 +1,125 @@
+"""Real nodes: the tests' own lab, beside any other, with its own name and subnet."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from kubeup import lab
+from kubeup.lab import network
+
+SUBNETS = {"debian": "192.168.201.0/24", "ubuntu": "192.168.202.0/24"}
+UP_LIMIT = 1800
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/lab" in str(item.path):
+            item.add_marker(pytest.mark.lab)
+
+
+@dataclass
+class Cluster:
+    """A lab and a profile for it, driven by the real command line in a home of its own."""
+
+    name: str
+    like: str
+    home: Path
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> list[str]:
+        found = lab.find(self.name)
+        assert found is not None
+        return [node.address for node in found.nodes]
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.home / "kubeconfig"
+
+    def profile(self, more: str = "", **changes: str) -> Path:
+        """Write the profile; changes replace top-level lines."""
+        user = "ubuntu" if self.like == "ubuntu" else "root"
+        lines = {
+            "name": self.name,
+            "lab": self.name,
+            "nodes": f"[{', '.join(f'{user}@{address}' for address in self.addresses)}]",
+            "roles": "ai i",
+            "service_cluster_ip_range": "100.0.0.0/16",
+            "flannel_net": "172.16.0.0/16",
+            "dns_server_ip": "100.0.0.2",
+            "runtime": "containerd",
+            "sources": "[cache, go]",
+            "kubelet": "{config: {failCgroupV1: false}}",
+            **changes,
+        }
+        path = self.home / "profile.yaml"
+        path.write_text("".join(f"{key}: {value}\n" for key, value in lines.items()) + more)
+        return path
+
+    def environment(self) -> dict[str, str]:
+        own = {
+            "KUBECONFIG": str(self.kubeconfig),
+            "XDG_STATE_HOME": str(self.home / "state"),
+            "KUBEUP_SUDO_PASSWORD": lab.PASSWORD,
+            "COLUMNS": "160",
+        }
+        return {**os.environ, **own, **self.extra}
+
+    def kubeup(self, *arguments: str, limit: float = UP_LIMIT) -> subprocess.CompletedProcess[str]:
+        argv = [str(Path(sys.executable).with_name("kubeup")), *arguments]
+        return subprocess.run(
+            argv,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=limit,
+            cwd=self.home,
+            check=False,
+        )
+
+    def json(self, *arguments: str) -> dict[str, object]:
+        done = self.kubeup(*arguments, "-o", "json")
+        assert done.stdout.strip().startswith("{"), done.stdout + done.stderr
+        value = json.loads(done.stdout)
+        assert isinstance(value, dict)
+        return value
+
+    def on(self, node: str, script: str, limit: float = 60) -> str:
+        """Run a script on a node as root, without kubeup and without ssh; what it printed."""
+        done = lab.inside(self.name, node, ["sh", "-c", script], limit=limit)
+        return done.stdout + done.stderr
+
+    def kubectl(self, arguments: str) -> str:
+        return self.on("node3", f"kubectl --kubeconfig=/etc/kubernetes/admin.conf {arguments}")
+
+
+@pytest.fixture(scope="module", params=["debian", "ubuntu"])
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two bare nodes of each kind."""
+    if os.geteuid():
+        pytest.fail("the lab tests need root: they boot nodes")
+    like = str(request.param)
+    name = f"test{like[0]}"
+    lab.down(name, lambda _: None)
+    lab.up(lab.Lab(name, ipaddress.IPv4Network(SUBNETS[like]), 2, like), print)
+    try:
+        yield Cluster(name, like, tmp_path_factory.mktemp(name))
+    finally:
+        lab.down(name, lambda _: None, purge=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_of_the_lab_stays() -> Iterator[None]:
+    before = set(network.names())
+    yield
+    assert set(network.names()) <= before

@@ -1,0 +1,373 @@
+"""The main job, in the order a person would do it: bare nodes, up, again, one flag, drift, kill, down."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kubeup import lab
+from tests.lab.conftest import Cluster
+
+LOOK = r"""
+find /etc /opt /usr/local /var/lib /root /home -xdev \
+    \( -path /var/lib/kubeup -o -path /var/lib/systemd -o -path /var/lib/private \) -prune -o \
+    -printf '%p %y %m %U:%G %s\n' |
+    grep -v -e '^/var/lib d' -e '/etc d' -e '^/etc/machine-id' | sort
+find /etc /opt /usr/local -xdev -type f -exec sha256sum {} + | sort
+ls -A /var/lib/kubeup /var/lib/kubelet 2>/dev/null
+systemctl list-unit-files --no-legend | sort
+ip -o link | sed 's/@.*//; s/^[0-9]*: //' | sort
+ip route | sort
+nft list ruleset | sed 's/counter packets [0-9]* bytes [0-9]*//'
+iptables-save | grep -v '^#'; ip6tables-save | grep -v '^#'
+sysctl net.ipv4.ip_forward net.netfilter.nf_conntrack_tcp_timeout_established 2>/dev/null
+awk '{ print $5 }' /proc/self/mountinfo | grep -v -e ^/proc -e ^/sys | sort
+ls /run /run/netns /var/log/pods /var/log/containers 2>&1 | grep -v -e '^user' -e 'motd' -e 'sudo' -e 'utmp' | sort
+find /sys/fs/cgroup -maxdepth 4 -name 'kubepods*'
+"""
+
+
+def settle(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Poll, with a limit."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def before(cluster: Cluster) -> dict[str, str]:
+    return {node: cluster.on(node, LOOK) for node in ("node3", "node4")}
+
+
+@pytest.fixture(scope="module")
+def running(cluster: Cluster, before: dict[str, str]) -> Cluster:
+    """A cluster that is up; brought up once a module."""
+    assert before
+    cluster.profile()
+    done = cluster.kubeup("up")
+    (cluster.home / "first.out").write_text(done.stdout)
+    (cluster.home / "first.err").write_text(done.stderr)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return cluster
+
+
+def test_a_plan_of_bare_nodes_touches_nothing(cluster: Cluster, before: dict[str, str]) -> None:
+    cluster.profile()
+    done = cluster.kubeup("up", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Plan: 2 of 2 nodes change: \d+ files, 12 units, \d+\.\d [GM]B to send", done.stdout)
+    assert "+KUBELET_OPTS" in done.stdout
+    assert "PRIVATE KEY" not in done.stdout
+    assert {node: cluster.on(node, LOOK) for node in before} == before
+
+
+def test_up_ends_as_the_original_did(running: Cluster) -> None:
+    out = (running.home / "first.out").read_text()
+    assert (
+        out.index("Validate output:")
+        < out.index("Cluster validation succeeded")
+        < out.index("Kubernetes API: https://")
+    )
+    for name in ("controller-manager", "scheduler", "etcd-0"):
+        assert re.search(rf"^{name}\s+Healthy\s+ok", out, re.MULTILINE), out
+    err = (running.home / "first.err").read_text()
+    trips = [int(found) for found in re.findall(r"^node[34]\s+\d+\s+\d+\s+(\d+)", err, re.MULTILINE)]
+    assert len(trips) == 2
+    assert max(trips) <= 7, err
+
+
+def test_an_unchanged_up_is_one_round_trip_a_node_and_changes_nothing(running: Cluster) -> None:
+    outcome = running.json("up")
+    assert outcome["changed"] is False
+    nodes = outcome["nodes"]
+    assert isinstance(nodes, list)
+    assert [node["round_trips"] for node in nodes] == [1, 1]
+    assert [node["units"] for node in nodes] == [[], []]
+
+
+def test_validate_tells_the_truth_and_leaves_nothing(running: Cluster) -> None:
+    health = running.json("validate")
+    assert health["healthy"] is True
+    ids = {check["id"] for check in health["checks"]}  # type: ignore[attr-defined]
+    assert {"pod-reached/node3/node4", "pod-reached/node4/node3", "cluster-ip/node4", "node-port/node4/node4"} <= ids
+    assert {"exec/node3", "logs/node4", "node-port/node3/node4"} <= ids
+    assert running.kubectl("get pods,services -A -l app=kubeup-validate -o name") == ""
+
+
+def test_componentstatuses_are_what_the_api_server_says(running: Cluster) -> None:
+    health = running.json("validate", "--read-only")
+    said = running.kubectl("get componentstatuses -o json")
+    told = {
+        item["metadata"]["name"]: item["conditions"][0]["status"]
+        for item in json.loads(said[said.index("{") :].rpartition("}")[0] + "}")["items"]
+    }
+    assert told == {"controller-manager": "True", "scheduler": "True", "etcd-0": "True"}
+    components = health["components"]
+    assert isinstance(components, list)
+    assert {one["name"]: one["status"] for one in components} == dict.fromkeys(told, "Healthy")
+
+
+def test_validate_names_what_is_broken_and_up_mends_just_that(running: Cluster) -> None:
+    running.on("node3", "systemctl stop kube-scheduler")
+    running.on("node4", "systemctl stop kubelet")
+    done = running.kubeup("validate", "--read-only")
+    assert done.returncode == 1
+    assert "scheduler on node3 is not" in done.stdout
+    assert "journalctl -u kube-scheduler" in done.stdout
+    outcome = running.json("up")
+    nodes = outcome["nodes"]
+    assert isinstance(nodes, list)
+    assert [node["units"] for node in nodes] == [["kube-scheduler.service"], ["kubelet.service"]]
+    assert running.json("validate")["healthy"] is True
+
+
+def test_one_flag_restarts_the_kubelet_alone_and_pods_run_on(running: Cluster) -> None:
+    pod = (
+        '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"mine"},"spec":{"nodeName":"node4","containers":'
+        '[{"name":"c","image":"registry.k8s.io/pause:3.10.2","imagePullPolicy":"Never"}]}}'
+    )
+    running.on("node3", f"echo '{pod}' | kubectl --kubeconfig=/etc/kubernetes/admin.conf apply -f -")
+    container = ".status.containerStatuses[0]"
+    status = f"get pod mine -o jsonpath='{{.status.phase}} {{{container}.containerID}} {{{container}.restartCount}}'"
+    settle(lambda: running.kubectl(status).startswith("Running"), 60, "the pod to run")
+    pod_before = running.kubectl(status)
+    pids = "systemctl show -p MainPID --value etcd kube-apiserver kube-containerd flannel kube-proxy | tr '\\n' ' '"
+    before = running.on("node4", pids), running.on("node3", pids)
+    running.profile(kubelet="{config: {failCgroupV1: false, maxPods: 111}, flags: {v: 1}}")
+    shown = running.kubeup("plan")
+    assert "+maxPods: 111" in shown.stdout
+    outcome = running.json("up")
+    nodes = outcome["nodes"]
+    assert isinstance(nodes, list)
+    assert [node["units"] for node in nodes] == [["kubelet.service"]] * 2
+    assert max(node["round_trips"] for node in nodes) <= 3
+    assert (running.on("node4", pids), running.on("node3", pids)) == before
+    assert running.kubectl(status) == pod_before
+    assert "111" in running.kubectl("get node node4 -o jsonpath={.status.capacity.pods}")
+    running.kubectl("delete pod mine --now")
+
+
+def test_a_file_edited_by_hand_shows_in_the_plan_and_is_put_right(running: Cluster) -> None:
+    running.on("node4", "sed -i 's/^--config=.*/--config=\\/etc\\/elsewhere\"/' /etc/default/kube-proxy")
+    shown = running.kubeup("plan")
+    assert "change   /etc/default/kube-proxy" in shown.stdout
+    assert '---config=/etc/elsewhere"' in shown.stdout
+    assert "restart  kube-proxy.service" in shown.stdout
+    outcome = running.json("up")
+    nodes = outcome["nodes"]
+    assert isinstance(nodes, list)
+    assert [node["units"] for node in nodes] == [[], ["kube-proxy.service"]]
+
+
+def test_a_worker_has_no_way_into_etcd_and_changes_only_its_own_node(running: Cluster) -> None:
+    address = running.addresses[0]
+    assert running.on("node4", "ls /etc/kubernetes/pki; ls /etc/kubernetes/pki/etcd 2>&1").count("etcd") == 1
+    tried = running.on(
+        "node4",
+        "cd /etc/kubernetes/pki; curl -sk --max-time 5 --cert kubelet-client.crt --key kubelet-client.key "
+        f"https://{address}:2379/version; echo $?",
+    )
+    assert "etcdserver" not in tried
+    own = "/opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/kubelet.conf"
+    assert "annotated" in running.on("node4", f"{own} annotate node node4 test=1 --overwrite")
+    assert "forbidden" in running.on("node4", f"{own} annotate node node3 test=1 --overwrite").lower()
+    assert "forbidden" in running.on("node4", f"{own} get secrets -A").lower()
+
+
+def test_nothing_of_the_service_range_leaves_a_node(running: Cluster) -> None:
+    """A listener on the lab's gateway, where everything without another way goes."""
+    command = ["ip", "netns", "exec", f"kubeup-{running.name}"]
+    rules = (
+        "add table ip watch; add chain ip watch in { type filter hook prerouting priority -400; }; "
+        "add rule ip watch in ip daddr 100.0.0.0/16 counter"
+    )
+    subprocess.run([*command, "nft", rules], check=True)
+    try:
+        running.on("node4", 'for i in 1 2 200; do timeout 1 bash -c "exec 3<>/dev/tcp/100.0.3.$i/81"; done; true')
+        listing = subprocess.run(
+            [*command, "nft", "list", "table", "ip", "watch"], capture_output=True, text=True, check=True
+        )
+        assert "packets 0 bytes 0" in listing.stdout, listing.stdout
+    finally:
+        subprocess.run([*command, "nft", "delete", "table", "ip", "watch"], check=True)
+
+
+def test_the_api_speaks_tls_and_nothing_else(running: Cluster) -> None:
+    address = running.addresses[0]
+    stranger = ssl.create_default_context()
+    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        urllib.request.urlopen(f"https://{address}:6443/version", timeout=5, context=stranger)
+    context = ssl.create_default_context(cadata=running.on("node3", "cat /etc/kubernetes/pki/ca.crt"))
+    with urllib.request.urlopen(f"https://{address}:6443/version", timeout=5, context=context) as answer:
+        assert json.load(answer)["gitVersion"].startswith("v1.")
+    for port in (8080, 10255):
+        assert "refused" in running.on("node3", f"bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}' 2>&1")
+
+
+def test_the_operators_kubeconfig_works_from_this_machine(running: Cluster) -> None:
+    from kubeup.model import Versions
+    from kubeup.release import Wanted, cache_root
+    from kubeup.release.cache import path_of
+
+    kubectl = path_of(cache_root(), Wanted("kubectl", Versions().kubernetes, "amd64"))
+    done = subprocess.run(
+        [kubectl, "get", "nodes", "-o", "name"],
+        env={"KUBECONFIG": str(running.kubeconfig), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.stdout.split() == ["node/node3", "node/node4"], done.stderr
+    assert running.kubeconfig.stat().st_mode & 0o777 == 0o600
+
+
+def test_units_come_back_after_a_reboot_whatever_the_order(running: Cluster) -> None:
+    lab.power_off(running.name, "node4")
+    lab.power_off(running.name, "node3")
+    lab.power_on(running.name, "node4")
+    lab.power_on(running.name, "node3")
+    settle(lambda: running.kubeup("validate", "--read-only").returncode == 0, 180, "the cluster to be back")
+    outcome = running.json("up")
+    assert outcome["changed"] is False, outcome
+
+
+def test_a_limited_up_changes_one_node(running: Cluster) -> None:
+    running.profile(kubelet="{config: {failCgroupV1: false, maxPods: 109}}")
+    outcome = running.json("up", "--limit", "node4")
+    nodes = outcome["nodes"]
+    assert isinstance(nodes, list)
+    assert [node["units"] for node in nodes] == [[], ["kubelet.service"]]
+    running.profile()
+    assert running.json("up")["changed"] is True
+
+
+def test_ctrl_c_ends_soon_says_where_things_stand_and_up_goes_on(running: Cluster) -> None:
+    running.profile(kubelet="{config: {failCgroupV1: false, maxPods: 108}}", kube_proxy="{flags: {v: 1}}")
+    kubeup = str(Path(sys.executable).with_name("kubeup"))
+    process = subprocess.Popen(
+        [kubeup, "up"],
+        env=running.environment(),
+        cwd=running.home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "level" in line:
+            break
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=20)
+    assert time.monotonic() - begin < 3
+    assert process.returncode == 130
+    assert "the same command goes on from here" in rest
+    settle(lambda: running.kubeup("up").returncode == 0, 60, "the node's half of the stopped run to end")
+    assert running.json("up")["changed"] is False
+
+
+def test_a_killed_validate_leaves_no_pods(running: Cluster) -> None:
+    kubeup = str(Path(sys.executable).with_name("kubeup"))
+    process = subprocess.Popen(
+        [kubeup, "validate"],
+        env=running.environment(),
+        cwd=running.home,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pods = "get pods -A -l app=kubeup-validate -o name"
+    settle(lambda: running.kubectl(pods) != "", 30, "probe pods to appear")
+    process.kill()
+    process.wait()
+    settle(lambda: running.kubectl(pods) == "", 60, "the master to clean up by itself")
+
+
+def test_down_asks_when_nobody_can_answer(running: Cluster) -> None:
+    done = running.kubeup("down")
+    assert done.returncode == 2
+    assert "kubeup down --yes" in done.stderr
+    assert running.kubeup("validate", "--read-only").returncode == 0
+
+
+def test_down_leaves_the_nodes_as_they_were_found(running: Cluster, before: dict[str, str]) -> None:
+    done = running.kubeup("down", "--yes")
+    assert done.returncode == 0, done.stderr
+    trips = [int(found) for found in re.findall(r"^node[34]\s+(\d+)", done.stderr, re.MULTILINE)]
+    assert trips
+    assert max(trips) <= 3
+    saved = re.search(r"snapshot of etcd, and the keys it needs: (\S+)", done.stderr)
+    assert saved, done.stderr
+    snapshot = Path(saved.group(1))
+    assert snapshot.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(snapshot) as tar:
+        names = tar.getnames()
+        size = tar.getmember("etcd.db").size
+    assert "etc/kubernetes/pki/etcd/ca.key" in names
+    assert size > 100_000
+    for node, was in before.items():
+        now = running.on(node, LOOK)
+        lost, new = set(was.split("\n")) - set(now.split("\n")), set(now.split("\n")) - set(was.split("\n"))
+        assert (lost, new) == (set(), set()), node
+    assert not running.kubeconfig.exists()
+
+
+def test_down_twice_has_nothing_to_do(running: Cluster) -> None:
+    running.profile()
+    done = running.kubeup("down", "--yes", "profile.yaml")
+    assert done.returncode == 0
+    assert "Nothing to do" in done.stderr
+
+
+def test_a_killed_up_is_finished_by_the_next_and_a_half_installed_node_taken_down(running: Cluster) -> None:
+    kubeup = str(Path(sys.executable).with_name("kubeup"))
+    for stop_at in ("staging", "level 0"):
+        process = subprocess.Popen(
+            [kubeup, "up"],
+            env=running.environment(),
+            cwd=running.home,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        for line in process.stderr:
+            if stop_at in line:
+                break
+        process.kill()
+        process.wait()
+        settle(
+            lambda: "nobody" in running.on("node3", "flock -n /var/lib/kubeup/lock echo nobody"),
+            60,
+            "the node's half to end",
+        )
+        if stop_at == "staging":
+            assert running.kubeup("down", "--yes", "profile.yaml").returncode == 0
+    done = running.kubeup("up")
+    assert done.returncode == 0, done.stderr
+    assert "Cluster validation succeeded" in done.stdout
+
+
+def test_keep_data_and_up_bring_the_cluster_back_with_its_objects(running: Cluster) -> None:
+    running.kubectl("create configmap kept --from-literal=a=b")
+    assert running.kubeup("down", "--yes", "--keep-data").returncode == 0
+    assert "inactive" in running.on("node3", "systemctl is-active etcd kubelet")
+    done = running.kubeup("up")
+    assert done.returncode == 0, done.stderr
+    assert running.kubectl("get configmap kept -o jsonpath={.data.a}") == "b"
+    assert running.kubeup("down", "--yes").returncode == 0

@@ -1,0 +1,124 @@
+"""A real sshd on the loopback, and an operator with a home of his own."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from kubeup.model import Cluster, HostKeys, Network, Node, Role
+from kubeup.node.secrets import Secrets
+from kubeup.node.transport import Dialer, SshLink
+from tests.ssh.machine import Daemon, Machine, make_key
+
+NEEDED = {"sshd": "openssh-server", "ssh": "openssh-client", "sudo": "sudo", "fish": "fish"}
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    if os.geteuid() != 0:
+        pytest.skip("a throwaway machine needs root")
+    path = os.environ["PATH"] + ":/usr/sbin"
+    missing = [package for program, package in NEEDED.items() if not shutil.which(program, path=path)]
+    if missing:
+        pytest.fail(f"these tests need: apt-get install {' '.join(missing)}")
+    made = Machine(tmp_path_factory.mktemp("machine"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def key(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The operator's key, which opens every account."""
+    path = make_key(tmp_path_factory.mktemp("keys") / "id_ed25519")
+    machine.authorize(path.with_suffix(".pub"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def sshd(machine: Machine, key: Path) -> Daemon:
+    return machine.sshd(keys=("ed25519", "rsa", "ecdsa"))
+
+
+@dataclass
+class Operator:
+    """Whoever runs kubeup: a home with an SSH configuration, an environment, and answers to questions.
+
+    asked: the prompts seen. links: closed at the end of a test.
+    """
+
+    home: Path
+    key: Path
+    answers: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    closing: list[Callable[[], None]] = field(default_factory=list)
+    host_keys: HostKeys = HostKeys.STRICT
+    config: str = ""
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.home / ".ssh" / "known_hosts"
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.home / ".ssh" / "config"
+
+    def trust(self, daemon: Daemon, name: str = "127.0.0.1", kind: str = "ed25519") -> None:
+        with self.known_hosts.open("a") as file:
+            file.write(f"[{name}]:{daemon.port} {daemon.public(kind)}\n")
+
+    def ask(self, prompt: str) -> str | None:
+        self.asked.append(prompt)
+        return next((answer for word, answer in self.answers.items() if word in prompt), None)
+
+    def cluster(self, *nodes: Node) -> Cluster:
+        network = Network(
+            ipaddress.IPv4Network("172.16.0.0/16"),
+            ipaddress.IPv4Network("10.96.0.0/16"),
+            ipaddress.IPv4Address("10.96.0.10"),
+        )
+        return Cluster("test", nodes, network, host_keys=self.host_keys, ssh_config=self.config)
+
+    def dialer(self, *nodes: Node) -> Dialer:
+        dialer = Dialer(self.cluster(*nodes), Secrets(self.environment, self.ask))
+        self.closing.append(dialer.close)
+        return dialer
+
+    def connect(self, node: Node) -> SshLink:
+        link = self.dialer(node).connect(node)
+        self.closing.append(link.close)
+        return link
+
+    def node(self, daemon: Daemon, user: str = "root", **settings: str) -> Node:
+        node = Node("127.0.0.1", frozenset({Role.MASTER}), user=user, port=daemon.port, key=str(self.key))
+        return replace(node, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def operator(tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True, mode=0o700)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    made = Operator(home, key)
+    yield made
+    for close in reversed(made.closing):
+        close()
+
+
+@pytest.fixture
+def node(operator: Operator, sshd: Daemon) -> Node:
+    """The machine, as its root, with a known host key."""
+    operator.trust(sshd)
+    return operator.node(sshd)
+
+
+@pytest.fixture
+def link(operator: Operator, node: Node) -> SshLink:
+    return operator.connect(node)

@@ -1,0 +1,183 @@
+"""Trips over a real sshd: what goes in, what comes back, and that neither waits for the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from kubeup.errors import NodeError
+from kubeup.model import Node
+from kubeup.node.transport import Kind, SshLink
+from tests.ssh.conftest import Operator
+from tests.ssh.machine import Machine, wait_for
+
+
+def test_a_probe_brings_back_output_errors_and_status(link: SshLink) -> None:
+    reply = link.trip(Kind.PROBE, [b"echo out; echo err >&2; exit 3"])
+    assert (reply.stdout, reply.stderr, reply.status) == (b"out\n", b"err\n", 3)
+
+
+def test_a_link_counts_trips_and_bytes(link: SshLink) -> None:
+    for _ in range(2):
+        link.trip(Kind.PROBE, [b"printf 12345"])
+    assert (link.trips, link.sent, link.received) == (2, 24, 10)
+
+
+def test_output_is_bytes_whatever_they_are(link: SshLink) -> None:
+    reply = link.trip(Kind.PROBE, [rb"printf '\000\377\r\n\036tail'"])
+    assert reply.stdout == b"\x00\xff\r\n\x1etail"
+
+
+def test_the_node_reads_its_clock_between_the_two_times(link: SshLink) -> None:
+    reply = link.trip(Kind.PROBE, [b"date +%s.%N"])
+    assert reply.started_at <= reply.hello_at <= float(reply.stdout) <= reply.started_at + reply.seconds + 0.1
+
+
+def test_lines_are_cut_at_line_breaks_only(link: SshLink) -> None:
+    lines: list[str] = []
+    link.trip(Kind.SHELL, [rb"printf 'a\036b\rc\nd\342\200\250e\nlast'"], on_line=lines.append)
+    assert lines == ["a\x1eb\rc", "d\u2028e"]
+
+
+def test_a_node_that_talks_while_it_is_sent_to_does_not_block(link: SshLink) -> None:
+    """Both windows are two megabytes: whoever does not read stops the other."""
+    filler = memoryview(bytes(256 * 1024))
+
+    def body() -> Iterator[bytes | memoryview]:
+        yield b"head -c 48000000 /dev/zero & head -c 20000000 /dev/zero >&2 & wait; cat | wc -c"
+        for _ in range(160):
+            yield filler
+
+    reply = link.trip(Kind.PROBE, body(), limit=60)
+    sent = 160 * len(filler)
+    assert reply.stdout.endswith(f"{sent}\n".encode()) or reply.stdout.endswith(b"\n")
+    assert reply.received > 48_000_000
+    assert len(reply.stderr) == 64 * 1024
+
+
+def test_lines_come_while_the_script_still_runs_and_it_ends_when_its_input_does(link: SshLink) -> None:
+    seen = threading.Event()
+    lines: list[str] = []
+
+    def body() -> Iterator[bytes]:
+        yield b"echo ready; cat >/dev/null; echo cleaned"
+        assert seen.wait(10)
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        if line == "ready":
+            seen.set()
+
+    reply = link.trip(Kind.SHELL, body(), on_line=on_line, limit=20)
+    assert lines == ["ready", "cleaned"]
+    assert reply.status == 0
+
+
+def test_a_script_that_ends_does_not_wait_for_a_caller_who_still_holds_its_input(link: SshLink) -> None:
+    def body() -> Iterator[bytes]:
+        yield b"echo gone; exit 7"
+        time.sleep(5)
+
+    begin = time.monotonic()
+    assert link.trip(Kind.SHELL, body()).status == 7
+    assert time.monotonic() - begin < 3
+
+
+def test_something_left_behind_that_holds_the_output_open_does_not_hold_the_trip(link: SshLink) -> None:
+    begin = time.monotonic()
+    reply = link.trip(Kind.PROBE, [b"sleep 30 & echo done"])
+    assert (reply.stdout, reply.status) == (b"done\n", 0)
+    assert time.monotonic() - begin < 10
+
+
+def test_a_script_cut_short_by_a_lost_line_does_not_run(link: SshLink, machine: Machine) -> None:
+    def body() -> Iterator[bytes]:
+        raise ConnectionError("the operator's machine went to sleep")
+        yield b""
+
+    machine.run("rm -f /tmp/ran")
+    with pytest.raises(ConnectionError):
+        link.trip(Kind.PROBE, body())
+    half = "echo kubeup-hello >/dev/null; touch /tmp/ran; rm -r /a/b"
+    from kubeup.node.boot import command
+
+    machine.run(command(Kind.PROBE, sudo=False), input=f"kubeup-begin\nme\n{half}".encode(), check=False)
+    assert machine.run("ls /tmp/ran", check=False).count("No such file")
+
+
+def test_what_the_body_raises_reaches_the_caller(link: SshLink) -> None:
+    def body() -> Iterator[bytes]:
+        yield b"cat >/dev/null; sleep 60"
+        raise NodeError("n", "reading", "the file became shorter")
+
+    with pytest.raises(NodeError, match="the file became shorter"):
+        link.trip(Kind.SHELL, body())
+    assert link.trip(Kind.PROBE, [b"echo again"]).stdout == b"again\n"
+
+
+def test_what_a_listener_raises_reaches_the_caller(link: SshLink) -> None:
+    def on_line(line: str) -> None:
+        raise NodeError("n", "listening", f"heard {line}")
+
+    with pytest.raises(NodeError, match="heard hello"):
+        link.trip(Kind.SHELL, [b"echo hello; sleep 60"], on_line=on_line)
+    assert link.trip(Kind.PROBE, [b"echo again"]).stdout == b"again\n"
+
+
+def test_a_trip_has_a_limit_and_says_what_it_waited_for(link: SshLink) -> None:
+    with pytest.raises(NodeError) as raised:
+        link.trip(Kind.PROBE, [b"echo working hard >&2; sleep 60"], limit=1)
+    assert raised.value.title() == "127.0.0.1: probe: the node's half of kubeup did not end within 1 s"
+    assert raised.value.evidence == ("working hard",)
+
+
+def test_nothing_of_what_is_sent_is_on_a_command_line(link: SshLink) -> None:
+    script = b"secret=hunter2; for p in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$p; echo; done"
+    told = link.trip(Kind.PROBE, [script], operator="alice@desk").stdout.decode()
+    assert "kubeup-begin" in told
+    assert "hunter2" not in told
+    assert "alice" not in told
+
+
+def test_an_operators_name_cannot_smuggle_lines(link: SshLink) -> None:
+    reply = link.trip(Kind.PROBE, [b"echo $who"], operator="eve\ntouch /tmp/evil\n")
+    assert reply.stdout == b"eve touch /tmp/evil\n"
+
+
+def test_a_line_lost_in_the_middle_is_told_as_such(link: SshLink) -> None:
+    with pytest.raises(NodeError) as raised:
+        link.trip(Kind.SHELL, [b"echo; kill -9 $(ps -o ppid= -p $(ps -o ppid= -p $$))"])
+    assert raised.value.title() == "127.0.0.1: shell: the connection was lost"
+    assert "bytes sent" in raised.value.evidence[0]
+    assert raised.value.fix == "run the same command again: what is done already is not done twice"
+
+
+def test_a_connection_lost_between_two_trips_is_made_anew(link: SshLink, machine: Machine) -> None:
+    pid = link.trip(Kind.PROBE, [b"ps -o ppid= -p $(ps -o ppid= -p $$)"]).stdout.decode().strip()
+    machine.run(f"kill -9 {pid}")
+    wait_for("the loss", lambda: not link.connected)
+    assert link.trip(Kind.PROBE, [b"echo back"]).stdout == b"back\n"
+
+
+def test_closing_a_link_ends_its_trip_at_once(operator: Operator, node: Node) -> None:
+    link = operator.connect(node)
+    errors: list[NodeError] = []
+    started = threading.Event()
+
+    def run() -> None:
+        try:
+            link.trip(Kind.SHELL, [b"echo go; sleep 60"], on_line=lambda _: started.set())
+        except NodeError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert started.wait(10)
+    begin = time.monotonic()
+    link.close()
+    thread.join(5)
+    assert time.monotonic() - begin < 1
+    assert errors[0].message == "kubeup was stopped"

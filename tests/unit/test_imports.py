@@ -1,0 +1,72 @@
+"""The architecture's rules, held over the code's own imports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "kubeup"
+ONLY = {
+    "click": {"cli", "cli_lab", "cli_release"},
+    "rich": {"report", "cli", "cli_release"},
+    "jinja2": {"render"},
+    "fabric": {"node/transport"},
+    "paramiko": {"node/transport", "node/login"},
+}
+PURE = ("profile", "model", "components", "render", "resources", "facts", "preflight", "plan", "pki", "certificates")
+IMPURE = {"socket", "subprocess", "threading", "time"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(ROOT.rglob("*.py")):
+        yield str(path.relative_to(ROOT).with_suffix("")).removesuffix("/__init__"), path
+
+
+@pytest.mark.parametrize("library", ONLY)
+def test_each_library_has_its_few_importers(library: str) -> None:
+    importers = {name for name, path in modules() if any(found.split(".")[0] == library for found in imports(path))}
+    strangers = {name for name in importers if name not in ONLY[library] and name.split("/")[0] not in ONLY[library]}
+    assert importers
+    assert not strangers
+
+
+def test_pure_modules_touch_no_socket_process_thread_or_clock() -> None:
+    found = {
+        name: IMPURE & {module.split(".")[0] for module in imports(path)}
+        for name, path in modules()
+        if name.split("/")[0] in PURE
+    }
+    assert len(found) > 10
+    assert not {name: bad for name, bad in found.items() if bad}
+
+
+def test_arrows_point_downwards() -> None:
+    """Nothing below the verbs knows the verbs, the reports or the commands."""
+    above = ("kubeup.cli", "kubeup.report", "kubeup.up", "kubeup.down")
+    below = (
+        "node",
+        "components",
+        "profile",
+        "release",
+        "render",
+        "plan",
+        "model",
+        "facts",
+        "resources",
+        "engine",
+        "fleet",
+    )
+    for name, path in modules():
+        if name.split("/")[0] in below:
+            assert not [module for module in imports(path) if module.startswith(above)], name

@@ -1,0 +1,299 @@
+"""Tables of facts in, plan out."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kubeup import cluster_facts, components, pki, render, wanted
+from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
+from kubeup.components.base import Context
+from kubeup.facts import ClusterFacts, Facts, FileFact, Owned, Record, UnitFact
+from kubeup.model import Cluster, Network, Node, Override, Role, Runtime
+from kubeup.node.bundle import content_of, level_trip
+from kubeup.plan import Do, Forget, GiveBack, Make, NodePlan, Put, Start, Stop, diff, empty_diff
+from kubeup.release import Artifact
+from kubeup.resources import Desired, sha256
+from kubeup.up import make_plan
+
+NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.timezone.utc)
+BOTH, NODE = frozenset({Role.MASTER, Role.NODE}), frozenset({Role.NODE})
+BARE = Facts(
+    hostname="node3", arch="amd64", cgroup=2, nft="1.1", capabilities=1 << 24, primary_address="192.168.200.13"
+)
+
+
+def two_nodes(**changes: object) -> Cluster:
+    cluster = Cluster(
+        name="demo",
+        nodes=(
+            Node("192.168.200.13", BOTH, name="node3", address="192.168.200.13"),
+            Node("192.168.200.14", NODE, name="node4", address="192.168.200.14"),
+        ),
+        network=Network(
+            ipaddress.IPv4Network("172.16.0.0/16"),
+            ipaddress.IPv4Network("100.0.0.0/16"),
+            ipaddress.IPv4Address("100.0.0.2"),
+        ),
+        runtime=Runtime.CONTAINERD,
+    )
+    return replace(cluster, **changes)  # type: ignore[arg-type]
+
+
+def artifacts(cluster: Cluster) -> tuple[Artifact, ...]:
+    needed = wanted.for_cluster(cluster, {node.host: BARE for node in cluster.nodes})
+    return tuple(
+        Artifact(one, sha256(f"{one.name} {one.version}".encode()), 1000, Path("/nowhere"), "test") for one in needed
+    )
+
+
+def desired(cluster: Cluster, node: Node, facts: Facts = BARE, shared: ClusterFacts | None = None) -> Desired:
+    cidrs = cluster_facts.pod_cidrs(cluster, {})
+    context = Context(cluster, node, facts, shared or ClusterFacts(), cidrs)
+    return render.desired(context, artifacts(cluster), NOW)
+
+
+def plan(cluster: Cluster, node: Node, facts: Facts = BARE, shared: ClusterFacts | None = None) -> NodePlan:
+    return diff(node.name, desired(cluster, node, facts, shared), facts, components.order(cluster, node))
+
+
+def built(cluster: Cluster, node: Node) -> tuple[Facts, ClusterFacts]:
+    """The facts of a node on which everything was done: computed by carrying out the plan of a bare one."""
+    vault, shared = minted(cluster, node)
+    done = desired(cluster, node)
+    files: dict[str, FileFact] = {}
+    owned: dict[str, Owned] = {}
+    for file in done.files:
+        content = content_of(file, vault)
+        files[file.path] = FileFact(
+            file.path, "file", file.mode, file.owner, len(content), sha256(content), "", content
+        )
+        owned[file.path] = Owned("file", file.path, sha256(content), had_original=False)
+    for binary in done.binaries:
+        if binary.link:
+            files[binary.link] = FileFact(binary.link, "link", target=binary.store_path)
+            owned[binary.link] = Owned("link", binary.link, binary.store_path, had_original=False)
+    for directory in done.directories:
+        files[directory.path] = FileFact(directory.path, "dir", directory.mode, directory.owner)
+        owned[directory.path] = Owned("tree", directory.path, "", had_original=False)
+    ready = {
+        unit.name: {path: files[path].target or files[path].sha256 for path in unit.reads if path in files}
+        for unit in done.units
+    }
+    record = Record(
+        meta={**dict(done.meta), "generation": "5"},
+        owned=owned,
+        ready=ready,
+        units={unit.name: "absent" for unit in done.units},
+        actions=tuple(action.id for action in done.actions),
+        traces={(trace.kind, trace.name): "no=>" for trace in done.traces},
+    )
+    facts = replace(
+        BARE,
+        hostname=node.name,
+        files=files,
+        record=record,
+        units={unit.name: UnitFact(unit.name, "loaded", "active", "running", "enabled") for unit in done.units},
+        checks={action.id: True for action in done.actions},
+        store={binary.sha256: binary.size for binary in done.binaries},
+    )
+    return facts, shared
+
+
+def minted(cluster: Cluster, node: Node) -> tuple[dict[str, bytes], ClusterFacts]:
+    from kubeup.facts import AuthorityFact
+
+    vault: dict[str, bytes] = {}
+    known = {}
+    account = pki.mint_service_account_key()
+    vault["service-account:key"], vault["service-account:pub"] = account
+    for authority in pki.AUTHORITIES:
+        pair = pki.mint_authority(authority, NOW)
+        vault[f"authority:{authority.name}:crt"] = pair.cert_pem
+        vault[f"authority:{authority.name}:key"] = pair.key_pem
+        known[authority.name] = AuthorityFact(authority.name, pair.cert_pem, sha256(pair.key_pem), ("node3",))
+        for spec in pki.specs_for(cluster, node):
+            if spec.authority == authority.name:
+                leaf = pki.mint(spec, pair, NOW)
+                vault[f"leaf:{spec.path}:crt"], vault[f"leaf:{spec.path}:key"] = leaf.cert_pem, leaf.key_pem
+    shared = {
+        SERVICE_ACCOUNT_KEY: (sha256(account[0]), ("node3",)),
+        SERVICE_ACCOUNT_PUB: (sha256(account[1]), ("node3",)),
+    }
+    return vault, ClusterFacts(known, {}, shared)
+
+
+def test_a_bare_node_gets_everything_and_starts_the_api_before_what_needs_it() -> None:
+    cluster = two_nodes()
+    found = plan(cluster, cluster.nodes[0])
+    units = [start.unit.name for start in found.starts]
+    assert units.index("etcd.service") < units.index("kube-apiserver.service") < units.index("kubelet.service")
+    levels = {level.number: level.title for level in found.levels}
+    assert "kube-apiserver" in levels[0]
+    assert "kubelet" in levels[1]
+
+
+def test_a_worker_gets_no_way_into_etcd_and_no_authority_key() -> None:
+    cluster = two_nodes()
+    paths = {put.file.path for put in plan(cluster, cluster.nodes[1]).files}
+    assert "/etc/kubernetes/pki/ca.crt" in paths
+    assert not [path for path in paths if "etcd" in path or path.endswith(("/ca.key", "sa.key")) or "admin" in path]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_node_as_it_should_be_has_an_empty_plan(index: int) -> None:
+    cluster = two_nodes()
+    facts, shared = built(cluster, cluster.nodes[index])
+    found = plan(cluster, cluster.nodes[index], facts, shared)
+    assert found.empty, list(found.steps)
+
+
+def test_one_kubelet_flag_restarts_the_kubelet_and_nothing_else() -> None:
+    cluster = two_nodes()
+    facts, shared = built(cluster, cluster.nodes[1])
+    changed = replace(cluster, overrides={"kubelet": Override(flags={"v": "3"})})
+    found = plan(changed, changed.nodes[1], facts, shared)
+    assert [put.file.path for put in found.files] == ["/etc/default/kubelet"]
+    assert [start.unit.name for start in found.starts] == ["kubelet.service"]
+    assert [level.number for level in found.levels] == [1]
+
+
+def test_a_file_edited_by_hand_is_put_right_and_its_unit_restarted() -> None:
+    cluster = two_nodes()
+    facts, shared = built(cluster, cluster.nodes[1])
+    path = "/etc/default/kube-proxy"
+    files = {**facts.files, path: replace(facts.files[path], sha256="0" * 64, content=b"edited")}
+    found = plan(cluster, cluster.nodes[1], replace(facts, files=files), shared)
+    assert [put.file.path for put in found.files] == [path]
+    assert [start.unit.name for start in found.starts] == ["kube-proxy.service"]
+
+
+def test_a_unit_that_stopped_is_started_and_no_file_touched() -> None:
+    cluster = two_nodes()
+    facts, shared = built(cluster, cluster.nodes[0])
+    units = {**facts.units, "kube-scheduler.service": UnitFact("kube-scheduler.service", "loaded", "failed")}
+    found = plan(cluster, cluster.nodes[0], replace(facts, units=units), shared)
+    assert not found.files
+    assert [(start.unit.name, start.why) for start in found.starts] == [
+        ("kube-scheduler.service", ("it is not running",))
+    ]
+
+
+def test_a_certificate_near_its_end_is_renewed_alone() -> None:
+    cluster = two_nodes()
+    facts, shared = built(cluster, cluster.nodes[1])
+    context = Context(cluster, cluster.nodes[1], facts, shared, cluster_facts.pod_cidrs(cluster, {}))
+    later = NOW + datetime.timedelta(days=300)
+    wish = render.desired(context, artifacts(cluster), later)
+    found = diff("node4", wish, facts, components.order(cluster, cluster.nodes[1]))
+    assert {spec.path for spec in found.mint} == {spec.path for spec in pki.specs_for(cluster, cluster.nodes[1])}
+    assert all("expires in 65 days" in put.file.why for put in found.files)
+    calm = render.desired(context, artifacts(cluster), NOW + datetime.timedelta(days=200))
+    assert not calm.mint
+
+
+def test_a_missing_rbac_rule_is_an_action_and_restarts_nothing() -> None:
+    cluster = two_nodes()
+    facts, shared = built(cluster, cluster.nodes[0])
+    found = plan(cluster, cluster.nodes[0], replace(facts, checks={**facts.checks, "cluster-objects": False}), shared)
+    assert [step.action.id for step in found.steps if isinstance(step, Do)] == ["cluster-objects"]
+    assert not found.starts
+
+
+def test_down_stops_units_in_reverse_gives_every_path_back_and_forgets_last() -> None:
+    cluster = two_nodes()
+    facts, _ = built(cluster, cluster.nodes[1])
+    found = empty_diff("node4", facts)
+    stops = [step.unit for step in found.steps if isinstance(step, Stop)]
+    assert stops == list(reversed(facts.record.units))
+    assert {step.owned.path for step in found.steps if isinstance(step, GiveBack)} == set(facts.record.owned)
+    assert isinstance(found.steps[-1], Forget)
+    kinds = [type(step) for step in found.steps]
+    assert kinds.index(GiveBack) > max(index for index, kind in enumerate(kinds) if kind is Stop)
+
+
+def test_down_knows_what_was_edited_meanwhile() -> None:
+    cluster = two_nodes()
+    facts, _ = built(cluster, cluster.nodes[1])
+    path = "/etc/kubernetes/kubelet.yaml"
+    files = {**facts.files, path: replace(facts.files[path], sha256="0" * 64)}
+    found = empty_diff("node4", replace(facts, files=files))
+    assert [step.owned.path for step in found.steps if isinstance(step, GiveBack) and step.edited] == [path]
+
+
+def test_down_on_a_bare_node_does_nothing() -> None:
+    assert empty_diff("node4", BARE).empty
+
+
+def test_no_secret_is_in_the_lines_of_a_trip() -> None:
+    """Steps name blobs by their hash; contents travel beside them, on standard input."""
+    cluster = two_nodes()
+    vault, _ = minted(cluster, cluster.nodes[0])
+    found = plan(cluster, cluster.nodes[0])
+    for level in found.levels:
+        trip = level_trip(level, 1, 2, "me", vault)
+        text = "\n".join((*trip.lines, *trip.titles))
+        assert "PRIVATE" not in text
+        assert not [part for part in text.split() if part.startswith("--")]
+
+
+def test_secret_files_are_for_root_alone() -> None:
+    cluster = two_nodes()
+    for file in desired(cluster, cluster.nodes[0]).files:
+        if file.path.endswith((".key", ".conf")) and file.path.startswith("/etc/kubernetes"):
+            assert file.mode == 0o600, file.path
+        assert not (file.path.endswith(".key") and not file.secret)
+
+
+def test_pod_subnets_stay_with_their_nodes() -> None:
+    cluster = two_nodes()
+    assert cluster_facts.pod_cidrs(cluster, {"node4": "172.16.0.0/24"}) == {
+        "node3": "172.16.1.0/24",
+        "node4": "172.16.0.0/24",
+    }
+
+
+def test_the_whole_cluster_is_planned_in_the_profile_s_order() -> None:
+    cluster = two_nodes()
+    facts = {node.host: replace(BARE, hostname=node.name) for node in cluster.nodes}
+    found = make_plan(cluster, facts, ClusterFacts(), artifacts(cluster), NOW)
+    assert [node.node for node in found.nodes] == ["node3", "node4"]
+    assert found.level_numbers == (0, 1)
+    limited = make_plan(cluster, facts, ClusterFacts(), artifacts(cluster), NOW, frozenset({"node4"}))
+    assert limited.nodes[0].empty
+    assert not limited.nodes[1].empty
+
+
+def test_three_masters_are_three_etcd_members() -> None:
+    nodes = tuple(Node(f"10.0.0.{n}", BOTH, name=f"m{n}", address=f"10.0.0.{n}") for n in (1, 2, 3))
+    cluster = two_nodes(nodes=nodes)
+    files = {file.path: file for file in desired(cluster, nodes[1]).files}
+    bootstrap = (files["/etc/default/etcd-bootstrap"].content or b"").decode()
+    assert "m1=https://10.0.0.1:2380,m2=https://10.0.0.2:2380,m3=https://10.0.0.3:2380" in bootstrap
+    flags = (files["/etc/default/etcd"].content or b"").decode()
+    assert "127.0.0.1:2380" not in flags, "peer addresses are never loopback"
+    etcd = next(unit for unit in desired(cluster, nodes[1]).units if unit.name == "etcd.service")
+    assert "/etc/default/etcd-bootstrap" not in etcd.reads
+
+
+def test_folders_that_hold_data_are_made_before_their_unit_starts() -> None:
+    cluster = two_nodes()
+    steps = plan(cluster, cluster.nodes[0]).steps
+    made = [
+        index for index, step in enumerate(steps) if isinstance(step, Make) and step.directory.path == "/var/lib/etcd"
+    ]
+    started = [
+        index for index, step in enumerate(steps) if isinstance(step, Start) and step.unit.name == "etcd.service"
+    ]
+    assert made[0] < started[0]
+
+
+def test_every_put_says_where_it_belongs() -> None:
+    cluster = two_nodes()
+    for put in plan(cluster, cluster.nodes[0]).files:
+        assert isinstance(put, Put)
+        assert put.file.component or put.file.path.startswith("/etc/kubernetes/"), put.file.path

@@ -1,0 +1,207 @@
+"""What must hold before anything is touched: tables of facts in, problems out.
+
+What nodes that share this machine's kernel cannot show (clock, swap, modules, cgroup v2) is shown here by facts.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+
+import pytest
+
+from kubeup import preflight
+from kubeup.facts import DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
+from kubeup.model import Cluster, Network, Node, Override, ProxyMode, Role, Runtime
+
+CLUSTER = Cluster(
+    name="demo",
+    nodes=(
+        Node("10.0.0.1", frozenset({Role.MASTER, Role.NODE}), name="one", address="10.0.0.1"),
+        Node("10.0.0.2", frozenset({Role.NODE}), name="two", address="10.0.0.2"),
+    ),
+    network=Network(
+        ipaddress.IPv4Network("172.16.0.0/16"),
+        ipaddress.IPv4Network("10.96.0.0/16"),
+        ipaddress.IPv4Address("10.96.0.10"),
+    ),
+    runtime=Runtime.CONTAINERD,
+)
+SOUND = Facts(
+    hostname="one",
+    arch="amd64",
+    os_id="debian",
+    os_version="13",
+    os_name="Debian GNU/Linux 13 (trixie)",
+    kernel="6.12.0-amd64",
+    init="systemd",
+    uid=0,
+    memory=4 * 10**9,
+    disk_free=50 * 10**9,
+    cgroup=2,
+    cgroup_controllers=("cpuset", "cpu", "io", "memory", "pids"),
+    nft="1.1.3",
+    iptables="1.8.11",
+    conntrack="yes",
+    routes=(("default", "eth0"), ("10.0.0.0/24", "eth0")),
+)
+
+
+def problems(facts: Facts, cluster: Cluster = CLUSTER) -> list[preflight.Problem]:
+    return list(preflight.check(cluster, {"10.0.0.1": facts}))
+
+
+def test_a_sound_machine_has_no_problem() -> None:
+    assert problems(SOUND) == []
+
+
+UFW = FirewallFact("ufw", ("Status: active", "22/tcp ALLOW IN Anywhere"))
+TABLE = {
+    "clock": (
+        replace(SOUND, clock_offset=3600.0),
+        "one: its clock is 60 min ahead of this machine's, and certificates go by it [clock]\n"
+        "    fix: timedatectl set-ntp true on the node (or is it this machine's clock that is wrong?)",
+    ),
+    "swap": (
+        replace(SOUND, swap=2 * 10**9),
+        "one: swap is on (2000 MB), and kubelet does not start with it [swap]\n"
+        "    fix: swapoff -a on the node, and take it out of /etc/fstab; or kubelet: {config: {failSwapOn: false}}",
+    ),
+    "cgroup-v1": (
+        replace(SOUND, cgroup=1),
+        "one: it runs on cgroup v1, which kubelet 1.37.2 refuses (since 1.35) [cgroup-v1]\n"
+        "    fix: boot it with systemd.unified_cgroup_hierarchy=1; or kubelet: {config: {failCgroupV1: false}}",
+    ),
+    "disk-full": (
+        replace(SOUND, disk_free=10**9),
+        "one: there are 1.0 GB free in /var/lib, and kubeup needs 3 GB [disk-full]\n"
+        "    fix: make room on the node: df -h /var/lib; apt-get clean; journalctl --vacuum-size=100M",
+    ),
+    "port-taken": (
+        replace(SOUND, listeners=(Listener(6443, "nginx", 812),)),
+        "one: port 6443, which kube-apiserver needs, is taken by nginx (process 812) [port-taken]\n"
+        "    fix: stop it: systemctl status 812 on the node says what it belongs to",
+    ),
+    "ipvs-in-use": (
+        replace(SOUND, ipvs_services=("TCP  0A000063:0050 rr",)),
+        "one: IPVS is in use, and kube-proxy in nftables mode flushes the machine's whole IPVS table [ipvs-in-use]\n"
+        "    | TCP  0A000063:0050 rr\n    fix: proxy_mode: iptables",
+    ),
+    "nft-version": (
+        replace(SOUND, nft="0.9.8"),
+        "one: nft 0.9.8 is too old: kube-proxy in nftables mode needs 1.0.1 [nft-version]\n"
+        "    fix: apt-get install nftables; or proxy_mode: iptables",
+    ),
+    "kernel-version": (
+        replace(SOUND, kernel="5.10.0-30-amd64"),
+        "one: its kernel is 5.10.0-30-amd64: kube-proxy in nftables mode needs 5.13 [kernel-version]\n"
+        "    fix: proxy_mode: iptables; or a newer kernel",
+    ),
+    "no-conntrack": (
+        replace(SOUND, conntrack=""),
+        "one: conntrack is missing, and kube-proxy needs it [no-conntrack]\n    fix: apt-get install conntrack",
+    ),
+    "kernel-module": (
+        replace(SOUND, missing_modules=("overlay",)),
+        "one: its kernel has no overlay [kernel-module]\n    fix: modprobe overlay; or use another kernel",
+    ),
+    "other-cluster": (
+        replace(SOUND, foreign_cluster="/etc/rancher/k3s"),
+        "one: it is part of another Kubernetes cluster, not built by kubeup [other-cluster]\n    | /etc/rancher/k3s\n"
+        "    fix: take it out of that cluster with the tool that put it in (kubeadm reset, k3s-uninstall.sh, ...)",
+    ),
+    "immutable": (
+        replace(SOUND, record=Record(meta={"cluster": "demo", "flannel_net": "10.244.0.0/16"})),
+        "one: the pod network (flannel_net) of a living cluster cannot change: it has 10.244.0.0/16, the profile says "
+        "172.16.0.0/16 [immutable]\n    fix: write 10.244.0.0/16 into the profile; or, for a new cluster without the old "
+        "one's data: kubeup down first",
+    ),
+    "locked": (
+        replace(SOUND, busy="ann@laptop since 2026-11-23T20:00:00Z"),
+        "one: another kubeup is at work on it [locked]\n    | ann@laptop since 2026-11-23T20:00:00Z\n"
+        "    fix: wait until it is done",
+    ),
+    "firewall": (
+        replace(SOUND, firewalls=(UFW,)),
+        "one: ufw is active, and would drop what nodes and pods send each other [firewall]\n    | Status: active\n"
+        "    | 22/tcp ALLOW IN Anywhere\n    fix: on the node: ufw allow from 10.0.0.2 && ufw allow from 172.16.0.0/16 && "
+        "ufw route allow from 172.16.0.0/16 && ufw route allow to 172.16.0.0/16",
+    ),
+    "route-collides": (
+        replace(SOUND, routes=(("172.16.8.0/24", "tun0"),)),
+        "one: it has a route to 172.16.8.0/24 by tun0, inside of flannel_net 172.16.0.0/16 [route-collides]\n"
+        "    fix: take another flannel_net in the profile, or remove the route (ip route delete 172.16.8.0/24)",
+    ),
+    "bad-hostname": (
+        SOUND,
+        "one: its hostname `my_host` cannot name a node [bad-hostname]\n"
+        "    fix: hostnamectl set-hostname NAME on the node; or name: under the node in the profile",
+    ),
+    "leftover-data": (
+        replace(SOUND, kept_data=("/var/lib/etcd/member",)),
+        "one: there is etcd data of a cluster that kubeup does not know [leftover-data]\n    | /var/lib/etcd/member\n"
+        "    fix: move it away: mv /var/lib/etcd /var/lib/etcd.old",
+    ),
+}
+
+
+@pytest.mark.parametrize("id_", TABLE)
+def test_each_problem_is_told_to_the_letter(id_: str) -> None:
+    facts, text = TABLE[id_]
+    cluster = CLUSTER
+    if id_ == "bad-hostname":
+        cluster = replace(CLUSTER, nodes=(replace(CLUSTER.nodes[0], name="my_host"), CLUSTER.nodes[1]))
+        text = text.replace("one:", "my_host:", 1)
+    found = problems(facts, cluster)
+    assert [problem.id for problem in found] == [id_]
+    assert found[0].format() == text
+    assert found[0].severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("docker", "id_"), [(DockerFact("20.10.24"), "docker-old"), (DockerFact("27.0.0", source="snap"), "docker-snap")]
+)
+def test_a_docker_that_cri_dockerd_cannot_use(docker: DockerFact, id_: str) -> None:
+    cluster = replace(CLUSTER, runtime=Runtime.DOCKER)
+    assert [problem.id for problem in problems(replace(SOUND, docker=docker), cluster)] == [id_]
+    assert problems(replace(SOUND, docker=docker)) == []
+
+
+def test_the_profile_can_answer_for_it() -> None:
+    allowed = replace(CLUSTER, overrides={"kubelet": Override(config={"failCgroupV1": False, "failSwapOn": False})})
+    assert problems(replace(SOUND, cgroup=1, swap=10**9), allowed) == []
+    iptables = replace(CLUSTER, proxy_mode=ProxyMode.IPTABLES)
+    assert problems(replace(SOUND, nft="", kernel="4.19.0", ipvs_services=("x",)), iptables) == []
+
+
+def test_a_waived_problem_is_a_warning() -> None:
+    found = problems(replace(SOUND, clock_offset=-7200.0), replace(CLUSTER, waive=frozenset({"clock"})))
+    assert [(problem.id, problem.severity) for problem in found] == [("clock", "warning")]
+
+
+def test_our_own_units_may_hold_their_ports() -> None:
+    facts = replace(
+        SOUND,
+        listeners=(Listener(6443, "kube-apiserver", 99),),
+        units={"kube-apiserver.service": UnitFact("kube-apiserver.service", "loaded", "active", pid=99)},
+        record=Record(meta={"cluster": "demo"}, units={"kube-apiserver.service": "absent"}),
+    )
+    assert problems(facts) == []
+
+
+def test_a_node_of_another_kubeup_cluster_is_refused() -> None:
+    found = problems(replace(SOUND, record=Record(meta={"cluster": "other"})))
+    assert [problem.id for problem in found] == ["other-cluster"]
+    assert "it is part of the cluster other" in found[0].message
+
+
+def test_machines_that_were_cloned_are_told() -> None:
+    facts = replace(SOUND, machine_id="abc")
+    cluster = replace(CLUSTER, nodes=tuple(replace(node, name="same") for node in CLUSTER.nodes))
+    found = preflight.check(cluster, {"10.0.0.1": facts, "10.0.0.2": facts})
+    assert {"duplicate-name", "duplicate-machine-id"} <= {problem.id for problem in found}
+
+
+def test_all_problems_come_at_once() -> None:
+    facts = replace(SOUND, swap=1, clock_offset=999.0, conntrack="", disk_free=0)
+    assert {problem.id for problem in problems(facts)} == {"swap", "clock", "no-conntrack", "disk-full"}

@@ -1,0 +1,144 @@
+"""Profiles: the ready ones, the defaults, and the exact words for every wrong one."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kubeup import profile
+from kubeup.errors import ProfileError
+from kubeup.model import HostKeys, Role, Runtime, Source, Taint
+
+ROOT = Path(__file__).parents[2]
+WRONG = sorted((Path(__file__).parent / "profiles_wrong").glob("*.yaml"))
+FUZZ = int(os.environ.get("KUBEUP_FUZZ", "1000"))
+GOOD = "nodes: [root@192.168.200.13, root@192.168.200.14]\nroles: ai i\n"
+
+
+@pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+def test_wrong_profiles_are_told_to_the_letter(path: Path) -> None:
+    """KUBEUP_UPDATE=1 writes the texts anew; read each before you keep it."""
+    with pytest.raises(ProfileError) as caught:
+        profile.load_text(path.read_text(), "profile.yaml")
+    error = caught.value
+    told = "\n".join([error.message, *error.evidence, ""])
+    expected = path.with_suffix(".txt")
+    if os.environ.get("KUBEUP_UPDATE"):
+        expected.write_text(told)
+    assert told == expected.read_text()
+    assert error.exit_code == 2
+
+
+def test_there_are_enough_wrong_profiles() -> None:
+    assert len(WRONG) >= 25
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "profiles").glob("*.yaml")), ids=lambda path: path.stem)
+def test_ready_profiles_load(path: Path) -> None:
+    assert profile.load(path).cluster.masters
+
+
+def test_five_facts_are_enough() -> None:
+    cluster = profile.load(ROOT / "profiles/ai-i.yaml").cluster
+    assert [node.address for node in cluster.nodes] == ["192.168.200.13", "192.168.200.14"]
+    assert [sorted(role.value for role in node.roles) for node in cluster.nodes] == [["master", "node"], ["node"]]
+    assert cluster.network.service_range == ipaddress.IPv4Network("100.0.0.0/16")
+    assert cluster.network.flannel_net == ipaddress.IPv4Network("172.16.0.0/16")
+    assert str(cluster.network.dns_ip) == "100.0.0.2"
+    assert cluster.name == "ai-i"
+    assert cluster.runtime is None
+    assert cluster.sources == (Source("cache"), Source("official"))
+    assert cluster.host_keys is HostKeys.STRICT
+
+
+def test_a_public_service_range_is_a_warning_with_its_place() -> None:
+    loaded = profile.load(ROOT / "profiles/ai-i.yaml")
+    assert len(loaded.warnings) == 1
+    assert "100.0.0.0/16 is public" in loaded.warnings[0]
+
+
+def test_an_even_number_of_masters_is_a_warning() -> None:
+    loaded = profile.load_text(GOOD.replace("ai i", "ai ai"), "p.yaml")
+    assert "2 masters are no safer than 1" in loaded.warnings[0]
+
+
+def test_nodes_as_mappings() -> None:
+    text = """
+nodes:
+  - host: one
+    address: 10.0.0.1
+    name: first
+    user: me
+    port: 2222
+    role: a
+    bastion: gate
+    host_key: "ssh-ed25519 AAAA"
+  - {address: 10.0.0.2, role: i, labels: {disk: ssd}, taints: [dedicated=db:NoSchedule]}
+ssh: {user: other, port: 2022}
+"""
+    one, two = profile.load_text(text, "p.yaml").cluster.nodes
+    assert (one.host, one.address, one.name, one.user, one.port, one.bastion) == (
+        "one",
+        "10.0.0.1",
+        "first",
+        "me",
+        2222,
+        "gate",
+    )
+    assert one.roles == {Role.MASTER}
+    assert (two.user, two.port, two.labels, two.taints) == (
+        "other",
+        2022,
+        {"disk": "ssd"},
+        (Taint("dedicated", "db", "NoSchedule"),),
+    )
+
+
+def test_versions_that_yaml_would_take_for_numbers_stay_what_was_written() -> None:
+    assert profile.load_text(GOOD + "kubernetes: 1.36\n", "p.yaml").cluster.versions.kubernetes == "1.36.3"
+    assert profile.load_text(GOOD + "kubernetes: v1.35.1\n", "p.yaml").cluster.versions.kubernetes == "1.35.1"
+
+
+def test_component_settings_keep_their_types_and_both_spellings_work() -> None:
+    text = GOOD + "kubelet: {config: {maxPods: 200, failSwapOn: false, a: '1'}}\nkube_apiserver: {flags: {v: 4}}\n"
+    cluster = profile.load_text(text, "p.yaml").cluster
+    assert cluster.override("kubelet").config == {"maxPods": 200, "failSwapOn": False, "a": "1"}
+    assert cluster.override("kube-apiserver").flags == {"v": "4"}
+
+
+def test_runtime_and_a_mirror() -> None:
+    cluster = profile.load_text(GOOD + "runtime: docker\nsources: [cache, file:///mnt, go]\n", "p.yaml").cluster
+    assert cluster.runtime is Runtime.DOCKER
+    assert cluster.sources == (Source("cache"), Source("mirror", "file:///mnt"), Source("go"))
+
+
+def test_a_missing_file_is_said_in_words(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match="there is no"):
+        profile.load(tmp_path / "none.yaml")
+
+
+LINES = [path.read_text() for path in WRONG] + [GOOD]
+
+
+@settings(max_examples=FUZZ, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(LINES),
+    st.integers(0, 400),
+    st.integers(0, 60),
+    st.text(st.characters(codec="utf-8", max_codepoint=0x2FFF), max_size=20)
+    | st.sampled_from(["{", "[", "*a", "&a ", "? ", "!!x ", "- ", ": ", "|\n", "<<: "]),
+)
+def test_no_text_makes_anything_but_a_profile_error(text: str, at: int, cut: int, insert: str) -> None:
+    mutated = text[:at] + insert + text[at + cut :]
+    try:
+        profile.load_text(mutated, "p.yaml")
+    except ProfileError as error:
+        told = error
+    else:
+        return
+    assert told.evidence
