@@ -105,7 +105,8 @@ def up_command(
             return
         outcome = up.execute(job, prepared)
         deep = outcome.changed
-        found = None if no_validate else validate.run(job, prepared.cluster, deep=deep)
+        known = {} if deep else prepared.facts
+        found = None if no_validate else validate.run(job, prepared.cluster, deep=deep, facts=known)
     State.of(os.environ).remember(loaded.cluster.name, Path(loaded.path))
     if output == "json":
         print(data.outcome(outcome, found))
@@ -147,7 +148,7 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
     with _job(loaded, parallel) as job:
         results = engine.gather(job.fleet, loaded.cluster, job.say)
         cluster = cluster_facts.resolve(loaded.cluster, results.values)
-        found = validate.run(job, cluster, deep=not read_only, problems=results.failures)
+        found = validate.run(job, cluster, deep=not read_only, facts=results.values, problems=results.failures)
     if output == "json":
         print(data.health(found))
     else:

@@ -55,24 +55,26 @@ class Fleet:
         """Run ``work`` for every node. Ctrl-C closes every link, which ends the remote halves at their next step."""
         values: dict[str, T] = {}
         failures: dict[str, KubeupError] = {}
-        with ThreadPoolExecutor(max_workers=max(1, min(self._parallel, len(nodes)))) as pool:
-            futures: dict[Future[T], Node] = {pool.submit(self._one, node, work): node for node in nodes}
-            pending = set(futures)
-            try:
-                while pending:
-                    # A wait with a limit lets the main thread see Ctrl-C.
-                    finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        node = futures[future]
-                        error = future.exception()
-                        if error is None:
-                            values[node.host] = future.result()
-                        else:
-                            failures[node.host] = as_node_error(node, error)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                self.close()
-                raise
+        pool = ThreadPoolExecutor(max_workers=max(1, min(self._parallel, len(nodes))))
+        futures: dict[Future[T], Node] = {pool.submit(self._one, node, work): node for node in nodes}
+        pending = set(futures)
+        try:
+            while pending:
+                # A wait with a limit lets the main thread see Ctrl-C.
+                finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    node = futures[future]
+                    error = future.exception()
+                    if error is None:
+                        values[node.host] = future.result()
+                    else:
+                        failures[node.host] = as_node_error(node, error)
+        except BaseException:
+            # Nobody waits for a node then: its half ends by itself when the line is closed.
+            pool.shutdown(wait=False, cancel_futures=True)
+            threading.Thread(target=self.close, daemon=True).start()
+            raise
+        pool.shutdown()
         return Results(values, failures)
 
     def _one(self, node: Node, work: Callable[[Node, Link], T]) -> T:

@@ -98,6 +98,7 @@ do_make() {
     make_parents "${1%/*}"
     remember own "$1" "$4" "$2" "$had" "$5"
     quietly mkdir -p "$ROOT$1" || fail "cannot make $1"
+    [ "$had" = no ] || return 0
     quietly chmod "$2" "$ROOT$1" && quietly chown "$3" "$ROOT$1" || fail "cannot set mode and owner of $1"
 }
 

@@ -118,8 +118,8 @@ def sizes(cluster: Cluster, reading: Reading) -> None:
     if room < len(cluster.workers):
         reading.error(
             _at(reading, "flannel_net"),
-            f"{network.flannel_net} has room for {room} nodes with a /{network.node_mask} each, and there are "
-            f"{len(cluster.workers)}",
+            f"{network.flannel_net} has room for {room} of the /{network.node_mask} that each node gets, and there are "
+            f"{len(cluster.workers)} nodes",
             "take a larger flannel_net, or a longer node_mask",
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kubeup.errors import KubeupError
 from kubeup.events import Phase, Working
+from kubeup.facts import Facts
 from kubeup.fleet import Results
 from kubeup.model import Cluster, Node
 from kubeup.node.boot import Kind
@@ -29,10 +30,18 @@ __all__ = ["Check", "ComponentStatus", "Health", "NodeStatus", "ServiceStatus", 
 Rows = list[list[str]]
 
 
-def run(job: Job, cluster: Cluster, *, deep: bool, problems: Mapping[str, KubeupError] | None = None) -> Health:
+def run(
+    job: Job,
+    cluster: Cluster,
+    *,
+    deep: bool,
+    facts: Mapping[str, Facts] | None = None,
+    problems: Mapping[str, KubeupError] | None = None,
+) -> Health:
     """deep: makes pods and a service for as long as it takes; else it only reads. cluster: resolved.
 
-    problems: nodes (by host) that are known not to answer; they are told and passed over.
+    facts: by host, of a probe made just now, where there was one: their units are looked at, too. problems: nodes
+    that are known not to answer; they are told and passed over.
     """
     unreachable = dict(problems or {})
     job.say(Phase("validating"))
@@ -41,6 +50,7 @@ def run(job: Job, cluster: Cluster, *, deep: bool, problems: Mapping[str, Kubeup
     said = job.fleet.each(masters, _ask_master)
     unreachable.update(said.failures)
     checks = [judge.unreachable(node, unreachable[node.host]) for node in cluster.nodes if node.host in unreachable]
+    checks += judge.units(cluster, facts or {})
     checks += judge.components(cluster, said.values)
     checks += judge.nodes(cluster, said.values)
     if deep and judge.api_answers(said.values):

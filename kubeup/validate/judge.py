@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from kubeup.errors import KubeupError
+from kubeup.facts import Facts
 from kubeup.fleet import Results
 from kubeup.model import Cluster, Node
 from kubeup.validate.checks import Check, ComponentStatus, NodeStatus, ServiceStatus, Status
@@ -42,6 +43,18 @@ def unreachable(node: Node, error: KubeupError) -> Check:
 
 def api_answers(said: Said) -> bool:
     return any(_of(rows, "node", 6) for rows in said.values())
+
+
+def units(cluster: Cluster, facts: Mapping[str, Facts]) -> list[Check]:
+    """Every unit that kubeup started runs."""
+    checks = []
+    for node in cluster.nodes:
+        known = facts.get(node.host, Facts())
+        for name in known.record.units:
+            unit = known.unit(name)
+            text = f"{name} on {node.title} " + ("runs" if unit.running else f"is {unit.active} ({unit.sub})")
+            checks.append(_check(unit.running, f"unit/{node.title}/{name}", text, _journal(node, name)))
+    return checks
 
 
 def components(cluster: Cluster, said: Said) -> list[Check]:

@@ -323,7 +323,7 @@ def test_down_leaves_the_nodes_as_they_were_found(running: Cluster, before: dict
     for node, was in before.items():
         now = running.on(node, LOOK)
         lost, new = set(was.split("\n")) - set(now.split("\n")), set(now.split("\n")) - set(was.split("\n"))
-        assert (lost, new) == (set(), set()), node
+        assert sorted(f"- {line}" for line in lost) + sorted(f"+ {line}" for line in new) == [], node
     assert not running.kubeconfig.exists()
 
 

@@ -113,8 +113,8 @@ TABLE = {
     "immutable": (
         replace(SOUND, record=Record(meta={"cluster": "demo", "flannel_net": "10.244.0.0/16"})),
         "one: the pod network (flannel_net) of a living cluster cannot change: it has 10.244.0.0/16, the profile says "
-        "172.16.0.0/16 [immutable]\n    fix: write 10.244.0.0/16 into the profile; or, for a new cluster without the old "
-        "one's data: kubeup down first",
+        "172.16.0.0/16 [immutable]\n    fix: write 10.244.0.0/16 into the profile; or, for a new cluster without the "
+        "old one's data: kubeup down first",
     ),
     "locked": (
         replace(SOUND, busy="ann@laptop since 2026-11-23T20:00:00Z"),
@@ -124,8 +124,8 @@ TABLE = {
     "firewall": (
         replace(SOUND, firewalls=(UFW,)),
         "one: ufw is active, and would drop what nodes and pods send each other [firewall]\n    | Status: active\n"
-        "    | 22/tcp ALLOW IN Anywhere\n    fix: on the node: ufw allow from 10.0.0.2 && ufw allow from 172.16.0.0/16 && "
-        "ufw route allow from 172.16.0.0/16 && ufw route allow to 172.16.0.0/16",
+        "    | 22/tcp ALLOW IN Anywhere\n    fix: on the node: ufw allow from 10.0.0.2 && ufw allow from 172.16.0.0/16 "
+        "&& ufw route allow from 172.16.0.0/16 && ufw route allow to 172.16.0.0/16",
     ),
     "route-collides": (
         replace(SOUND, routes=(("172.16.8.0/24", "tun0"),)),

@@ -1,0 +1,213 @@
+"""The node's half of kubeup, run for real in a temporary root."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from kubeup.facts import Facts
+from kubeup.node.bundle import Trip, level_trip, stage_trip
+from kubeup.plan import NodePlan, Stage, diff, empty_diff
+from kubeup.resources import Action, Binary, Desired, Directory, File, Inquiry, Unit, sha256
+from tests.sandbox.conftest import Sandbox
+
+BINARY = b"#!/bin/sh\necho hello\n" * 1000
+ORDER = (Stage("thing", 0),)
+
+
+def wish(content: str = "flag=1\n", ready: str = "true", action: str = "true") -> Desired:
+    digest = sha256(BINARY)
+    return Desired(
+        files=(
+            File("/etc/default/thing", content.encode(), component="thing"),
+            File("/etc/thing/secret.key", b"very secret", mode=0o600, secret=True, component="thing"),
+            File("/etc/systemd/system/thing.service", b"[Service]\n", component="thing"),
+        ),
+        binaries=(Binary("thing", "1", digest, len(BINARY), "/opt/thing/bin/thing", "thing"),),
+        directories=(Directory("/var/lib/thing", 0o700, data=True, component="thing"),),
+        units=(
+            Unit(
+                "thing.service",
+                "thing",
+                ("/etc/default/thing", "/etc/thing/secret.key", "/opt/thing/bin/thing"),
+                ready,
+                3,
+            ),
+        ),
+        actions=(Action("act", "an action", "thing", "false", action, undo='echo undone >"$KUBEUP_ROOT/undone"'),),
+        meta=(("cluster", "demo"),),
+    )
+
+
+def inquiry(desired: Desired) -> Inquiry:
+    files = tuple(file.path for file in desired.files)
+    links = tuple(binary.link for binary in desired.binaries)
+    return Inquiry((*files, *links, *(d.path for d in desired.directories)), files, ())
+
+
+def ask(box: Sandbox, desired: Desired) -> Facts:
+    """Facts as the probe tells them; units and checks, which need a real systemd, by the stub's own files."""
+    from kubeup.facts import UnitFact
+
+    facts = box.probe(inquiry(desired))
+    running = {
+        path.name: UnitFact(path.name, "loaded", path.read_text().strip()) for path in (box.root / "units").iterdir()
+    }
+    return replace(facts, units=running, checks={"act": "act" in facts.record.actions})
+
+
+def plan(box: Sandbox, desired: Desired) -> tuple[NodePlan, Facts]:
+    facts = ask(box, desired)
+    return diff("sandbox", desired, facts, ORDER), facts
+
+
+def up(box: Sandbox, desired: Desired, tmp: Path) -> list[str]:
+    found, facts = plan(box, desired)
+    source = tmp / "thing"
+    source.write_bytes(BINARY)
+    lines = box.carry_out(
+        stage_trip(
+            found, found.generation, found.generation + 1, "ann@laptop", {}, {sha256(BINARY): source}, facts.pieces
+        )
+    )
+    if not any(line.startswith("done") for line in lines):
+        return lines
+    generation = found.generation + 1
+    for level in found.levels:
+        lines = box.carry_out(level_trip(level, generation, generation + 1, "ann@laptop", {}))
+        generation += 1
+    return lines
+
+
+def down(box: Sandbox) -> list[str]:
+    found = empty_diff("sandbox", box.probe(Inquiry()))
+    return box.carry_out(level_trip(found.levels[0], found.generation, found.generation + 1, "ann@laptop", {}))
+
+
+def done(lines: list[str]) -> bool:
+    return any(line.startswith("done\t") for line in lines)
+
+
+def test_up_puts_everything_in_place_and_a_second_one_has_nothing_to_do(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert done(up(sandbox, wish(), tmp_path))
+    assert sandbox.read("/etc/default/thing") == "flag=1\n"
+    assert (sandbox.root / "etc/thing/secret.key").stat().st_mode & 0o777 == 0o600
+    assert (sandbox.root / "opt/thing/bin/thing").readlink() == Path(f"/var/lib/kubeup/store/{sha256(BINARY)}/thing")
+    assert sandbox.read("/units/thing.service") == "active\n"
+    found, _ = plan(sandbox, wish())
+    assert found.empty, found.steps
+
+
+def test_down_leaves_the_root_as_it_was_byte_for_byte(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.write("/etc/default/thing", "mine=yes\n", 0o640)
+    before = sandbox.tree()
+    assert done(up(sandbox, wish(), tmp_path))
+    assert sandbox.read("/etc/default/thing") == "flag=1\n"
+    sandbox.write("/var/lib/thing/data", "x")
+    assert done(down(sandbox))
+    (sandbox.root / "undone").unlink()
+    assert sandbox.tree() == before
+
+
+def test_what_someone_edited_is_kept_beside(sandbox: Sandbox, tmp_path: Path) -> None:
+    up(sandbox, wish(), tmp_path)
+    sandbox.write("/etc/default/thing", "precious=1\n")
+    lines = down(sandbox)
+    assert "note\tsaved\t/etc/default/thing.kubeup-saved" in lines
+    assert sandbox.read("/etc/default/thing.kubeup-saved") == "precious=1\n"
+    assert not (sandbox.root / "etc/default/thing").exists()
+
+
+def test_a_unit_that_does_not_get_ready_shows_its_journal_and_the_next_run_mends_it(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    lines = up(sandbox, wish(ready="false"), tmp_path)
+    assert "failed\tthing.service did not become ready within 3 s" in lines
+    assert "out\tthe unit said: no such flag" in lines
+    found, _ = plan(sandbox, wish())
+    assert [start.unit.name for start in found.starts] == ["thing.service"]
+    assert done(up(sandbox, wish(), tmp_path))
+    assert plan(sandbox, wish())[0].empty
+
+
+def test_a_failed_action_is_told_with_its_output_and_tried_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    lines = up(sandbox, wish(action="echo why not; exit 3"), tmp_path)
+    assert "out\twhy not" in lines
+    assert "failed\tit did not succeed" in lines
+    assert "act" not in sandbox.probe(Inquiry()).record.actions
+    assert done(up(sandbox, wish(), tmp_path))
+
+
+def test_a_plan_of_yesterday_is_refused_with_who_changed_the_node_since(sandbox: Sandbox, tmp_path: Path) -> None:
+    stale, facts = plan(sandbox, wish())
+    assert done(up(sandbox, wish(), tmp_path))
+    source = tmp_path / "thing"
+    lines = sandbox.carry_out(stage_trip(stale, 0, 1, "bob@desk", {}, {sha256(BINARY): source}, facts.pieces))
+    refused = next(line for line in lines if line.startswith("failed"))
+    assert "changed meanwhile by ann@laptop at 20" in refused
+
+
+def test_bytes_that_arrived_are_not_sent_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    from kubeup.node import bundle
+    from kubeup.node.boot import Kind
+
+    found, facts = plan(sandbox, wish())
+    source = tmp_path / "thing"
+    source.write_bytes(BINARY)
+    paths = {sha256(BINARY): source}
+    whole = b"".join(bytes(c) for c in bundle.stream(stage_trip(found, 0, 1, "a", {}, paths, facts.pieces)))
+    reply = sandbox.send(Kind.APPLY, whole[: len(whole) - len(BINARY) // 2 - 1024])
+    assert b"failed\tunpacking" in reply.stdout
+    arrived = ask(sandbox, wish()).pieces[sha256(BINARY)]
+    assert 0 < arrived < len(BINARY)
+    trip = stage_trip(found, 0, 1, "a", {}, paths, {sha256(BINARY): arrived})
+    assert bundle.size_of(trip) < len(BINARY) - arrived + 1000
+    assert done(sandbox.carry_out(trip))
+
+
+def test_bytes_that_are_not_what_they_should_be_are_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    found, facts = plan(sandbox, wish())
+    source = tmp_path / "thing"
+    source.write_bytes(b"x" * len(BINARY))
+    lines = sandbox.carry_out(stage_trip(found, 0, 1, "a", {}, {sha256(BINARY): source}, facts.pieces))
+    refused = next(line for line in lines if line.startswith("failed"))
+    assert sha256(b"x" * len(BINARY)) in refused
+    assert sha256(BINARY) in refused
+    assert not list((sandbox.root / "var/lib/kubeup/store").glob("*/thing"))
+
+
+def test_the_probe_touches_nothing_and_survives_odd_names(sandbox: Sandbox) -> None:
+    odd = '/etc/it\'s a "file" with $HOME `x`'
+    sandbox.write(odd, "content\n")
+    before = sandbox.tree()
+    facts = sandbox.probe(Inquiry(files=(odd, "/etc/none"), contents=(odd,)))
+    assert sandbox.tree() == before
+    assert facts.file(odd).content == b"content\n"
+    assert facts.file(odd).sha256 == sha256(b"content\n")
+    assert not facts.file("/etc/none").exists
+    assert facts.hostname
+
+
+def test_a_second_operator_is_told_who_is_at_work(sandbox: Sandbox) -> None:
+    import subprocess
+
+    lock = sandbox.root / "var/lib/kubeup/lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("ann@laptop since 2026-11-23T20:00:00Z\n")
+    with subprocess.Popen(["flock", str(lock), "cat"], stdin=subprocess.PIPE) as holder:
+        while b"flock" not in Path(f"/proc/{holder.pid}/cmdline").read_bytes() or not sandbox.probe(Inquiry()).busy:
+            pass
+        assert sandbox.probe(Inquiry()).busy == "ann@laptop since 2026-11-23T20:00:00Z"
+        lines = sandbox.carry_out(Trip((), ()))
+        assert lines[1] == "kubeup-busy ann@laptop since 2026-11-23T20:00:00Z"
+        assert holder.stdin
+        holder.stdin.close()
+
+
+def test_a_login_shell_that_talks_does_not_disturb_the_probe(sandbox: Sandbox) -> None:
+    from kubeup.node.boot import Kind
+    from kubeup.node.probe import parse, probe_script
+
+    reply = sandbox.send(Kind.PROBE, probe_script(Inquiry()))
+    noisy = b"Welcome!\ntar\n" + reply.stdout
+    assert parse(noisy, sent_at=0, received_at=0, node="n", root=str(sandbox.root)).hostname
