@@ -1,40 +1,87 @@
 #!/bin/sh
-# Boots one lab node: $1 its folder, $2 its name, $3 its network namespace, $4 the name of its cgroups.
-# Runs in a mount namespace of its own, so that nothing of it is seen on this machine.
+# Boots one lab node, and again whenever it reboots, until it is off: $1 its folder, $2 its name, $3 the name of its
+# network namespace, cgroups and machine. Runs in a mount namespace of its own: nothing of it is seen on this machine.
 set -eu
-folder=$1
-name=$2
-netns=$3
-group=$4
-root=$folder/root
-mount --make-rprivate /
-mkdir -p "$root"
-mount -t overlay overlay -o "lowerdir=$folder/base,upperdir=$folder/upper,workdir=$folder/work" "$root"
-binds=
-# Overlay on overlay does not work: what container runtimes keep lies on this machine's own disk.
-for path in var/lib/docker var/lib/containerd var/lib/kubelet var/lib/kubeup; do
-    mkdir -p "$folder/data/$path"
-    binds="$binds --bind=$folder/data/$path:/$path"
-done
-if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
-    # cgroup v1: a fresh group in every hierarchy, entered before systemd-nspawn starts.
-    for hierarchy in /sys/fs/cgroup/*/; do
+
+# cgroup v1: a fresh group named $1 in every hierarchy, entered by the process that becomes systemd-nspawn. The same,
+# once, on v2 where this machine runs no systemd that could delegate one.
+enter_group() {
+    for hierarchy in /sys/fs/cgroup/ /sys/fs/cgroup/*/; do
         [ -e "${hierarchy}cgroup.procs" ] || continue
-        mkdir -p "$hierarchy$group"
-        if [ -e "$hierarchy$group/cpuset.cpus" ]; then
-            cat "${hierarchy}cpuset.cpus" >"$hierarchy$group/cpuset.cpus"
-            cat "${hierarchy}cpuset.mems" >"$hierarchy$group/cpuset.mems"
+        top=$hierarchy$1
+        if [ -e "${hierarchy}cgroup.controllers" ]; then
+            for controller in cpuset cpu io memory pids; do
+                echo "+$controller" >"${hierarchy}cgroup.subtree_control" 2>/dev/null || true
+            done
         fi
-        if [ -e "$hierarchy$group/memory.use_hierarchy" ]; then
-            echo 1 >"$hierarchy$group/memory.use_hierarchy" 2>/dev/null || true
+        mkdir -p "$top"
+        if [ -e "$top/memory.use_hierarchy" ]; then
+            echo 1 >"$top/memory.use_hierarchy" 2>/dev/null || true
         fi
-        echo $$ >"$hierarchy$group/cgroup.procs"
+        if [ -e "$top/cpuset.cpus" ] && [ ! -e "$top/cgroup.controllers" ]; then
+            cat "${hierarchy}cpuset.cpus" >"$top/cpuset.cpus"
+            cat "${hierarchy}cpuset.mems" >"$top/cpuset.mems"
+        fi
+        # 0: whoever writes it.
+        echo 0 >"$top/cgroup.procs"
+        [ ! -e /sys/fs/cgroup/cgroup.controllers ] || break
     done
-fi
-export SYSTEMD_NSPAWN_API_VFS_WRITABLE=1 SYSTEMD_NSPAWN_USE_CGNS=1
+}
+
+# What an earlier boot of the node left in its groups is empty by now.
+clear_group() {
+    for top in "/sys/fs/cgroup/$1" /sys/fs/cgroup/*/"$1"; do
+        [ ! -d "$top" ] || find "$top" -mindepth 1 -depth -type d -exec rmdir {} \; 2>/dev/null || true
+    done
+    tries=0
+    while [ -d "/sys/fs/cgroup/system.slice/$1.scope" ] && [ $tries -lt 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+}
+
+# Becomes systemd-nspawn; $1 to $3 as above. Ends with the script that started it: pdeathsig.
 # SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE is for the node's systemd: 256 and later refuse cgroup v1 without it.
-# shellcheck disable=SC2086
-exec systemd-nspawn --quiet --register=no --keep-unit --machine="$group" --hostname="$name" -D "$root" \
-    --network-namespace-path="/run/netns/$netns" --capability=all --private-users=no --resolv-conf=off --timezone=off \
-    --system-call-filter='@keyring bpf add_key keyctl @mount @module' --bind=/dev/kmsg --bind=/dev/net/tun \
-    --property=DeviceAllow='a *:* rwm' $binds --boot SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
+become_node() {
+    folder=$1 name=$2 machine=$3
+    set -- setpriv --pdeathsig KILL systemd-nspawn --quiet --settings=no --register=no --keep-unit \
+        --machine="$machine" --hostname="$name" -D "$folder/root" --network-namespace-path="/run/netns/$machine" \
+        --capability=all --private-users=no --resolv-conf=off --timezone=off --link-journal=no \
+        --system-call-filter='@keyring bpf add_key keyctl @mount @module' --bind=/dev/kmsg --bind=/dev/net/tun \
+        --property=DeviceAllow='a *:* rwm'
+    # Overlay on overlay does not work: what container runtimes keep lies on this machine's own disk.
+    for path in var/lib/docker var/lib/containerd var/lib/kubelet var/lib/kubeup; do
+        mkdir -p "$folder/data/$path"
+        set -- "$@" --bind="$folder/data/$path:/$path"
+    done
+    set -- "$@" --boot SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
+    if [ -e /sys/fs/cgroup/cgroup.controllers ] && [ -d /run/systemd/system ]; then
+        set -- systemd-run --quiet --scope --collect --unit="$machine" --property=Delegate=yes -- "$@"
+    else
+        enter_group "$machine"
+    fi
+    export SYSTEMD_NSPAWN_API_VFS_WRITABLE=1 SYSTEMD_NSPAWN_USE_CGNS=1
+    exec "$@"
+}
+
+main() {
+    exec 9>"$1/lock"
+    # Somebody was faster: the node is theirs.
+    flock -n 9 || exit 0
+    echo "$$ $(cut -d ' ' -f 22 "/proc/$$/stat")" >"$1/pid.new"
+    mv "$1/pid.new" "$1/pid"
+    mkdir -p "$1/root"
+    mount -t overlay overlay -o "lowerdir=$1/base,upperdir=$1/upper,workdir=$1/work" "$1/root"
+    status=133
+    # systemd-nspawn --keep-unit ends with 133 when the node asks for a reboot (systemd-nspawn(1)).
+    while [ $status -eq 133 ]; do
+        clear_group "$3"
+        (become_node "$@") 9>&- &
+        status=0
+        wait $! || status=$?
+    done
+    exit $status
+}
+
+# Read to its end before anything runs: this file may be replaced while the node is on.
+main "$@"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from kubeup.errors import LabError
-from kubeup.lab.model import Lab, cache_root
-from kubeup.lab.shell import PACKAGES, run
+from kubeup.lab import apt
+from kubeup.lab.model import Lab, cache_root, state_root
+from kubeup.lab.shell import remove_tree, require, run
 
 SUITE = "trixie"
 COMMON = (
@@ -19,70 +17,71 @@ COMMON = (
     "curl,sudo,ethtool,socat,docker.io,docker-cli"
 )
 UBUNTU = "systemd-resolved,netplan.io,ufw"
+BUILD = Path(__file__).with_name("build.sh")
 CUSTOMIZE = Path(__file__).with_name("customize.sh")
-Say = Callable[[str], None]
+BUILD_SECONDS = 1800.0
 
 
-def ensure(lab: Lab, say: Say) -> Path:
+def ensure(lab: Lab, say: Callable[[str], None]) -> Path:
     """The folder of the base image, built when it is not there yet (a minute or two)."""
     packages = f"{COMMON},{UBUNTU}" if lab.like == "ubuntu" else COMMON
-    recipe = f"{SUITE} {packages} {CUSTOMIZE.read_text()}"
+    recipe = "\n".join((SUITE, packages, _clamp(), CUSTOMIZE.read_text()))
     base = cache_root() / f"{lab.like}-{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if base.is_dir():
+        _users()
         return base
-    if not shutil.which("debootstrap"):
-        raise LabError("there is no debootstrap on this machine", fix=PACKAGES)
-    mirror, keyring = apt_source()
-    say(f"building the base image for {lab.like} nodes (Debian {SUITE}; a minute or two, once)")
-    partial = base.with_name(f"{base.name}.partial.{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.parent.mkdir(parents=True, exist_ok=True)
+    require("debootstrap")
+    mirror, keyring = apt.archive()
+    say(f"building the base image for {lab.like} nodes (Debian {SUITE} from {mirror}; a minute or two, once)")
+    partial = base.with_name(f"{base.name}.partial")
+    remove_tree(partial)
     debs = cache_root() / "debs"
-    debs.mkdir(exist_ok=True)
-    try:
-        argv = ["debootstrap", "--variant=minbase", f"--cache-dir={debs}", f"--include={packages}"]
-        if keyring:
-            argv.append(f"--keyring={keyring}")
-        run([*argv, SUITE, str(partial), mirror], limit=1800, fix="is the apt mirror of this machine reachable?")
-        (partial / "customize.sh").write_bytes(CUSTOMIZE.read_bytes())
-        run(["chroot", str(partial), "sh", "/customize.sh", lab.like, _clamp()], limit=300)
-        (partial / "customize.sh").unlink()
-        partial.rename(base)
-    finally:
-        if partial.exists():
-            shutil.rmtree(partial, ignore_errors=True)
-    for old in cache_root().glob(f"{lab.like}-{SUITE}-*.partial.*"):
-        if not Path(f"/proc/{old.name.rpartition('.')[2]}").exists():
-            shutil.rmtree(old, ignore_errors=True)
+    debs.mkdir(parents=True, exist_ok=True)
+    # Namespaces and pdeathsig: when kubeup is killed, the build ends with all that it mounted.
+    alone = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "slave", "--pid", "--fork"]
+    build = ["--kill-child", "--mount-proc", "sh", str(BUILD), str(partial), SUITE, mirror, keyring, packages]
+    run(
+        [*alone, *build, lab.like, _clamp(), str(CUSTOMIZE), str(debs)],
+        limit=BUILD_SECONDS,
+        fix=f"is {mirror} reachable from this machine (apt-get update), and is there 1.5 GB free in {cache_root()}?",
+    )
+    partial.rename(base)
+    prune(keep=base)
     return base
 
 
+def _users() -> list[Path]:
+    """Every folder of labs that ever took an image from this cache; this one is noted."""
+    path = cache_root() / "labs"
+    known = set(path.read_text().split("\n")) - {""} if path.exists() else set()
+    if cache_root().is_dir() and str(state_root()) not in known:
+        path.write_text("".join(f"{one}\n" for one in sorted(known | {str(state_root())})))
+    return [Path(one) for one in sorted(known | {str(state_root())})]
+
+
+def prune(keep: Path | None = None) -> None:
+    """Remove images that no node stands on. keep: one that may be used next."""
+    used = {link.resolve() for root in _users() for link in root.glob("*/nodes/*/base")}
+    used |= {keep.resolve()} if keep else set()
+    for path in cache_root().glob(f"*-{SUITE}-*"):
+        same_kind = keep is None or path.name.split("-")[0] == keep.name.split("-")[0]
+        if path.resolve() not in used and same_kind:
+            if path.is_dir():
+                remove_tree(path)
+            else:
+                path.unlink()
+
+
+def remove_all() -> None:
+    """Remove every image that no node stands on and, when none is left, the packages they were made of."""
+    prune()
+    if not any(cache_root().glob(f"*-{SUITE}-*")):
+        remove_tree(cache_root())
+
+
 def _clamp() -> str:
-    """``clamp`` where even root may not lower oom_score_adj (no CAP_SYS_RESOURCE): Docker's runc dies on it there."""
+    """``clamp`` where even root may not lower oom_score_adj (no CAP_SYS_RESOURCE, bit 24: capabilities(7)): Docker's
+    runc dies on it there."""
     status = Path("/proc/1/status").read_text()
     found = re.search(r"^CapBnd:\s*([0-9a-f]+)", status, re.MULTILINE)
     return "plain" if found is None or int(found.group(1), 16) >> 24 & 1 else "clamp"
-
-
-def apt_source(root: Path = Path("/")) -> tuple[str, str]:
-    """(mirror, keyring or empty): Debian's archive as this machine's own apt is set up for it."""
-    folder = root / "etc/apt"
-    texts = [path.read_text() for path in sorted((folder / "sources.list.d").glob("*.sources"))]
-    for text in texts:
-        for stanza in re.split(r"\n\s*\n", text):
-            fields = dict(re.findall(r"^([A-Za-z-]+):\s*(.+)$", stanza, re.MULTILINE))
-            uri = fields.get("URIs", "").split(" ")[0]
-            if _is_debian(uri):
-                return uri, fields.get("Signed-By", "")
-    lists = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*.list"))]
-    for path in lists:
-        for line in path.read_text().split("\n") if path.is_file() else ():
-            found = re.match(r"deb\s+(?:\[[^]]*\]\s+)?(\S+)\s", line)
-            if found and _is_debian(found.group(1)):
-                return found.group(1), ""
-    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    return "https://deb.debian.org/debian", keyring if (root / keyring.lstrip("/")).exists() else ""
-
-
-def _is_debian(uri: str) -> bool:
-    return uri.rstrip("/").endswith("/debian")

@@ -1,115 +1,157 @@
 """The lab's network: a namespace with a bridge, one namespace a node, and one link to the machine itself.
 
-Nothing leads out. The nodes' default route ends in the lab's namespace, which forwards nothing; the machine's own end
-forwards nothing that comes from there. While the lab is down, an unreachable route keeps packets for its addresses
-from leaving the machine by its default route.
+Nothing leads out. The nodes' default route ends in the lab's namespace, which forwards nothing; what comes in by the
+machine's own end is for the machine or for nobody (forwarding is off there, and a routing rule holds where somebody
+switches it on again). While the lab is down, an unreachable route keeps packets for its addresses from leaving the
+machine by its default route.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup.errors import LabError
-from kubeup.lab.model import NETNS_PREFIX, Lab, LabNode
+from kubeup.lab import state
+from kubeup.lab.model import Lab, LabNode
 from kubeup.lab.shell import ok, run
 
 BRIDGE = "br0"
-METRIC = "4278198272"
-"""The weakest there is but one, so that every other route of the subnet wins."""
+METRIC = 4278198272
+"""Weaker than every route that somebody else may have for the subnet."""
+RULE_PRIORITY = "4200"
+NAMESPACES = Path("/run/netns")
+
+
+@dataclass(frozen=True)
+class Present:
+    """What a machine's network has: (link, address/length), (link or kind, destination)."""
+
+    addresses: tuple[tuple[str, ipaddress.IPv4Interface], ...]
+    routes: tuple[tuple[str, ipaddress.IPv4Network], ...]
+    links: frozenset[str]
+    namespaces: frozenset[str]
+
+
+def parse(addresses: str, routes: str, links: str, namespaces: frozenset[str]) -> Present:
+    """Out of ``ip -j -4 addr``, ``ip -j -4 route`` and ``ip -j link``. The lab's unreachable routes are left out."""
+    interfaces = [
+        (str(link.get("ifname", "")), ipaddress.IPv4Interface(f"{info['local']}/{info['prefixlen']}"))
+        for link in json.loads(addresses or "[]")
+        for info in link.get("addr_info", ())
+    ]
+    destinations = [
+        (str(route.get("dev") or route.get("type", "")), ipaddress.IPv4Network(route["dst"], strict=False))
+        for route in json.loads(routes or "[]")
+        if route.get("dst", "default") not in ("default", "0.0.0.0/0") and route.get("metric") != METRIC
+    ]
+    names = frozenset(str(link.get("ifname", "")) for link in json.loads(links or "[]"))
+    return Present(tuple(interfaces), tuple(destinations), names, namespaces)
+
+
+def conflict(lab: Lab, present: Present, *, known: bool) -> str:
+    """What is in the lab's way, empty if nothing is. known: the lab is recorded, so what bears its name is its own."""
+    for link, address in present.addresses:
+        if link != lab.host_link and address.network.overlaps(lab.subnet):
+            return f"{link} has the address {address}"
+    for link, destination in present.routes:
+        if link != lab.host_link and destination.overlaps(lab.subnet):
+            return f"there is a route to {destination} ({link})"
+    if not known:
+        if lab.host_link in present.links:
+            return f"there is a network link {lab.host_link} that no lab of kubeup's is recorded for"
+        for name in sorted(present.namespaces):
+            if lab.owns(name):
+                return f"there is a network namespace {name} that no lab of kubeup's is recorded for"
+    return ""
 
 
 def refuse_conflicts(lab: Lab) -> None:
     """Raises LabError when the subnet or a name is taken by somebody else."""
-    addresses = json.loads(run(["ip", "-j", "-4", "addr"]).stdout or "[]")
-    routes = json.loads(run(["ip", "-j", "-4", "route"]).stdout or "[]")
-    conflict = find_conflict(lab, addresses, routes)
-    if conflict:
+    addresses, routes, links = (run(["ip", "-j", *what]).stdout for what in (["-4", "addr"], ["-4", "route"], ["link"]))
+    present = parse(addresses, routes, links, frozenset(names()))
+    found = conflict(lab, present, known=state.find(lab.name) is not None)
+    if found:
         raise LabError(
-            f"the lab's subnet {lab.subnet} is in use on this machine",
-            evidence=[conflict],
-            fix="take another: kubeup lab up --name lab2 --subnet 192.168.210.0/24",
+            f"the lab {lab.name} ({lab.subnet}) would be in the way of what is on this machine",
+            evidence=[found],
+            fix="take another name and subnet: kubeup lab up --name lab2 --subnet 192.168.210.0/24; "
+            f"if it is left over from a lab: kubeup lab down --name {lab.name}",
         )
-    if not lab.state.exists():
-        for name in (lab.netns, *(lab.node_netns(node.name) for node in lab.nodes)):
-            if Path("/run/netns", name).exists():
-                raise LabError(
-                    f"a network namespace {name} exists, and no lab of kubeup's is there to own it",
-                    fix=f"if nobody needs it: ip netns delete {name}; or take another name: kubeup lab up --name lab2",
-                )
-
-
-def find_conflict(lab: Lab, addresses: list[dict[str, object]], routes: list[dict[str, object]]) -> str:
-    """What of ``ip -j addr`` and ``ip -j route`` is in the way; empty if nothing is. The lab's own is not."""
-    for link in addresses:
-        infos = link.get("addr_info")
-        for info in infos if isinstance(infos, list) else ():
-            address = ipaddress.IPv4Interface(f"{info['local']}/{info['prefixlen']}")
-            if link.get("ifname") != lab.host_link and address.network.overlaps(lab.subnet):
-                return f"{link.get('ifname')} has the address {address}"
-    for route in routes:
-        destination = str(route.get("dst", "default"))
-        if destination == "default" or route.get("dev") == lab.host_link or route.get("type") == "unreachable":
-            continue
-        if ipaddress.IPv4Network(destination, strict=False).overlaps(lab.subnet):
-            return f"there is a route to {destination} by {route.get('dev')}"
-    return ""
 
 
 def up(lab: Lab) -> None:
     """The lab's own part, the nodes' excepted. Does nothing twice."""
-    run(["ip", "route", "replace", "unreachable", str(lab.subnet), "metric", METRIC])
-    if not Path("/run/netns", lab.netns).exists():
+    run(["ip", "route", "replace", "unreachable", str(lab.subnet), "metric", str(METRIC)])
+    if lab.netns not in names():
         run(["ip", "netns", "add", lab.netns])
-    _in(lab.netns, "ip", "link", "set", "lo", "up")
-    if not ok(_argv(lab.netns, "ip", "link", "show", BRIDGE)):
-        _in(lab.netns, "ip", "link", "add", BRIDGE, "type", "bridge")
-    _in(lab.netns, "ip", "addr", "replace", f"{lab.gateway}/24", "dev", BRIDGE)
-    _in(lab.netns, "ip", "link", "set", BRIDGE, "up")
-    _in(lab.netns, "sysctl", "-qw", "net.ipv4.ip_forward=0")
-    if not ok(["ip", "link", "show", lab.host_link]):
-        run(["ip", "link", "add", lab.host_link, "type", "veth", "peer", "name", "host", "netns", lab.netns])
-    _in(lab.netns, "ip", "link", "set", "host", "master", BRIDGE, "up")
-    run(["ip", "addr", "replace", f"{lab.host_address}/32", "dev", lab.host_link])
-    run(["ip", "link", "set", lab.host_link, "up"])
-    Path(f"/proc/sys/net/ipv4/conf/{lab.host_link}/forwarding").write_text("0\n")
-    run(["ip", "route", "replace", str(lab.subnet), "dev", lab.host_link, "src", lab.host_address])
+    run(["ip", "-n", lab.netns, "link", "set", "lo", "up"])
+    settings = ("net.ipv4.ip_forward=0", "net.ipv6.conf.all.disable_ipv6=1")
+    run(["ip", "netns", "exec", lab.netns, "sysctl", "-qew", *settings])
+    if not ok(["ip", "-n", lab.netns, "link", "show", BRIDGE]):
+        run(["ip", "-n", lab.netns, "link", "add", BRIDGE, "type", "bridge"])
+    run(["ip", "-n", lab.netns, "addr", "replace", f"{lab.gateway}/24", "dev", BRIDGE])
+    run(["ip", "-n", lab.netns, "link", "set", BRIDGE, "up"])
+    _host_link(lab)
+
+
+def _host_link(lab: Lab) -> None:
+    link = lab.host_link
+    if not ok(["ip", "link", "show", link]):
+        run(["ip", "link", "add", link, "type", "veth", "peer", "name", "host", "netns", lab.netns])
+    for setting in ("ipv4/conf/{}/forwarding=0", "ipv6/conf/{}/disable_ipv6=1"):
+        name, _, value = setting.format(link).partition("=")
+        path = Path("/proc/sys/net", name)
+        if path.exists():
+            path.write_text(f"{value}\n")
+    if f"iif {link} " not in run(["ip", "rule", "show"]).stdout:
+        run(["ip", "rule", "add", "iif", link, "priority", RULE_PRIORITY, "unreachable"])
+    run(["ip", "-n", lab.netns, "link", "set", "host", "master", BRIDGE, "up"])
+    run(["ip", "addr", "replace", f"{lab.host_address}/32", "dev", link])
+    run(["ip", "link", "set", link, "up"])
+    run(["ip", "route", "replace", str(lab.subnet), "dev", link, "src", lab.host_address])
 
 
 def add_node(lab: Lab, node: LabNode) -> None:
     """A namespace with eth0 at the node's address."""
     name = lab.node_netns(node.name)
-    if not Path("/run/netns", name).exists():
+    if name not in names():
         run(["ip", "netns", "add", name])
-    if not ok(_argv(name, "ip", "link", "show", "eth0")):
+    if not ok(["ip", "-n", name, "link", "show", "eth0"]):
         run(["ip", "-n", lab.netns, "link", "delete", node.name], check=False)
         run(["ip", "-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", node.name, "netns", lab.netns])
     run(["ip", "-n", lab.netns, "link", "set", node.name, "master", BRIDGE, "up"])
-    _in(name, "ip", "link", "set", "lo", "up")
-    _in(name, "ip", "addr", "replace", f"{node.address}/24", "dev", "eth0")
-    _in(name, "ip", "link", "set", "eth0", "up")
-    _in(name, "ip", "route", "replace", "default", "via", lab.gateway)
+    run(["ip", "-n", name, "link", "set", "lo", "up"])
+    run(["ip", "-n", name, "addr", "replace", f"{node.address}/24", "dev", "eth0"])
+    run(["ip", "-n", name, "link", "set", "eth0", "up"])
+    run(["ip", "-n", name, "route", "replace", "default", "via", lab.gateway])
 
 
-def down(lab: Lab, *, purge: bool) -> None:
-    """Everything of the lab's by name, whether a record says so or not. purge: the unreachable route too."""
-    for path in sorted(Path("/run/netns").glob(f"{lab.netns}*")):
-        if path.name == lab.netns or path.name.startswith(f"{lab.netns}-"):
-            run(["ip", "netns", "delete", path.name], check=False)
+def down(lab: Lab) -> None:
+    """Everything that bears the lab's name, whether a record says so or not. The unreachable route stays."""
+    for name in names():
+        if lab.owns(name):
+            run(["ip", "netns", "delete", name], check=False)
     run(["ip", "link", "delete", lab.host_link], check=False)
-    if purge:
-        run(["ip", "route", "delete", "unreachable", str(lab.subnet), "metric", METRIC], check=False)
+    while ok(["ip", "rule", "delete", "iif", lab.host_link]):
+        continue
 
 
-def _argv(netns: str, *argv: str) -> list[str]:
-    return ["ip", "netns", "exec", netns, *argv]
+def drop_route(subnet: ipaddress.IPv4Network) -> None:
+    """Let packets for the subnet go where they went before the lab was."""
+    run(["ip", "route", "delete", "unreachable", str(subnet), "metric", str(METRIC)], check=False)
 
 
-def _in(netns: str, *argv: str) -> None:
-    run(_argv(netns, *argv))
+def leftovers(lab: Lab) -> list[str]:
+    """What is still there of the lab."""
+    found = [f"network namespace {name}" for name in names() if lab.owns(name)]
+    if ok(["ip", "link", "show", lab.host_link]):
+        found.append(f"network link {lab.host_link}")
+    return found
 
 
 def names() -> list[str]:
-    """Network namespaces that labs made."""
-    return [path.name for path in Path("/run/netns").glob(f"{NETNS_PREFIX}*")]
+    """This machine's named network namespaces."""
+    return sorted(path.name for path in NAMESPACES.glob("*"))

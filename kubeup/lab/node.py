@@ -1,74 +1,82 @@
-"""One lab node: its folder, its boot, its end."""
+"""One lab node: its files, its boot, its end."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kubeup.errors import LabError
-from kubeup.lab import network
+from kubeup.lab import cgroups, network, ssh
 from kubeup.lab.model import Lab, LabNode
-from kubeup.lab.shell import run
+from kubeup.lab.shell import remove_tree, run, wait_until
 
 BOOT = Path(__file__).with_name("boot.sh")
 BOOT_SECONDS = 60.0
 STOP_SECONDS = 20.0
+POWER_OFF = signal.SIGRTMIN + 4
+REBOOT = signal.SIGRTMIN + 5
+"""What systemd(1) does on these signals."""
+ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8")
+OPENER = """\
+[Unit]
+Description=What a container lacks of a machine: writable cgroup v1 hierarchies, mounts that propagate
+DefaultDependencies=no
+Before=sysinit.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'mount --make-rshared /; for d in /sys/fs/cgroup/*/; do \
+if mountpoint -q $$d; then mount -o remount,bind,rw $$d; fi; done'
+"""
 
 
 def folder(lab: Lab, node: LabNode) -> Path:
     return lab.state / "nodes" / node.name
 
 
-def group(lab: Lab, node: LabNode) -> str:
-    """The name of the node's cgroups, and its machine name."""
-    return f"{lab.netns}-{node.name}"
-
-
 def prepare(lab: Lab, node: LabNode, base: Path) -> None:
     """The node's own files over the base image: identity, host key, the key that may log in."""
     home = folder(lab, node)
-    upper = home / "upper"
     if (home / "ready").exists():
+        if not (home / "base").exists():
+            raise LabError(
+                f"the base image that {node.name} stands on is gone",
+                evidence=[f"{home}/base -> {os.readlink(home / 'base')}"],
+                fix=f"kubeup lab down --name {lab.name}, then kubeup lab up --name {lab.name}",
+            )
         return
-    shutil.rmtree(upper, ignore_errors=True)
-    for name in ("upper/etc/ssh", "work", "root", "data"):
-        (home / name).mkdir(parents=True, exist_ok=True)
-    if not (home / "base").is_symlink():
-        (home / "base").symlink_to(base)
+    remove_tree(home)
+    upper = home / "upper"
+    for name in ("upper/etc/ssh", "upper/etc/systemd", "work", "root", "data"):
+        (home / name).mkdir(parents=True)
+    (home / "base").symlink_to(base)
     (upper / "etc/hostname").write_text(f"{node.name}\n")
-    hosts = "".join(f"{other.address} {other.name}\n" for other in lab.nodes)
-    (upper / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n{hosts}")
+    (upper / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n{_hosts(lab)}")
     (upper / "etc/machine-id").write_text(os.urandom(16).hex() + "\n")
-    key = upper / "etc/ssh/ssh_host_ed25519_key"
-    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", node.name, "-f", str(key)])
-    _authorize(lab, upper, base)
+    # The gateway has no name server: look-ups fail at once, as nothing outside can be reached.
+    if lab.like == "ubuntu":
+        (upper / "etc/systemd/resolved.conf.d").mkdir()
+        (upper / "etc/systemd/resolved.conf.d/lab.conf").write_text(f"[Resolve]\nDNS={lab.gateway}\n")
+    else:
+        (upper / "etc/resolv.conf").write_text(f"nameserver {lab.gateway}\n")
+    ssh.make_key(upper / "etc/ssh/ssh_host_ed25519_key", node.name)
+    ssh.authorize(lab, upper, base)
     (home / "ready").touch()
 
 
-def _authorize(lab: Lab, upper: Path, base: Path) -> None:
-    public = (lab.state / "id_ed25519.pub").read_text()
-    users = {"ubuntu": "home/ubuntu"} if lab.like == "ubuntu" else {"root": "root", "admin": "home/admin"}
-    for user, home in users.items():
-        ids = next(
-            line.split(":")[2:4]
-            for line in (base / "etc/passwd").read_text().split("\n")
-            if line.startswith(f"{user}:")
-        )
-        target = upper / home
-        target.mkdir(parents=True, exist_ok=True)
-        os.chmod(target, 0o700)
-        ssh = target / ".ssh"
-        ssh.mkdir(mode=0o700, exist_ok=True)
-        (ssh / "authorized_keys").write_text(public)
-        for path in (target, ssh, ssh / "authorized_keys"):
-            os.chown(path, int(ids[0]), int(ids[1]))
-        os.chmod(ssh / "authorized_keys", 0o600)
+def add_hosts(lab: Lab, node: LabNode) -> None:
+    """A running node learns of the nodes that came later than it."""
+    script = 'while read -r line; do grep -qxF "$line" /etc/hosts || echo "$line" >>/etc/hosts; done'
+    inside(lab, node, ["sh", "-c", script], stdin=_hosts(lab))
+
+
+def _hosts(lab: Lab) -> str:
+    return "".join(f"{node.address} {node.name}\n" for node in lab.nodes)
 
 
 def host_key(lab: Lab, node: LabNode) -> str:
@@ -83,7 +91,7 @@ def pid_of(lab: Lab, node: LabNode) -> int:
         pid, started = (folder(lab, node) / "pid").read_text().split()
     except (OSError, ValueError):
         return 0
-    return int(pid) if started and _started(int(pid)) == started else 0
+    return int(pid) if _started(int(pid)) == started else 0
 
 
 def _started(pid: int) -> str:
@@ -96,86 +104,84 @@ def _started(pid: int) -> str:
 
 
 def start(lab: Lab, node: LabNode) -> None:
-    """Begin to boot; returns at once. Does nothing if it runs."""
+    """Begin to boot; returns once a process holds the node. Does nothing if one does."""
     if pid_of(lab, node):
         return
     network.add_node(lab, node)
     home = folder(lab, node)
+    _write_opener(home / "upper")
+    arguments = (str(home), node.name, lab.node_netns(node.name))
     with (home / "console.log").open("wb") as log:
         process = subprocess.Popen(
-            [
-                "unshare",
-                "--mount",
-                "--",
-                "sh",
-                str(BOOT),
-                str(home),
-                node.name,
-                lab.node_netns(node.name),
-                group(lab, node),
-            ],
+            ["unshare", "--mount", "--propagation", "slave", "sh", str(BOOT), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    (home / "pid").write_text(f"{process.pid} {_started(process.pid)}")
+    wait_until(lambda: pid_of(lab, node) != 0 or process.poll() is not None, 10)
+
+
+def _write_opener(upper: Path) -> None:
+    units = upper / "usr/lib/systemd/system"
+    wants = units / "sysinit.target.wants/lab-node.service"
+    wants.parent.mkdir(parents=True, exist_ok=True)
+    (units / "lab-node.service").write_text(OPENER)
+    if not wants.is_symlink():
+        wants.symlink_to("../lab-node.service")
 
 
 def init_pid(lab: Lab, node: LabNode) -> int:
     """The node's own pid 1, as this machine sees it; 0 while there is none."""
-    holder = pid_of(lab, node)
-    if not holder:
+    parents = {pid_of(lab, node)} - {0}
+    if not parents:
         return 0
-    for line in run(["ps", "-o", "pid=,comm=", "--ppid", str(holder)], check=False).stdout.split("\n"):
-        words = line.split()
-        if len(words) == 2 and words[1] == "systemd":
-            return int(words[0])
+    children: dict[int, list[tuple[int, str]]] = {}
+    for line in run(["ps", "-e", "-o", "ppid=,pid=,comm="], check=False).stdout.split("\n"):
+        words = line.split(maxsplit=2)
+        if len(words) == 3:
+            children.setdefault(int(words[0]), []).append((int(words[1]), words[2]))
+    # The holder, systemd-nspawn, the node's systemd: each the child of the one before.
+    for _ in range(3):
+        family = [child for parent in parents for child in children.get(parent, [])]
+        for pid, name in family:
+            if name == "systemd":
+                return pid
+        parents = {pid for pid, _ in family}
     return 0
 
 
 def inside(
-    lab: Lab, node: LabNode, argv: list[str], *, limit: float = 60, stdin: str = ""
+    lab: Lab, node: LabNode, argv: Sequence[str], *, limit: float = 60, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a program in the node as root, without ssh."""
     pid = init_pid(lab, node)
     if not pid:
-        raise LabError(f"{node.name} is not running", fix="kubeup lab up")
-    enter = [
-        "nsenter",
-        "--target",
-        str(pid),
-        "--mount",
-        "--uts",
-        "--ipc",
-        "--net",
-        "--pid",
-        "--cgroup",
-        "--root",
-        "--wd",
-    ]
-    return run([*enter, *argv], limit=limit, stdin=stdin, check=False)
-
-
-def wait_booted(lab: Lab, node: LabNode) -> None:
-    """Until sshd answers; the part that cgroup v1 needs is done on the way. Raises LabError with the console."""
-    deadline = time.monotonic() + BOOT_SECONDS
-    _poll(lab, node, deadline, lambda: init_pid(lab, node) != 0, "its systemd to start")
-    if not Path("/sys/fs/cgroup/cgroup.controllers").exists():
-        _poll(lab, node, deadline, lambda: _open_cgroups(lab, node), "its cgroups")
-    _poll(lab, node, deadline, lambda: _ssh_answers(node), "sshd to answer")
-
-
-def _open_cgroups(lab: Lab, node: LabNode) -> bool:
-    script = (
-        "mount --make-rshared / && "
-        "for d in /sys/fs/cgroup/*/; do mountpoint -q $d && mount -o remount,bind,rw $d; done; "
-        "test -w /sys/fs/cgroup/memory"
+        raise LabError(f"{node.name} is not running", fix=f"kubeup lab up --name {lab.name}")
+    spaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd"]
+    return run(
+        ["nsenter", "--target", str(pid), *spaces, "env", "-i", *ENVIRONMENT, *argv],
+        limit=limit,
+        stdin=stdin,
+        check=False,
     )
-    return inside(lab, node, ["sh", "-c", script]).returncode == 0
 
 
-def _ssh_answers(node: LabNode) -> bool:
+def wait_booted(lab: Lab, node: LabNode, *, after: int = 0) -> None:
+    """Until sshd answers and systemd is done. after: the process 1 of the boot before. Raises LabError with the
+    console."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    _poll(lab, node, deadline, lambda: init_pid(lab, node) not in (0, after), "its systemd to start")
+    _poll(lab, node, deadline, lambda: ssh_answers(node), "sshd to answer")
+    _poll(lab, node, deadline, lambda: _has_booted(lab, node), "its systemd to finish starting services")
+
+
+def _has_booted(lab: Lab, node: LabNode) -> bool:
+    return inside(lab, node, ["systemctl", "is-system-running"]).stdout.strip() in ("running", "degraded")
+
+
+def ssh_answers(node: LabNode) -> bool:
+    """Whether there is an SSH server at the node's address."""
     try:
         with socket.create_connection((node.address, 22), timeout=1) as connection:
             connection.settimeout(2)
@@ -186,65 +192,46 @@ def _ssh_answers(node: LabNode) -> bool:
 
 def _poll(lab: Lab, node: LabNode, deadline: float, ready: Callable[[], bool], what: str) -> None:
     while not ready():
-        if time.monotonic() > deadline or not pid_of(lab, node):
+        ended = not pid_of(lab, node)
+        if ended or time.monotonic() > deadline:
             console = (folder(lab, node) / "console.log").read_bytes().decode("utf-8", "replace")
             raise LabError(
-                f"{node.name} did not boot: waited {BOOT_SECONDS:.0f} s for {what}",
-                evidence=console.split("\n")[-12:],
-                fix="kubeup lab down, then kubeup lab up",
+                f"{node.name} ended as it booted, before {what}"
+                if ended
+                else f"{node.name} did not boot: waited {BOOT_SECONDS:.0f} s for {what}",
+                evidence=[line for line in console.split("\n") if line.strip()][-12:],
+                fix=f"kubeup lab down --name {lab.name}, then kubeup lab up --name {lab.name}",
             )
         time.sleep(0.1)
 
 
-def stop(lab: Lab, node: LabNode) -> None:
-    """End the node's processes, all of them, and only them; then its cgroups go."""
+def ask(lab: Lab, node: LabNode, number: int) -> int:
+    """Ask the node's systemd to power off or reboot; returns its process id, 0 if it is off."""
     init = init_pid(lab, node)
     if init:
-        _kill(init, signal.SIGRTMIN + 4)
-        _wait(lambda: init_pid(lab, node) == 0, STOP_SECONDS)
-    holder = pid_of(lab, node)
-    if holder:
-        _kill(holder, signal.SIGKILL)
-    _wait(lambda: pid_of(lab, node) == 0, 5)
-    clean_cgroups(group(lab, node))
+        cgroups.kill(init, number)
+    return init
+
+
+def wait_off(lab: Lab, node: LabNode) -> None:
+    """Until a node that was asked to power off has ended; then, or when it takes too long, the plug is pulled."""
+    wait_until(lambda: pid_of(lab, node) == 0, STOP_SECONDS)
+    pull(lab, node)
+
+
+def pull(lab: Lab, node: LabNode) -> None:
+    """Pull the plug: end the node's processes, all of them, and only them; then its cgroups go."""
+    init = init_pid(lab, node)
+    # The holder first, lest it boots the node again.
+    for pid in (pid_of(lab, node), init):
+        if pid:
+            cgroups.kill(pid, signal.SIGKILL)
+    gone = wait_until(lambda: pid_of(lab, node) == 0 and not _started(init), STOP_SECONDS)
+    stay = [str(top) for top in cgroups.of_node(lab.node_netns(node.name)) if not cgroups.clean(top)]
+    if not gone or stay:
+        raise LabError(
+            f"the processes of {node.name} do not end",
+            evidence=stay or [f"process {init}"],
+            fix=f"kubeup lab down --name {lab.name}",
+        )
     (folder(lab, node) / "pid").unlink(missing_ok=True)
-
-
-def clean_cgroups(name: str) -> None:
-    """Kill what is left in the node's cgroups, and remove them."""
-    for hierarchy in [*Path("/sys/fs/cgroup").glob("*/"), Path("/sys/fs/cgroup")]:
-        top = hierarchy / name
-        if not top.is_dir():
-            continue
-        for _ in range(50):
-            pids = [pid for path in top.rglob("cgroup.procs") for pid in path.read_text().split()]
-            pids += (top / "cgroup.procs").read_text().split()
-            if not pids:
-                break
-            for pid in set(pids):
-                _kill(int(pid), signal.SIGKILL)
-            time.sleep(0.1)
-        for path in sorted((path for path in top.rglob("*") if path.is_dir()), key=lambda p: -len(p.parts)):
-            _rmdir(path)
-        _rmdir(top)
-
-
-def _rmdir(path: Path) -> None:
-    try:
-        path.rmdir()
-    except OSError:
-        # Still busy: the next `lab down` finds it by its name.
-        return
-
-
-def _kill(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
-
-
-def _wait(done: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not done() and time.monotonic() < deadline:
-        time.sleep(0.1)
