@@ -35,7 +35,7 @@ def inquiry(cluster: Cluster, node: Node) -> Inquiry:
 
 def _component_inquiry(component: Component, context: Context) -> Inquiry:
     texts = tuple(template.path for template in component.templates)
-    if component.has_unit:
+    if component.has_unit and not component.foreign:
         texts = (*texts, component.defaults_path)
     folders = tuple(directory.path for directory in component.directories)
     return Inquiry(
@@ -60,7 +60,9 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
         part for part in components.of_node(cluster, node) if part.when(context) and _has_binaries(part, found)
     )
     binaries = tuple(
-        Binary(name, found[name].wanted.version, found[name].sha256, found[name].size, link, part.name)
+        Binary(
+            name.rpartition(":")[2], found[name].wanted.version, found[name].sha256, found[name].size, link, part.name
+        )
         for part in mine
         for name, link in _links(part).items()
     )
@@ -126,12 +128,22 @@ def _unit(part: Component, context: Context, files: Sequence[File]) -> Unit:
     never_read = {"/etc/kubeup/cluster.yaml"}
     reads = dict.fromkeys((*own, *part.certificates, *part.reads, *filter(None, _links(part).values())))
     paths = tuple(path for path in reads if path not in never_read and not path.endswith(".key"))
-    return Unit(part.unit, part.name, paths, part.ready(context), part.timeout)
+    return Unit(part.unit, part.name, paths, part.ready(context), part.timeout, part.foreign)
 
 
 def _traces(parts: Iterable[Component]) -> tuple[Trace, ...]:
     """In the order in which ``down`` clears them: what runs first, tables that others' rules live in last."""
-    ranks = ("cgroup", "processes", "mounts", "netns-prefix", "tree", "link", "nft-table", "chain-prefix")
+    ranks = (
+        "docker-pods",
+        "cgroup",
+        "processes",
+        "mounts",
+        "netns-prefix",
+        "tree",
+        "link",
+        "nft-table",
+        "chain-prefix",
+    )
     every = dict.fromkeys(trace for part in parts for trace in part.traces)
     return tuple(sorted(every, key=lambda trace: ranks.index(trace.kind) if trace.kind in ranks else len(ranks)))
 

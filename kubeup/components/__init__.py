@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from kubeup.components import (
     containerd,
+    cri_dockerd,
+    docker,
     etcd,
     flannel,
     kube_apiserver,
@@ -25,6 +27,9 @@ ALL: tuple[Component, ...] = (
     containerd.RUNC,
     containerd.CNI,
     containerd.COMPONENT,
+    docker.COMPONENT,
+    docker.ADOPTED,
+    cri_dockerd.COMPONENT,
     containerd.CRICTL,
     etcd.COMPONENT,
     kube_apiserver.COMPONENT,

@@ -65,7 +65,8 @@ class Component:
     unless ``links`` says where else. version: the field of model.Versions. after: what must be ready before.
     reads: further paths it reads at start. ready: succeeds on the node once it really works. values: further values
     for its templates. flags: /etc/default/NAME. rolling: one machine after the other when it restarts.
-    runtime: only for this container runtime. unit: None for a component without a service.
+    runtime: only for this container runtime. has_unit: False for one without a service; foreign: the service is the
+    machine's own.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Component:
     runtime: Runtime | None = None
     when: Callable[[Context], bool] = lambda _: True
     has_unit: bool = True
+    foreign: bool = False
     unit_name: str = ""
 
     @property

@@ -20,7 +20,7 @@ observed() {
         sysctl) [ ! -r "/proc/sys/$2" ] || tr '\t\n' '  ' <"/proc/sys/$2" | sed 's/ *$//' ;;
         tree) there test -e "$ROOT$2" ;;
         netns-prefix) for name in "$ROOT/run/netns/$2"*; do [ -e "$name" ] && printf '%s ' "${name##*/}"; done ;;
-        mounts | cgroup | processes) echo no ;;
+        docker-pods | mounts | cgroup | processes) echo no ;;
     esac
 }
 
@@ -39,6 +39,7 @@ do_clear() {
         tree) [ "$before" = yes ] || remove_tree "$2" ;;
         mounts) unmount_below "$2" ;;
         netns-prefix) clear_netns "$2" "$before" ;;
+        docker-pods) clear_docker_pods "$2" ;;
         cgroup) clear_cgroup "$2" ;;
         processes) kill_below "$2" ;;
     esac
@@ -125,6 +126,14 @@ clear_netns() {
     done
 }
 
+# clear_docker_pods LABEL: kubelet's containers go, no other does.
+clear_docker_pods() {
+    command -v docker >/dev/null 2>&1 && systemctl is-active --quiet docker.service || return 0
+    pods=$(docker ps -aq --filter "label=$1" 2>/dev/null)
+    # shellcheck disable=SC2086
+    [ -z "$pods" ] || quietly docker rm -f $pods || fail "cannot remove the pods' containers"
+}
+
 # pids_of CGROUP: processes in it and below, in every hierarchy.
 pids_of() {
     find /sys/fs/cgroup -maxdepth 8 -path "*/$1*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -un
@@ -164,6 +173,9 @@ do_stop() {
         timeout 60 systemctl stop "$1" >output 2>&1 || systemctl kill -s KILL "$1" >/dev/null 2>&1
         systemctl disable "$1" >/dev/null 2>&1
         systemctl reset-failed "$1" >/dev/null 2>&1
+    elif [ "${2##* }" != active ] && [ -z "$(docker ps -q 2>/dev/null)" ]; then
+        # It was not running, and nobody uses it now.
+        systemctl stop "$1" >/dev/null 2>&1
     fi
     remember ready "$1" -
     remember unit "$1" -

@@ -12,8 +12,8 @@ import pytest
 from kubeup import cluster_facts, components, pki, render, wanted
 from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.components.base import Context
-from kubeup.facts import ClusterFacts, Facts, FileFact, Owned, Record, UnitFact
-from kubeup.model import Cluster, Network, Node, Override, Role, Runtime
+from kubeup.facts import ClusterFacts, DockerFact, Facts, FileFact, Owned, Record, UnitFact
+from kubeup.model import Cluster, Network, Node, Override, Role, Runtime, Versions
 from kubeup.node.bundle import content_of, level_trip
 from kubeup.plan import Do, Forget, GiveBack, Make, NodePlan, Put, Start, Stop, diff, empty_diff
 from kubeup.release import Artifact
@@ -297,3 +297,40 @@ def test_every_put_says_where_it_belongs() -> None:
     for put in plan(cluster, cluster.nodes[0]).files:
         assert isinstance(put, Put)
         assert put.file.component or put.file.path.startswith("/etc/kubernetes/"), put.file.path
+
+
+def docker_cluster() -> Cluster:
+    return two_nodes(runtime=Runtime.DOCKER)
+
+
+def test_a_docker_of_the_node_s_own_is_left_alone() -> None:
+    cluster = docker_cluster()
+    facts = replace(
+        BARE,
+        docker=DockerFact("28.5.2", running=True, source="other", cgroup_driver="systemd"),
+        units={"docker.service": UnitFact("docker.service", "loaded", "active", "running", "enabled")},
+    )
+    found = plan(cluster, cluster.nodes[1], facts)
+    assert not [
+        put.file.path for put in found.files if "docker" in put.file.path and "cri-dockerd" not in put.file.path
+    ]
+    assert "docker.service" not in [start.unit.name for start in found.starts]
+    assert "cri-dockerd.service" in [start.unit.name for start in found.starts]
+    kubelet = next(put.file for put in found.files if put.file.path == "/etc/kubernetes/kubelet.yaml")
+    assert b"ExtendWebSocketsToKubelet: false" in (kubelet.content or b"")
+    assert b"unix:///run/cri-dockerd.sock" in (kubelet.content or b"")
+
+
+def test_an_absent_docker_is_installed_with_a_unit_and_settings_of_kubeup_s() -> None:
+    cluster = docker_cluster()
+    found = plan(cluster, cluster.nodes[1])
+    paths = {put.file.path for put in found.files}
+    assert {"/etc/systemd/system/docker.service", "/etc/default/docker"} <= paths
+    units = [start.unit.name for start in found.starts]
+    assert units.index("docker.service") < units.index("cri-dockerd.service") < units.index("kubelet.service")
+
+
+def test_older_kubelets_get_no_gate_they_do_not_know() -> None:
+    cluster = replace(docker_cluster(), versions=Versions(kubernetes="1.34.4"))
+    files = {file.path: file.content or b"" for file in desired(cluster, cluster.nodes[1]).files}
+    assert b"ExtendWebSocketsToKubelet" not in files["/etc/kubernetes/kubelet.yaml"]

@@ -1,0 +1,54 @@
+"""cri-dockerd: stands between kubelet and Docker; pods are on a CNI bridge, so Docker's own network stays as it is."""
+
+from __future__ import annotations
+
+from kubeup.components.base import NODE, Component, Context, Flags, Template, pause_name
+from kubeup.model import Runtime
+from kubeup.resources import Action, Trace
+
+SOCKET = "/run/cri-dockerd.sock"
+
+
+def flags(context: Context) -> Flags:
+    return {
+        "cni-bin-dir": "/opt/kubeup/cni",
+        "cni-conf-dir": "/etc/kubeup/cni/net.d",
+        "container-runtime-endpoint": f"unix://{SOCKET}",
+        "network-plugin": "cni",
+        "pod-infra-container-image": pause_name(context),
+    }
+
+
+def actions(context: Context) -> tuple[Action, ...]:
+    name = pause_name(context)
+    return (
+        Action(
+            id="pause-image",
+            title="pause image",
+            component="cri-dockerd",
+            check=f"docker image inspect {name}",
+            do=f"docker load -i {context.store.get('pause', '')}",
+            undo=f"docker image rm {name}",
+        ),
+    )
+
+
+COMPONENT = Component(
+    name="cri-dockerd",
+    role=NODE,
+    version="cri_dockerd",
+    binaries=("cri-dockerd",),
+    after=("docker", "docker-adopted"),
+    templates=(Template("cri-dockerd.service", "/etc/systemd/system/cri-dockerd.service", unit=True),),
+    flags=flags,
+    actions=actions,
+    traces=(
+        Trace("docker-pods", "io.kubernetes.pod.uid"),
+        Trace("netns-prefix", "cni-"),
+        Trace("tree", "/var/lib/cri-dockerd"),
+        Trace("tree", "/var/lib/cni"),
+        Trace("link", "cni0"),
+    ),
+    ready=lambda _: f"test -S {SOCKET}",
+    runtime=Runtime.DOCKER,
+)

@@ -1,0 +1,62 @@
+"""docker: the node's own where it has one, left as it is; absent, upstream's static release with a unit of kubeup's."""
+
+from __future__ import annotations
+
+from kubeup.components.base import NODE, Component, Context, Template
+from kubeup.model import Runtime
+from kubeup.resources import Directory, Trace
+
+UNIT_PATH = "/etc/systemd/system/docker.service"
+FOLDER = "/opt/kubeup/docker"
+BINARIES = (
+    "docker:dockerd",
+    "docker:docker",
+    "docker:containerd",
+    "docker:containerd-shim-runc-v2",
+    "docker:ctr",
+    "docker:runc",
+    "docker:docker-init",
+    "docker:docker-proxy",
+)
+READY = "docker version"
+
+
+def is_ours(context: Context) -> bool:
+    """True where Docker is absent, or is the one that kubeup installed."""
+    return not context.facts.docker.version or UNIT_PATH in context.facts.record.owned
+
+
+COMPONENT = Component(
+    name="docker",
+    role=NODE,
+    version="docker",
+    binaries=BINARIES,
+    links={
+        **{name: f"{FOLDER}/{name.removeprefix('docker:')}" for name in BINARIES},
+        "docker:docker": "/usr/local/bin/docker",
+    },
+    templates=(
+        Template("docker.service", UNIT_PATH, unit=True),
+        Template("docker.default", "/etc/default/docker"),
+    ),
+    reads=("/etc/default/docker",),
+    directories=(Directory("/var/lib/docker", 0o710, data=True),),
+    traces=(
+        Trace("link", "docker0"),
+        Trace("tree", "/run/docker"),
+        Trace("tree", "/run/containerd"),
+        Trace("chain-prefix", "DOCKER"),
+    ),
+    ready=lambda _: READY,
+    when=is_ours,
+    runtime=Runtime.DOCKER,
+)
+ADOPTED = Component(
+    name="docker-adopted",
+    unit_name="docker",
+    role=NODE,
+    ready=lambda _: READY,
+    when=lambda context: not is_ours(context),
+    foreign=True,
+    runtime=Runtime.DOCKER,
+)
