@@ -57,7 +57,8 @@ _LOCK = (
 _UNPACK = (
     'cd "$h/incoming" || exit 1; rm -rf steps blob apply.sh undo.sh output unpack; '
     "e=$(tar -xf - --no-same-owner 2>&1) || "
-    '{ printf "failed\\tunpacking: %s\\n" "$(echo "$e" | head -n 1)"; exit 1; }; '
+    '{ printf "failed\\tunpacking: %s (%s KiB free in %s)\\n" "$(echo "$e" | head -n 1)" '
+    '"$(df -Pk . | tail -n 1 | tr -s " " | cut -d " " -f 4)" "$h"; exit 1; }; '
     "exec sh ./apply.sh"
 )
 _SCRIPTS = {Kind.PROBE: _PROBE, Kind.SHELL: _PROBE, Kind.APPLY: _GREET + _LOCK + _UNPACK}

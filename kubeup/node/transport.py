@@ -74,6 +74,10 @@ class SshLink:
         self._closed = False
         self._connection = dialer.open(target)
 
+    @property
+    def connected(self) -> bool:
+        return bool(self._connection.is_connected)
+
     def trip(
         self,
         kind: Kind,
@@ -93,7 +97,7 @@ class SshLink:
         errand = Errand(kind, body, on_line, limit, operator)
         ask = self._dialer.secrets.sudo if sudo else None
         reply = Trip(channel, self._target, errand, self, sudo=ask).run(started_at)
-        if reply.status == -1 and not self._connection.is_connected:
+        if reply.status == -1 and not self.connected:
             raise self._lost(kind, reply)
         return reply
 
@@ -104,7 +108,7 @@ class SshLink:
             if self._closed:
                 break
             try:
-                if not self._connection.is_connected:
+                if not self.connected:
                     self._connection = self._dialer.open(self._target)
                 channel = self._connection.create_session()
                 started_at = time.time()
@@ -276,7 +280,7 @@ class _Hop:
             if self._error is not None:
                 told = self._error
                 raise ConnectError(title, told.step, told.message, evidence=told.evidence, fix=told.fix)
-            if self._connection is None or not self._connection.is_connected:
+            if self._connection is None or not self.connected:
                 try:
                     self._connection = dialer.open(replace(self.target, title=title))
                 except ConnectError as error:

@@ -120,7 +120,8 @@ class Trip:
             status = self._status()
         finally:
             self._channel.close()
-        self._sender.join(LINGER_SECONDS)
+        # A body that waits for something else is not waited for.
+        self._sender.join(POLL_SECONDS)
         self._errors.join(LINGER_SECONDS)
         self._judge(status)
         return Reply(

@@ -104,7 +104,7 @@ class Machine:
         self._people()
 
     def _enter(self, *words: str) -> list[str]:
-        return ["nsenter", "--target", str(self._pid), "--mount", "--pid", "--root", "--wd=/", "--", *words]
+        return ["nsenter", "--target", str(self._pid), "--mount", "--pid", "--root", "--wd", "--", *words]
 
     def run(self, script: str, *, check: bool = True, input: bytes = b"") -> str:
         """A shell script as the machine's root; its output."""
