@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def up_command(
     kubeup up --limit node4             # only this node changes
     """
     loaded = _load(profile_path)
-    with _job(loaded, parallel) as job:
+    with closing(_fleet(loaded.cluster, parallel)) as fleet, _job(fleet) as job:
         prepared = up.prepare(job, loaded.cluster, _limit(limit))
         _warn(loaded, prepared)
         if dry_run:
@@ -127,7 +127,7 @@ def up_command(
 def plan_command(profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str) -> None:
     """Say what `up` would do: files with their diffs, units, bytes. Touches nothing."""
     loaded = _load(profile_path)
-    with _job(loaded, parallel) as job:
+    with closing(_fleet(loaded.cluster, parallel)) as fleet, _job(fleet) as job:
         prepared = up.prepare(job, loaded.cluster, _limit(limit))
     _warn(loaded, prepared)
     _show_plan(prepared, output)
@@ -145,7 +145,7 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
     Exit code 0 when it is healthy, 1 when it is not.
     """
     loaded = _load(profile_path)
-    with _job(loaded, parallel) as job:
+    with closing(_fleet(loaded.cluster, parallel)) as fleet, _job(fleet) as job:
         results = engine.gather(job.fleet, loaded.cluster, job.say)
         cluster = cluster_facts.resolve(loaded.cluster, results.values)
         found = validate.run(job, cluster, deep=not read_only, facts=results.values, problems=results.failures)
@@ -180,17 +180,18 @@ def down_command(
 ) -> None:
     """Leave the machines as they were found: what kubeup made goes, what it replaced comes back."""
     loaded = _load(profile_path)
-    with _job(loaded, parallel) as job:
-        surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=_limit(limit))
-    if surveyed.plan.empty and not surveyed.failures:
-        kubeconfig.remove(kubeconfig.default_path(os.environ), loaded.cluster.name)
-        _stderr().print("Nothing to do: kubeup has nothing on these nodes.")
-        return
-    _confirm(surveyed, yes)
-    with _job(loaded, parallel) as job:
-        if not no_snapshot and not keep_data and not limit and surveyed.has_data:
-            _snapshot(job, surveyed, yes)
-        outcome = down.execute(job, surveyed, skip_unreachable=skip_unreachable, forget_access=not limit)
+    with closing(_fleet(loaded.cluster, parallel)) as fleet:
+        with _job(fleet) as job:
+            surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=_limit(limit))
+        if surveyed.plan.empty and not surveyed.failures:
+            kubeconfig.remove(kubeconfig.default_path(os.environ), loaded.cluster.name)
+            _stderr().print("Nothing to do: kubeup has nothing on these nodes.")
+            return
+        _confirm(surveyed, yes)
+        with _job(fleet) as job:
+            if not no_snapshot and not keep_data and not limit and surveyed.has_data:
+                _snapshot(job, surveyed, yes)
+            outcome = down.execute(job, surveyed, skip_unreachable=skip_unreachable, forget_access=not limit)
     if not limit and not surveyed.failures:
         State.of(os.environ).forget(loaded.cluster.name)
     if output == "json":
@@ -267,21 +268,19 @@ def _limit(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(name for text in names for name in text.split(","))
 
 
-@contextmanager
-def _job(loaded: LoadedProfile, parallel: int) -> Iterator[up.Job]:
-    """Everything a command needs, with its view on; links are closed at the end."""
-    cluster = loaded.cluster
-    console = _stderr()
-    ask: Callable[[str], str | None] = (
-        (lambda prompt: getpass.getpass(prompt)) if sys.stdin.isatty() else lambda _: None
-    )
+def _fleet(cluster: Cluster, parallel: int) -> Fleet:
+    """The links to all nodes, opened when first needed."""
+    ask: Callable[[str], str | None] = getpass.getpass if sys.stdin.isatty() else lambda _: None
     secrets = Secrets(os.environ, ask)
-    fleet = Fleet(lambda node: connect(cluster, node, secrets), parallel)
-    with View(console, live=console.is_terminal) as view:
-        try:
-            yield up.Job(fleet, view.say, view.release, _operator(), _now, os.environ)
-        finally:
-            fleet.close()
+    return Fleet(lambda node: connect(cluster, node, secrets), parallel)
+
+
+@contextmanager
+def _job(fleet: Fleet) -> Iterator[up.Job]:
+    """Everything a command needs, with its view on."""
+    console = _stderr()
+    with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
+        yield up.Job(fleet, view.say, view.release, _operator(), _now, os.environ)
 
 
 def _operator() -> str:

@@ -209,7 +209,7 @@ def test_down_stops_units_in_reverse_gives_every_path_back_and_forgets_last() ->
     facts, _ = built(cluster, cluster.nodes[1])
     found = empty_diff("node4", facts)
     stops = [step.unit for step in found.steps if isinstance(step, Stop)]
-    assert stops == list(reversed(facts.record.units))
+    assert stops == list(facts.record.units)[::-1]
     assert {step.owned.path for step in found.steps if isinstance(step, GiveBack)} == set(facts.record.owned)
     assert isinstance(found.steps[-1], Forget)
     kinds = [type(step) for step in found.steps]

@@ -142,3 +142,11 @@ def test_no_text_makes_anything_but_a_profile_error(text: str, at: int, cut: int
     else:
         return
     assert told.evidence
+
+
+def test_every_key_is_documented() -> None:
+    from kubeup.profile.loader import COMPONENTS, KEYS
+
+    text = (ROOT / "docs/profile.md").read_text()
+    for key in (*KEYS, *(name.replace("-", "_") for name in COMPONENTS)):
+        assert f"`{key}`" in text, key

@@ -1,0 +1,193 @@
+"""Figures, as ratios measured side by side in one run, on lab nodes of their own. Never fails by the clock.
+
+    make bench
+
+The floor of ``up``: the same bytes pushed by plain ssh and tar, the same units started by hand in the right order with
+nothing but readiness waits.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from kubeup import lab
+
+NAME = "bench"
+SUBNET = ipaddress.IPv4Network("192.168.204.0/24")
+NODES = ("node3", "node4")
+KEPT = "etc/kubernetes etc/kubeup etc/default etc/systemd/system opt/kubeup usr/local/bin/kubectl var/lib/kubeup/store"
+HTTP = 'bash -c \'exec 3<>/dev/tcp/127.0.0.1/{port} && printf "GET {path} HTTP/1.0\\r\\n\\r\\n" >&3 && grep -q " 200" <&3\''
+WAIT = "until {check} >/dev/null 2>&1; do sleep 0.05; done"
+ADMIN = "/opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf"
+READY = (
+    "/opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/kubelet.conf get node {node} "
+    "-o jsonpath='{{.status.conditions[?(@.type==\"Ready\")].status}}' | grep -q True"
+)
+
+
+def ssh(node: str, script: str, stdin: int | None = subprocess.DEVNULL) -> None:
+    subprocess.run(["ssh", "-F", str(lab.ssh_config(NAME)), node, script], stdin=stdin, check=True, capture_output=True)
+
+
+def timed(work: Callable[[], object]) -> float:
+    begin = time.monotonic()
+    work()
+    return time.monotonic() - begin
+
+
+def everywhere(work: Callable[[str], object]) -> None:
+    with ThreadPoolExecutor(len(NODES)) as pool:
+        list(pool.map(work, NODES))
+
+
+class Bench:
+    """One run; everything of it in a folder that goes."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = {**os.environ, "KUBECONFIG": str(home / "kubeconfig"), "XDG_STATE_HOME": str(home)}
+        self.profile()
+
+    def profile(self, kubelet: str = "failCgroupV1: false") -> None:
+        addresses = ", ".join(f"root@{SUBNET.network_address + number}" for number in (13, 14))
+        (self.home / "profile.yaml").write_text(
+            f"name: {NAME}\nlab: {NAME}\nnodes: [{addresses}]\nroles: ai i\nruntime: containerd\n"
+            f"sources: [cache, go]\nkubelet: {{config: {{{kubelet}}}}}\n"
+        )
+
+    def kubeup(self, *arguments: str) -> None:
+        argv = [str(Path(sys.executable).with_name("kubeup")), *arguments]
+        done = subprocess.run(argv, cwd=self.home, env=self.environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+
+    def keep(self) -> None:
+        """What a finished `up` brought to each node, as one archive a node."""
+        for node in NODES:
+            with (self.home / f"{node}.tar").open("wb") as out:
+                argv = [
+                    "ssh",
+                    "-F",
+                    str(lab.ssh_config(NAME)),
+                    node,
+                    f"tar -cf - -C / --exclude=cni/net.d {KEPT} 2>/dev/null",
+                ]
+                subprocess.run(argv, stdout=out, check=False)
+
+    def push(self, node: str) -> None:
+        with (self.home / f"{node}.tar").open("rb") as archive:
+            ssh(node, "tar -xf - -C / && chmod 711 /var/lib/kubeup", archive.fileno())
+
+    def start(self) -> None:
+        """By hand: the control plane until the API answers, then the nodes until they are Ready."""
+
+        def runtime(node: str) -> None:
+            ssh(
+                node,
+                "mkdir -p /var/lib/kubelet && systemctl daemon-reload && systemctl start --no-block kube-containerd",
+            )
+
+        everywhere(runtime)
+        etcd = WAIT.format(check=HTTP.format(port=2381, path="/health"))
+        api = WAIT.format(check=f"{ADMIN} get --raw /readyz")
+        ctr = "/opt/kubeup/bin/ctr -a /run/kube-containerd/containerd.sock -n k8s.io"
+        pause = f"for f in /var/lib/kubeup/store/*/pause; do {ctr} images import $f; done"
+        ssh(
+            NODES[0],
+            f"mkdir -p -m 700 /var/lib/etcd; systemctl start --no-block etcd; {etcd}; "
+            f"systemctl start --no-block kube-apiserver; {api}; {ADMIN} apply --server-side -f /etc/kubeup/cluster.yaml; "
+            "systemctl start --no-block kube-controller-manager kube-scheduler",
+        )
+
+        def node_side(node: str) -> None:
+            ready = WAIT.format(check=READY.format(node=node))
+            ssh(node, f"{pause}; systemctl start --no-block flannel kubelet kube-proxy; {ready}")
+
+        everywhere(node_side)
+
+
+def bare() -> None:
+    lab.down(NAME, lambda _: None)
+    lab.up(lab.Lab(NAME, SUBNET, len(NODES)), lambda _: None)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder))
+        try:
+            run(bench)
+        finally:
+            lab.down(NAME, lambda _: None, purge=True)
+
+
+def run(bench: Bench) -> None:
+    bare()
+    bench.kubeup("release", "fetch", "profile.yaml")
+    first = timed(lambda: bench.kubeup("up", "--no-validate"))
+    bench.keep()
+    bare()
+    pushed = timed(lambda: everywhere(bench.push))
+    started = timed(bench.start)
+    floor = pushed + started
+    bare()
+    second = timed(lambda: bench.kubeup("up", "--no-validate"))
+    best = min(first, second)
+    print(f"up on two bare nodes      {first:6.2f} s and {second:6.2f} s")
+    print(f"floor by hand             {floor:6.2f} s (push {pushed:.2f}, start {started:.2f})")
+    print(f"  ratio                   {best / floor:6.2f}   (goal: at most 1.5)")
+    unchanged = min(timed(lambda: bench.kubeup("up", "--no-validate")) for _ in range(3))
+    plain = min(timed(lambda: everywhere(lambda node: ssh(node, "true"))) for _ in range(3))
+    print(f"unchanged up              {unchanged:6.2f} s")
+    print(f"ssh node true, all nodes  {plain:6.2f} s   (goal: at most 3 x {plain:.2f} + 0.5 = {3 * plain + 0.5:.2f} s)")
+    bench.profile("failCgroupV1: false, maxPods: 111")
+    print(f"one kubelet setting       {timed(lambda: bench.kubeup('up', '--no-validate')):6.2f} s")
+    throughput(bench)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"peak memory of a kubeup   {peak:6.0f} MB  (the largest child of this run; goal: under 150 MB)")
+
+
+def throughput(bench: Bench) -> None:
+    """Bytes to one node: kubeup's stage trip against plain ssh, on the same bytes."""
+    from kubeup.model import Cluster, Network, Node, Role
+    from kubeup.node.boot import Kind
+    from kubeup.node.secrets import Secrets
+    from kubeup.node.transport import connect
+
+    content = os.urandom(1 << 20) * 300
+    sample = bench.home / "sample"
+    sample.write_bytes(content)
+    node = Node("node3", frozenset({Role.NODE}), name="node3")
+    network = Network(SUBNET, SUBNET, SUBNET.network_address + 2)
+    cluster = Cluster(NAME, (node,), network, ssh_config=str(lab.ssh_config(NAME)))
+
+    def ours() -> None:
+        link = connect(cluster, node, Secrets({}, lambda _: None))
+        # Read to its end on the node, as a trip that carries 300 MB; nothing is kept there.
+        script = b"cat >/dev/null\n#kubeup-end\n"
+        link.trip(
+            Kind.SHELL, [script, *(memoryview(content)[at : at + (1 << 18)] for at in range(0, len(content), 1 << 18))]
+        )
+        link.close()
+
+    def plain() -> None:
+        with sample.open("rb") as file:
+            ssh("node3", "cat >/dev/null", file.fileno())
+
+    ratios = []
+    for _ in range(3):
+        mine, theirs = timed(ours), timed(plain)
+        ratios.append(theirs / mine)
+    print(f"push of 315 MB, plain ssh's time / kubeup's: {sorted(ratios)[1]:.2f} (median of 3; goal: at least 0.8)")
+
+
+if __name__ == "__main__":
+    main()
