@@ -124,13 +124,31 @@ def is_pinned(pinned: str, offered: HostKey) -> bool:
     return pinned.split()[:2] == [offered.type, base64.b64encode(offered.blob).decode()]
 
 
+def known_to(target: Target) -> tuple[Known, ...]:
+    """What known_hosts says about a machine. Raises ConnectError when it cannot be read."""
+    try:
+        return find(target.known_hosts, target.names)
+    except OSError as error:
+        raise _unusable(target, error) from error
+
+
+def _unusable(target: Target, error: OSError) -> ConnectError:
+    return failure(
+        target,
+        "host key",
+        "known_hosts cannot be read or written",
+        evidence=[str(error)],
+        fix="mend that file, or its permissions",
+    )
+
+
 def verify(target: Target, policy: HostKeys, offered: HostKey) -> None:
     """Let the key pass, or raise ConnectError; with ACCEPT_NEW an unknown one is written down first."""
     if target.pinned:
         if not is_pinned(target.pinned, offered):
             raise _not_pinned(target, offered)
         return
-    known = find(target.known_hosts, target.names)
+    known = known_to(target)
     if revoked(known, offered):
         raise _revoked(target, offered)
     if accepted(known, offered):
@@ -141,8 +159,11 @@ def verify(target: Target, policy: HostKeys, offered: HostKey) -> None:
         raise _changed(target, exact, offered)
     if policy is not HostKeys.ACCEPT_NEW:
         raise _unknown(target, offered)
-    if target.known_hosts:
-        remember(target.known_hosts[0], target.names[0], offered, hashed=target.hash_names)
+    try:
+        if target.known_hosts:
+            remember(target.known_hosts[0], target.names[0], offered, hashed=target.hash_names)
+    except OSError as error:
+        raise _unusable(target, error) from error
 
 
 def _not_pinned(target: Target, offered: HostKey) -> ConnectError:

@@ -120,8 +120,8 @@ class Login:
         try:
             methods = self._methods(transport)
             if "publickey" in methods:
-                methods = self._with_keys(transport, agent)
-            if methods & {"password", "keyboard-interactive"}:
+                methods = self._with_keys(transport, agent, methods)
+            if transport.is_active() and methods & {"password", "keyboard-interactive"}:
                 methods = self._with_password(transport)
             if methods:
                 raise self._refused(methods, transport)
@@ -139,19 +139,17 @@ class Login:
         except paramiko.BadAuthenticationType as answer:
             return set(answer.allowed_types)
 
-    def _with_keys(self, transport: paramiko.Transport, agent: _Agent | None) -> set[str]:
-        methods = {"publickey"}
+    def _with_keys(self, transport: paramiko.Transport, agent: _Agent | None, methods: set[str]) -> set[str]:
+        """What the server wants besides; what it takes, if no key was good."""
         for name, key in self._keys(agent):
             try:
                 return set(transport.auth_publickey(self._target.user, key))
-            except paramiko.BadAuthenticationType as answer:
-                methods = set(answer.allowed_types)
-                self._tried.append(f"{name}: refused")
             except paramiko.SSHException as error:
-                self._tried.append(f"{name}: {error}" if transport.is_active() else f"{name}: the server hung up")
+                refused = "refused" if isinstance(error, paramiko.AuthenticationException) else str(error)
+                self._tried.append(f"{name}: {refused if transport.is_active() else 'the server hung up'}")
             if not transport.is_active():
-                return methods
-        return methods | self._methods(transport)
+                break
+        return methods
 
     def _keys(self, agent: _Agent | None) -> Iterator[tuple[str, paramiko.PKey]]:
         held = {key.asbytes(): key for key in agent.get_keys()} if agent is not None else {}

@@ -280,7 +280,7 @@ class _Hop:
             if self._error is not None:
                 told = self._error
                 raise ConnectError(title, told.step, told.message, evidence=told.evidence, fix=told.fix)
-            if self._connection is None or not self.connected:
+            if self._connection is None or not self._connection.is_connected:
                 try:
                     self._connection = dialer.open(replace(self.target, title=title))
                 except ConnectError as error:
@@ -345,8 +345,7 @@ def _settings() -> fabric.Config:
 
 
 def _transport_factory(target: Target) -> Callable[..., paramiko.Transport]:
-    known = hostkeys.find(target.known_hosts, target.names)
-    first = hostkeys.preferred_types(known, target.pinned)
+    first = hostkeys.preferred_types(hostkeys.known_to(target), target.pinned)
 
     def make(sock: socket.socket, **options: object) -> paramiko.Transport:
         transport = paramiko.Transport(sock, **options)  # type: ignore[arg-type]
@@ -373,13 +372,4 @@ class _Verifier(paramiko.MissingHostKeyPolicy):
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
         offered = hostkeys.HostKey(key.get_name(), key.asbytes())
-        try:
-            hostkeys.verify(self._target, self._policy, offered)
-        except OSError as error:
-            raise failure(
-                self._target,
-                "host key",
-                "known_hosts cannot be read or written",
-                evidence=[str(error)],
-                fix="mend the permissions of that file",
-            ) from error
+        hostkeys.verify(self._target, self._policy, offered)

@@ -36,7 +36,6 @@ root ALL=(ALL:ALL) ALL
 asked ALL=(ALL:ALL) ALL
 free ALL=(ALL:ALL) NOPASSWD: ALL
 fishy ALL=(ALL:ALL) NOPASSWD: ALL
-csh ALL=(ALL:ALL) NOPASSWD: ALL
 chatty ALL=(ALL:ALL) NOPASSWD: ALL
 Defaults:terminal requiretty
 terminal ALL=(ALL:ALL) NOPASSWD: ALL
@@ -126,7 +125,7 @@ class Machine:
     def _people(self) -> None:
         self.write("/usr/local/bin/chatty-shell", CHATTY, 0o755)
         self.write("/etc/sudoers", SUDOERS, 0o440)
-        self.run("rm -f /etc/sudoers.d/*")
+        self.run("rm -rf /etc/sudoers.d/* /root/.bashrc /root/.profile /root/.ssh")
         for user, shell in {**USERS, "chatty": "/usr/local/bin/chatty-shell"}.items():
             self.run(f"useradd --create-home --shell {shell} {user}")
             self.run("chpasswd", input=f"{user}:{PASSWORD}\n".encode())

@@ -13,7 +13,7 @@ from kubeup.errors import ConnectError, UsageError
 from kubeup.model import Node
 from kubeup.node.transport import Kind
 from tests.ssh.conftest import Operator
-from tests.ssh.machine import PASSWORD, Daemon, Machine
+from tests.ssh.machine import CHATTY, PASSWORD, Daemon, Machine
 
 WHO = [b"id -un"]
 
@@ -162,15 +162,14 @@ def test_a_login_shell_that_never_answers(
     try:
         error = refusal(operator, replace(node, user="chatty"))
     finally:
-        from tests.ssh.machine import CHATTY
-
         machine.write("/usr/local/bin/chatty-shell", CHATTY, 0o755)
     assert error.title() == "127.0.0.1: sudo: sudo did not answer within 1 s"
     assert error.evidence == ("thinking",)
 
 
-def test_another_language_changes_nothing(operator: Operator, node: Node, machine: Machine) -> None:
-    """The prompt is kubeup's own, and env makes sudo's other words English."""
-    machine.write("/home/asked/.profile", "export LANG=de_DE.UTF-8 LC_ALL=de_DE.UTF-8 LANGUAGE=de\n")
-    operator.answers["sudo password"] = "falsch"
-    assert refusal(operator, replace(node, user="asked")).message == "sudo did not take the password of asked"
+def test_sudo_speaks_english_whatever_the_language_of_the_login(operator: Operator, machine: Machine) -> None:
+    daemon = machine.sshd("SetEnv LC_ALL=de_DE.UTF-8 LANGUAGE=de")
+    operator.trust(daemon)
+    link = operator.connect(operator.node(daemon, "free"))
+    script = b"for p in $(pidof sudo); do tr '\\0' '\\n' </proc/$p/environ; done"
+    assert b"LC_ALL=C\n" in link.trip(Kind.PROBE, [script]).stdout
