@@ -25,7 +25,10 @@ NAME = "bench"
 SUBNET = ipaddress.IPv4Network("192.168.204.0/24")
 NODES = ("node3", "node4")
 KEPT = "etc/kubernetes etc/kubeup etc/default etc/systemd/system opt/kubeup usr/local/bin/kubectl var/lib/kubeup/store"
-HTTP = 'bash -c \'exec 3<>/dev/tcp/127.0.0.1/{port} && printf "GET {path} HTTP/1.0\\r\\n\\r\\n" >&3 && grep -q " 200" <&3\''
+HTTP = (
+    "bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port} && "
+    'printf "GET {path} HTTP/1.0\\r\\n\\r\\n" >&3 && grep -q " 200" <&3\''
+)
 WAIT = "until {check} >/dev/null 2>&1; do sleep 0.05; done"
 ADMIN = "/opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf"
 READY = (
@@ -104,7 +107,8 @@ class Bench:
         ssh(
             NODES[0],
             f"mkdir -p -m 700 /var/lib/etcd; systemctl start --no-block etcd; {etcd}; "
-            f"systemctl start --no-block kube-apiserver; {api}; {ADMIN} apply --server-side -f /etc/kubeup/cluster.yaml; "
+            f"systemctl start --no-block kube-apiserver; {api}; "
+            f"{ADMIN} apply --server-side -f /etc/kubeup/cluster.yaml; "
             "systemctl start --no-block kube-controller-manager kube-scheduler",
         )
 

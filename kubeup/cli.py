@@ -241,10 +241,18 @@ def _say_access(outcome: up.Outcome, cluster: Cluster) -> None:
     merged = outcome.kubeconfig
     if merged is None or not merged.changed:
         return
-    kept = f" (the earlier file: {merged.backup})" if merged.backup else ""
+    kept = f" (the earlier file: {_short(merged.backup)})" if merged.backup else ""
     _stderr().print(
-        f"kubectl: the context {cluster.name} in {merged.path} is now current{kept}", highlight=False, soft_wrap=True
+        f"kubectl: the context {cluster.name} in {_short(merged.path)} is now current{kept}",
+        highlight=False,
+        soft_wrap=True,
     )
+
+
+def _short(path: Path) -> str:
+    """A path as people write it."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _load(path: Path | None) -> LoadedProfile:
