@@ -138,7 +138,7 @@ def power_on(name: str, node_name: str) -> None:
     """Boot it again, with the disk it had."""
     lab, one = _node(name, node_name)
     node.start(lab, one)
-    node.wait_booted(lab, one)
+    node.wait_booted(lab, one, services=False)
 
 
 def reboot(name: str, node_name: str) -> None:
@@ -147,7 +147,7 @@ def reboot(name: str, node_name: str) -> None:
     before = node.ask(lab, one, node.REBOOT)
     if not before:
         raise LabError(f"{node_name} is not running", fix=f"kubeup lab up --name {name}")
-    node.wait_booted(lab, one, after=before)
+    node.wait_booted(lab, one, after=before, services=False)
 
 
 def remove_images(say: Say) -> None:
