@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kubeup import render
@@ -20,6 +20,7 @@ from kubeup.node.bundle import Trip, Vault
 from kubeup.node.probe import parse, probe_script
 from kubeup.node.transport import Link, Reply
 from kubeup.plan import NodePlan, Plan
+from kubeup.release import Download
 from kubeup.resources import Inquiry
 
 TripBuilder = Callable[[Node, NodePlan, int], Trip]
@@ -88,6 +89,7 @@ class Execution:
     facts: Mapping[str, Facts]
     operator: str
     say: Say
+    downloads: Mapping[str, Download] = field(default_factory=dict)
     generations: dict[str, int] = field(default_factory=dict)
     failures: dict[str, KubeupError] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
@@ -96,6 +98,7 @@ class Execution:
 
     def run(self) -> None:
         """Stage everywhere, then each level everywhere; raises one FleetError with every failure at the end."""
+        self._download()
         self._stage()
         numbers = self.plan.level_numbers
         for number in numbers:
@@ -110,6 +113,27 @@ class Execution:
     def _alive(self) -> list[tuple[Node, NodePlan]]:
         pairs = zip(self.cluster.nodes, self.plan.nodes, strict=True)
         return [(node, plan) for node, plan in pairs if node.host not in self.failures and node.host not in self.held]
+
+    def _download(self) -> None:
+        """Nodes that can reach a source fetch by themselves: cheap for many. What they do not get is pushed."""
+        wanted = {
+            node.host: plan
+            for node, plan in self._alive()
+            if self.facts[node.host].downloader and any(b.sha256 in self.downloads for b in plan.binaries)
+        }
+
+        def trip(node: Node, plan: NodePlan, expected: int) -> Trip:
+            return bundle.download_trip(plan, expected, expected + 1, self.operator, self.downloads)
+
+        self._phase("nodes download", wanted, trip)
+        for node, plan in self._alive():
+            if node.host not in wanted:
+                continue
+            got = {note.split("\t")[1] for note in self.notes.get(node.host, []) if note.startswith("downloaded\t")}
+            left = tuple(binary for binary in plan.binaries if binary.sha256 not in got)
+            if left:
+                self.say(Note(f"{len(got)} binaries downloaded, {len(left)} are pushed from here", node.title))
+            self.plan = self.plan.with_node(replace(plan, binaries=left))
 
     def _stage(self) -> None:
         wanted = {node.host: plan for node, plan in self._alive() if plan.binaries or plan.files or plan.observed}

@@ -7,7 +7,7 @@ so it can be shown (``kubeup plan``), counted and compared.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubeup.facts import Facts, FileFact, Owned
 from kubeup.pki import CertificateSpec
@@ -175,6 +175,10 @@ class Plan:
     @property
     def empty(self) -> bool:
         return all(node.empty for node in self.nodes)
+
+    def with_node(self, plan: NodePlan) -> Plan:
+        """The same with another plan for the node of that name."""
+        return replace(self, nodes=tuple(plan if node.node == plan.node else node for node in self.nodes))
 
     @property
     def level_numbers(self) -> tuple[int, ...]:

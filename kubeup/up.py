@@ -137,6 +137,7 @@ def execute(job: Job, prepared: Prepared) -> Outcome:
         prepared.facts,
         job.operator,
         job.say,
+        {one.sha256: one.downloads[0] for one in prepared.artifacts if one.downloads},
     )
     if not prepared.plan.empty:
         execution.run()

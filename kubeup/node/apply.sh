@@ -17,6 +17,7 @@ ORIGINAL=$HOME_DIR/original
 TAB=$(printf '\t')
 here=$(pwd)
 reload=no
+dead=
 # shellcheck source=kubeup/node/undo.sh
 . ./undo.sh
 
@@ -175,8 +176,13 @@ do_download() {
         say "note${TAB}missing$TAB$1${TAB}no curl or wget"
         return 0
     fi
+    site=${3#*://}
+    site=${site%%/*}
+    case " $dead " in *" $site "*) say "note${TAB}missing$TAB$1$TAB$site was not reached" && return 0 ;; esac
     if [ ! -f "download/$4" ]; then
         quietly fetch "$3" "download/$4.part" || {
+            # A site that was not there is asked once, not once a binary.
+            dead="$dead $site"
             say "note${TAB}missing$TAB$1$TAB$(tail -n 1 output)"
             return 0
         }

@@ -30,6 +30,7 @@ from kubeup.plan import (
     Stop,
     Undo,
 )
+from kubeup.release import Download
 from kubeup.resources import Action, Binary, File, sha256
 
 CHUNK = 256 * 1024
@@ -124,6 +125,23 @@ def stage_trip(
         pieces.append(Piece(binary, paths[binary.sha256], offset if offset < binary.size else 0))
         writer.line(f"storing {binary.name}", "store", binary.sha256, binary.name, "-")
     return writer.trip(pieces)
+
+
+def download_trip(
+    plan: NodePlan, expected: int, generation: int, operator: str, downloads: Mapping[str, Download]
+) -> Trip:
+    """Lets the node fetch binaries by itself. downloads: sha256 of the binary -> where. What it does not get is noted."""
+    writer = _Writer()
+    _open(writer, expected, generation, operator)
+    for step in plan.steps:
+        if isinstance(step, Remember) and step.key == "cluster":
+            writer.line("record", "meta", step.key, step.value)
+    for binary in plan.binaries:
+        where = downloads.get(binary.sha256)
+        if where is not None:
+            title = f"downloading {binary.name}"
+            writer.line(title, "download", binary.sha256, binary.name, where.url, where.sha256, where.member)
+    return writer.trip()
 
 
 def level_trip(level: Level, expected: int, generation: int, operator: str, vault: Vault) -> Trip:

@@ -211,3 +211,32 @@ def test_a_login_shell_that_talks_does_not_disturb_the_probe(sandbox: Sandbox) -
     reply = sandbox.send(Kind.PROBE, probe_script(Inquiry()))
     noisy = b"Welcome!\ntar\n" + reply.stdout
     assert parse(noisy, sent_at=0, received_at=0, node="n", root=str(sandbox.root)).hostname
+
+
+def test_a_node_downloads_by_itself_and_notes_what_it_cannot_reach(sandbox: Sandbox, tmp_path: Path) -> None:
+    import http.server
+    import threading
+    from functools import partial
+
+    from kubeup.node.bundle import download_trip
+    from kubeup.release import Download
+
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/thing").write_bytes(BINARY)
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "site"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    found, _ = plan(sandbox, wish())
+    digest = sha256(BINARY)
+    try:
+        nowhere = {digest: Download("http://127.0.0.1:9/thing", digest)}
+        lines = sandbox.carry_out(download_trip(found, 0, 1, "a", nowhere))
+        assert done(lines)
+        assert any(line.startswith(f"note\tmissing\t{digest}") for line in lines)
+        here = {digest: Download(f"http://127.0.0.1:{server.server_port}/thing", digest)}
+        lines = sandbox.carry_out(download_trip(found, 1, 2, "a", here))
+        assert f"note\tdownloaded\t{digest}" in lines
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert plan(sandbox, wish())[0].binaries == ()

@@ -1,0 +1,115 @@
+"""What stands in the way, and what breaks in the middle: told by name, and the rest goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubeup import lab
+from tests.lab.conftest import Cluster
+
+
+@pytest.fixture(autouse=True)
+def profile(cluster: Cluster) -> None:
+    cluster.profile()
+
+
+def test_a_taken_port_is_told_with_its_owner_and_nothing_is_touched(cluster: Cluster) -> None:
+    cluster.on("node3", "systemd-run --unit=squatter socat TCP-LISTEN:6443,fork,reuseaddr PIPE")
+    try:
+        done = cluster.kubeup("up")
+        assert done.returncode == 1
+        assert "node3: port 6443, which kube-apiserver needs, is taken by socat" in done.stderr
+        assert "nothing was touched" in done.stderr
+        assert "systemctl status" in done.stderr
+        assert "No such file" in cluster.on("node3", "ls /var/lib/kubeup/record")
+    finally:
+        cluster.on("node3", "systemctl stop squatter")
+
+
+def test_a_node_that_is_off_is_told_and_others_are_checked_all_the_same(cluster: Cluster) -> None:
+    cluster.on("node3", "systemd-run --unit=squatter socat TCP-LISTEN:10250,fork,reuseaddr PIPE")
+    lab.power_off(cluster.name, "node4")
+    try:
+        done = cluster.kubeup("up")
+        assert done.returncode == 1
+        assert cluster.addresses[1] in done.stderr
+        assert "port 10250, which kubelet needs, is taken by socat" in done.stderr
+        assert "nothing was touched" in done.stderr
+    finally:
+        lab.power_on(cluster.name, "node4")
+        cluster.on("node3", "systemctl stop squatter")
+
+
+def test_another_cluster_s_node_is_refused(cluster: Cluster) -> None:
+    cluster.on("node4", "mkdir -p /etc/kubernetes && echo theirs >/etc/kubernetes/kubelet.conf")
+    try:
+        done = cluster.kubeup("up")
+        assert done.returncode == 1
+        assert "node4: it is part of another Kubernetes cluster, not built by kubeup" in done.stderr
+        assert "/etc/kubernetes/kubelet.conf" in done.stderr
+        assert cluster.on("node4", "cat /etc/kubernetes/kubelet.conf") == "theirs\n"
+    finally:
+        cluster.on("node4", "rm -r /etc/kubernetes")
+
+
+def test_a_wrong_profile_contacts_no_node(cluster: Cluster) -> None:
+    cluster.profile(more="flanel_net: 10.0.0.0/8\n")
+    done = cluster.kubeup("up")
+    assert done.returncode == 2
+    assert "did you mean `flannel_net`?" in done.stderr
+    assert "no node was contacted" in done.stderr
+
+
+def test_a_unit_that_does_not_get_ready_shows_its_journal_the_others_finish_and_the_next_up_mends_it(
+    cluster: Cluster,
+) -> None:
+    folder = "/etc/systemd/system/kube-proxy.service.d"
+    script = '[Service]\\nExecStart=\\nExecStart=/bin/sh -c "echo this proxy is broken; exit 1"\\n'
+    cluster.on("node4", f"mkdir -p {folder} && printf '{script}' >{folder}/broken.conf")
+    done = cluster.kubeup("up")
+    assert done.returncode == 1
+    assert "node4: waiting for kube-proxy.service: kube-proxy.service did not become ready" in done.stderr
+    assert "this proxy is broken" in done.stderr
+    assert "1 of 2 nodes failed" in done.stderr
+    assert "active" in cluster.on("node3", "systemctl is-active kubelet kube-proxy")
+    cluster.on("node4", f"rm -r {folder} && systemctl daemon-reload")
+    outcome = cluster.json("up")
+    nodes = outcome["nodes"]
+    assert isinstance(nodes, list)
+    assert nodes[0]["units"] == []
+    assert "kube-proxy.service" in nodes[1]["units"]
+    assert outcome["health"]["healthy"] is True  # type: ignore[index]
+
+
+def test_a_dead_etcd_is_said_and_down_works_all_the_same(cluster: Cluster) -> None:
+    cluster.on("node3", "systemctl stop etcd kube-apiserver")
+    done = cluster.kubeup("down", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "no snapshot of etcd could be taken" in done.stderr
+    assert "No such file" in cluster.on("node3", "ls /var/lib/kubeup/record")
+
+
+def test_a_node_that_is_off_can_be_undone_later(cluster: Cluster) -> None:
+    assert cluster.kubeup("up", "--no-validate").returncode == 0
+    lab.power_off(cluster.name, "node4")
+    try:
+        refused = cluster.kubeup("down", "--yes")
+        assert refused.returncode == 1
+        assert "--skip-unreachable" in refused.stderr
+        assert cluster.kubeup("down", "--yes", "--skip-unreachable").returncode == 0
+    finally:
+        lab.power_on(cluster.name, "node4")
+    assert "inactive" in cluster.on("node3", "systemctl is-active etcd")
+    done = cluster.kubeup("down", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "No such file" in cluster.on("node4", "ls /var/lib/kubeup/record")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("version", ["1.35", "1.36"])
+def test_older_kubernetes_runs(cluster: Cluster, version: str) -> None:
+    cluster.profile(kubernetes=version)
+    done = cluster.kubeup("up", limit=3600)
+    assert done.returncode == 0, done.stderr
+    assert f"v{version}." in done.stdout
+    assert cluster.kubeup("down", "--yes").returncode == 0
