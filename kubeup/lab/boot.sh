@@ -10,7 +10,7 @@ enter_group() {
         [ -e "${hierarchy}cgroup.procs" ] || continue
         top=$hierarchy$1
         if [ -e "${hierarchy}cgroup.controllers" ]; then
-            for controller in cpuset cpu io memory pids; do
+            tr ' ' '\n' <"${hierarchy}cgroup.controllers" | while read -r controller; do
                 echo "+$controller" >"${hierarchy}cgroup.subtree_control" 2>/dev/null || true
             done
         fi
@@ -47,8 +47,7 @@ become_node() {
     set -- setpriv --pdeathsig KILL systemd-nspawn --quiet --settings=no --register=no --keep-unit \
         --machine="$machine" --hostname="$name" -D "$folder/root" --network-namespace-path="/run/netns/$machine" \
         --capability=all --private-users=no --resolv-conf=off --timezone=off --link-journal=no \
-        --system-call-filter='@keyring bpf add_key keyctl @mount @module' --bind=/dev/kmsg --bind=/dev/net/tun \
-        --property=DeviceAllow='a *:* rwm'
+        --system-call-filter='@keyring bpf add_key keyctl @mount @module' --bind=/dev/kmsg --bind=/dev/net/tun
     # Overlay on overlay does not work: what container runtimes keep lies on this machine's own disk.
     for path in var/lib/docker var/lib/containerd var/lib/kubelet var/lib/kubeup; do
         mkdir -p "$folder/data/$path"
@@ -65,18 +64,16 @@ become_node() {
 }
 
 main() {
-    exec 9>"$1/lock"
-    # Somebody was faster: the node is theirs.
-    flock -n 9 || exit 0
-    echo "$$ $(cut -d ' ' -f 22 "/proc/$$/stat")" >"$1/pid.new"
-    mv "$1/pid.new" "$1/pid"
+    # A line comes once this process is on record as the node's. If kubeup is killed before, none comes.
+    read -r _ || exit 0
+    exec </dev/null
     mkdir -p "$1/root"
     mount -t overlay overlay -o "lowerdir=$1/base,upperdir=$1/upper,workdir=$1/work" "$1/root"
     status=133
     # systemd-nspawn --keep-unit ends with 133 when the node asks for a reboot (systemd-nspawn(1)).
     while [ $status -eq 133 ]; do
         clear_group "$3"
-        (become_node "$@") 9>&- &
+        (become_node "$@") &
         status=0
         wait $! || status=$?
     done

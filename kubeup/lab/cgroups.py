@@ -67,7 +67,7 @@ def _remove(top: Path) -> bool:
 
 
 def kill(pid: int, number: int) -> None:
-    """Send a signal to a process that may have ended."""
+    """Send a signal to a process, or to a group of them as ``-pid``, that may have ended."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:

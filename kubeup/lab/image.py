@@ -51,12 +51,13 @@ def ensure(lab: Lab, say: Callable[[str], None]) -> Path:
 
 
 def _users() -> list[Path]:
-    """Every folder of labs that ever took an image from this cache; this one is noted."""
+    """Every folder of labs that took an image from this cache and is still there; this one is noted."""
     path = cache_root() / "labs"
-    known = set(path.read_text().split("\n")) - {""} if path.exists() else set()
-    if cache_root().is_dir() and str(state_root()) not in known:
-        path.write_text("".join(f"{one}\n" for one in sorted(known | {str(state_root())})))
-    return [Path(one) for one in sorted(known | {str(state_root())})]
+    known = path.read_text().split("\n") if path.exists() else []
+    roots = {str(state_root()), *(one for one in known if one and Path(one).is_dir())}
+    if cache_root().is_dir():
+        path.write_text("".join(f"{one}\n" for one in sorted(roots)))
+    return [Path(one) for one in sorted(roots)]
 
 
 def prune(keep: Path | None = None) -> None:

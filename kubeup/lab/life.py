@@ -127,18 +127,19 @@ def inside(
 def power_off(name: str, node_name: str, *, pull: bool = False) -> None:
     """Switch a node off; its disk stays. pull: without asking its systemd first, as when the power fails."""
     lab, one = _node(name, node_name)
-    if pull:
+    with state.alone(_quietly):
+        if not pull:
+            node.ask(lab, one, node.POWER_OFF)
+            node.wait_off(lab, one)
         node.pull(lab, one)
-    else:
-        node.ask(lab, one, node.POWER_OFF)
-        node.wait_off(lab, one)
 
 
 def power_on(name: str, node_name: str) -> None:
     """Boot it again, with the disk it had."""
     lab, one = _node(name, node_name)
-    node.start(lab, one)
-    node.wait_booted(lab, one, services=False)
+    with state.alone(_quietly):
+        node.start(lab, one)
+        node.wait_booted(lab, one)
 
 
 def reboot(name: str, node_name: str) -> None:
@@ -147,7 +148,7 @@ def reboot(name: str, node_name: str) -> None:
     before = node.ask(lab, one, node.REBOOT)
     if not before:
         raise LabError(f"{node_name} is not running", fix=f"kubeup lab up --name {name}")
-    node.wait_booted(lab, one, after=before, services=False)
+    node.wait_booted(lab, one, after=before)
 
 
 def remove_images(say: Say) -> None:
@@ -155,6 +156,10 @@ def remove_images(say: Say) -> None:
     with state.alone(say):
         image.remove_all()
         state.remove_if_empty()
+
+
+def _quietly(_: str) -> None:
+    """For what nobody watches."""
 
 
 def _need_root(why: str) -> None:

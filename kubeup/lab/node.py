@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -104,7 +105,7 @@ def _started(pid: int) -> str:
 
 
 def start(lab: Lab, node: LabNode) -> None:
-    """Begin to boot; returns once a process holds the node. Does nothing if one does."""
+    """Begin to boot. Does nothing if a process holds the node. Two at once must not try: see ``state.alone``."""
     if pid_of(lab, node):
         return
     network.add_node(lab, node)
@@ -114,12 +115,17 @@ def start(lab: Lab, node: LabNode) -> None:
     with (home / "console.log").open("wb") as log:
         process = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "slave", "sh", str(BOOT), *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    wait_until(lambda: pid_of(lab, node) != 0 or process.poll() is not None, 10)
+    (home / "pid.new").write_text(f"{process.pid} {_started(process.pid)}")
+    (home / "pid.new").rename(home / "pid")
+    assert process.stdin is not None
+    # Where it ended at once and nobody reads, wait_booted shows what it said.
+    with contextlib.suppress(BrokenPipeError), process.stdin as line:
+        line.write(b"on record\n")
 
 
 def _write_opener(upper: Path) -> None:
@@ -137,7 +143,7 @@ def init_pid(lab: Lab, node: LabNode) -> int:
     if not parents:
         return 0
     children: dict[int, list[tuple[int, str]]] = {}
-    for line in run(["ps", "-e", "-o", "ppid=,pid=,comm="], check=False).stdout.split("\n"):
+    for line in run(["ps", "-eww", "-o", "ppid=,pid=,comm="], check=False).stdout.split("\n"):
         words = line.split(maxsplit=2)
         if len(words) == 3:
             children.setdefault(int(words[0]), []).append((int(words[1]), words[2]))
@@ -167,18 +173,18 @@ def inside(
     )
 
 
-def wait_booted(lab: Lab, node: LabNode, *, after: int = 0, services: bool = True) -> None:
-    """Until sshd answers and, with services, systemd is done: a unit of a cluster may wait for its peers for as long
-    as they are away. after: the process 1 of the boot before. Raises LabError with the console."""
+def wait_booted(lab: Lab, node: LabNode, *, after: int = 0) -> None:
+    """Until people can log in; a cluster's units may go on waiting for their peers. after: the process 1 of the boot
+    before. Raises LabError with the console."""
     deadline = time.monotonic() + BOOT_SECONDS
     _poll(lab, node, deadline, lambda: init_pid(lab, node) not in (0, after), "its systemd to start")
     _poll(lab, node, deadline, lambda: ssh_answers(node), "sshd to answer")
-    if services:
-        _poll(lab, node, deadline, lambda: _has_booted(lab, node), "its systemd to finish starting services")
+    _poll(lab, node, deadline, lambda: _lets_in(lab, node), "its systemd to permit user sessions")
 
 
-def _has_booted(lab: Lab, node: LabNode) -> bool:
-    return inside(lab, node, ["systemctl", "is-system-running"]).stdout.strip() in ("running", "degraded")
+def _lets_in(lab: Lab, node: LabNode) -> bool:
+    """Before that, only root may log in (pam_nologin(8))."""
+    return inside(lab, node, ["systemctl", "is-active", "--quiet", "systemd-user-sessions.service"]).returncode == 0
 
 
 def ssh_answers(node: LabNode) -> bool:
@@ -215,18 +221,18 @@ def ask(lab: Lab, node: LabNode, number: int) -> int:
 
 
 def wait_off(lab: Lab, node: LabNode) -> None:
-    """Until a node that was asked to power off has ended; then, or when it takes too long, the plug is pulled."""
+    """Until a node that was asked to power off has ended, or took too long."""
     wait_until(lambda: pid_of(lab, node) == 0, STOP_SECONDS)
-    pull(lab, node)
 
 
 def pull(lab: Lab, node: LabNode) -> None:
     """Pull the plug: end the node's processes, all of them, and only them; then its cgroups go."""
-    init = init_pid(lab, node)
-    # The holder first, lest it boots the node again.
-    for pid in (pid_of(lab, node), init):
-        if pid:
-            cgroups.kill(pid, signal.SIGKILL)
+    init, holder = init_pid(lab, node), pid_of(lab, node)
+    if holder:
+        # The holder leads a group of its own: it boots the node no more, and what it just started ends with it.
+        cgroups.kill(-holder, signal.SIGKILL)
+    if init:
+        cgroups.kill(init, signal.SIGKILL)
     gone = wait_until(lambda: pid_of(lab, node) == 0 and not _started(init), STOP_SECONDS)
     stay = [str(top) for top in cgroups.of_node(lab.node_netns(node.name)) if not cgroups.clean(top)]
     if not gone or stay:

@@ -11,7 +11,7 @@ from pathlib import Path
 from kubeup.errors import LabError
 
 PACKAGES = "apt-get install debootstrap systemd-container iproute2 openssh-client procps util-linux"
-PROGRAMS = ("flock", "ip", "nsenter", "ps", "setpriv", "ssh-keygen", "sysctl", "systemd-nspawn", "unshare")
+PROGRAMS = ("ip", "nsenter", "ps", "setpriv", "ssh-keygen", "sysctl", "systemd-nspawn", "unshare")
 
 
 def require(*programs: str) -> None:
