@@ -6,12 +6,14 @@
 set -u
 LC_ALL=C
 PATH=${KUBEUP_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
-export LC_ALL PATH
 umask 022
 ROOT=${KUBEUP_ROOT:-}
 HOME_DIR=$ROOT/var/lib/kubeup
 RECORD=$HOME_DIR/record
 STAGE=$HOME_DIR/stage
+# kubectl keeps what it learns of an API in a folder: in kubeup's own, not in root's home.
+KUBECACHEDIR=$HOME_DIR/cache
+export LC_ALL PATH KUBECACHEDIR
 STORE=$HOME_DIR/store
 ORIGINAL=$HOME_DIR/original
 TAB=$(printf '\t')

@@ -5,9 +5,11 @@
 set -u
 LC_ALL=C
 PATH=${KUBEUP_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
-export LC_ALL PATH
 ROOT=${KUBEUP_ROOT:-}
 HOME_DIR=$ROOT/var/lib/kubeup
+# kubectl keeps what it learns of an API in a folder: in kubeup's own, not in root's home.
+KUBECACHEDIR=$HOME_DIR/cache
+export LC_ALL PATH KUBECACHEDIR
 T=$(printf '\t')
 
 fact() { printf '%s\t%s\n' "$1" "$2"; }

@@ -227,12 +227,12 @@ do_forget() {
     [ "$reload" = no ] || systemctl daemon-reload >/dev/null 2>&1
     reload=no
     if [ "$1" = keep ]; then
-        rm -rf "$STORE" "$STAGE" "$HOME_DIR/undo" "$HOME_DIR/incoming/piece"
+        rm -rf "$STORE" "$STAGE" "$HOME_DIR/undo" "$HOME_DIR/cache" "$HOME_DIR/incoming/piece"
         return 0
     fi
     cd / || exit 1
     say "done$TAB$number"
-    rm -rf "$ORIGINAL" "$STORE" "$STAGE" "$HOME_DIR/undo" "$HOME_DIR/incoming" "$HOME_DIR/record" "$HOME_DIR/lock"
+    rm -rf "$ORIGINAL" "$STORE" "$STAGE" "$HOME_DIR/undo" "$HOME_DIR/cache" "$HOME_DIR/incoming" "$HOME_DIR/record" "$HOME_DIR/lock"
     rmdir "$HOME_DIR" 2>/dev/null
     exit 0
 }

@@ -2,7 +2,8 @@
 # Prints one finding a line, fields separated by tabs.
 # shellcheck shell=sh
 LC_ALL=C
-export LC_ALL
+KUBECACHEDIR=/var/lib/kubeup/cache
+export LC_ALL KUBECACHEDIR
 T=$(printf '\t')
 admin() { timeout 15 /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=10s "$@" </dev/null; }
 # healthy NAME COMMAND...: what the component itself answers.

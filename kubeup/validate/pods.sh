@@ -3,7 +3,8 @@
 # takes all of it away: also when the operator, or the line to it, is gone.
 # shellcheck shell=sh
 LC_ALL=C
-export LC_ALL
+KUBECACHEDIR=/var/lib/kubeup/cache
+export LC_ALL KUBECACHEDIR
 trap '' HUP PIPE INT TERM
 LABEL=kubeup-validate
 admin() { timeout 100 /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system "$@" </dev/null; }
