@@ -1,30 +1,125 @@
-"""Image archives: one written around a binary, byte for byte the same every time."""
+"""Image archives: written around a binary, or pulled from a registry, byte for byte the same every time.
+
+An archive is what ``docker save`` writes and ``docker load`` and ``ctr images import`` read: config, layers as plain
+tar files, and manifest.json.
+Format: https://github.com/moby/docker-image-spec (v1.2, "Combined Image JSON + Filesystem Changeset").
+"""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from kubeup.errors import ReleaseError
+
+LISTS = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+ACCEPT = ", ".join((*LISTS, *MANIFESTS))
+"""What a registry is asked for; it answers with one of them."""
+
+Fetch = Callable[[str], bytes]
+"""``manifests/TAG``, ``manifests/DIGEST`` or ``blobs/DIGEST`` of one repository -> its bytes. Digests: sha256:HEX."""
 
 
 def docker_archive(name: str, files: Mapping[str, bytes], entrypoint: Sequence[str], arch: str) -> bytes:
-    """A docker-archive of one layer. name: REPOSITORY:TAG; files: path without leading slash -> content, all 0755.
-
-    Format: https://github.com/moby/docker-image-spec (v1.2, "Combined Image JSON + Filesystem Changeset").
-    """
+    """An archive of one layer. name: REPOSITORY:TAG; files: path without leading slash -> content, all 0755."""
     layer = _tar(files)
     config = {
         "architecture": arch,
         "os": "linux",
         "config": {"Entrypoint": list(entrypoint), "User": "65535:65535"},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
     }
-    config_bytes = json.dumps(config, sort_keys=True).encode()
-    config_name = f"{hashlib.sha256(config_bytes).hexdigest()}.json"
-    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]}]
-    return _tar({config_name: config_bytes, "layer.tar": layer, "manifest.json": json.dumps(manifest).encode()})
+    return pack(name, json.dumps(config, sort_keys=True).encode(), [layer])
+
+
+def pack(name: str, config: bytes, layers: Sequence[bytes]) -> bytes:
+    """An archive of a config and its uncompressed layers, lowest first; the image keeps its id."""
+    config_name = f"{hashlib.sha256(config).hexdigest()}.json"
+    named = {f"{hashlib.sha256(layer).hexdigest()}.tar": layer for layer in layers}
+    order = [f"{hashlib.sha256(layer).hexdigest()}.tar" for layer in layers]
+    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": order}]
+    return _tar({config_name: config, **named, "manifest.json": json.dumps(manifest).encode()})
+
+
+def pull(fetch: Fetch, name: str, tag: str, arch: str) -> bytes:
+    """An image of a registry as an archive. name: the REPOSITORY:TAG it gets.
+
+    Every part is checked against the digest by which another one names it. Raises ReleaseError.
+    Protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pull
+    """
+    manifest = _json(fetch(f"manifests/{tag}"), f"{name}: the manifest of {tag}")
+    if "manifests" in manifest:
+        digest = _of_arch(manifest, name, arch)
+        manifest = _json(_checked(fetch, "manifests", digest), f"{name}: the manifest {digest}")
+    try:
+        config = _checked(fetch, "blobs", manifest["config"]["digest"])
+        blobs = [_checked(fetch, "blobs", layer["digest"]) for layer in manifest["layers"]]
+        wanted = _json(config, f"{name}: its config")["rootfs"]["diff_ids"]
+    except (KeyError, TypeError) as error:
+        raise ReleaseError(f"{name}: a manifest of the registry lacks {error}", fix="take another source") from error
+    layers = [_plain(blob, name) for blob in blobs]
+    if [_digest(layer) for layer in layers] != wanted:
+        raise ReleaseError(
+            f"{name}: the registry's layers are not those of its config",
+            evidence=[f"layers: {[_digest(layer) for layer in layers]}", f"config: {wanted}"],
+            fix="take another source",
+        )
+    return pack(name, config, layers)
+
+
+def _of_arch(index: Mapping[str, Any], name: str, arch: str) -> str:
+    found = index["manifests"]
+    platforms = [
+        (str(one.get("digest", "")), one.get("platform") or {})
+        for one in (found if isinstance(found, list) else [])
+        if isinstance(one, dict)
+    ]
+    for digest, platform in platforms:
+        if platform.get("os") == "linux" and platform.get("architecture") == arch:
+            return digest
+    others = sorted({f"{platform.get('os')}/{platform.get('architecture')}" for _, platform in platforms})
+    raise ReleaseError(f"{name} is not there for linux/{arch}", evidence=[f"there is: {', '.join(others)}"])
+
+
+def _checked(fetch: Fetch, kind: str, digest: str) -> bytes:
+    content = fetch(f"{kind}/{digest}")
+    if _digest(content) != digest:
+        raise ReleaseError(
+            "what a registry sent is not what it should be",
+            evidence=[f"{kind}/{digest}", f"sha256 of what came: {_digest(content)}", f"sha256 expected:     {digest}"],
+            fix="something on the way changes it: take another source",
+        )
+    return content
+
+
+def _json(content: bytes, what: str) -> dict[str, Any]:
+    try:
+        values = json.loads(content)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise ReleaseError(f"{what} is no manifest", evidence=[repr(content[:80])], fix="take another source")
+    return values
+
+
+def _plain(blob: bytes, name: str) -> bytes:
+    if not blob.startswith(b"\x1f\x8b"):
+        return blob
+    try:
+        return gzip.decompress(blob)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ReleaseError(f"{name}: a layer cannot be unpacked ({error})", fix="take another source") from error
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:

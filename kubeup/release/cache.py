@@ -1,19 +1,38 @@
-"""The operator's cache: release/NAME/VERSION/ARCH/NAME, and beside it a line that says what it is.
+"""The operator's cache: release/NAME/VERSION/ARCH/NAME, and beside it a line of JSON that says what it is.
 
-A binary put there by hand is taken, and from then on has to stay what it was.
+A file put there by hand is taken, and from then on has to stay what it was.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kubeup.errors import ReleaseError
-from kubeup.release.model import Artifact, Wanted
+from kubeup.release.model import Artifact, Building, Download, Say, Wanted
 
 BY_HAND = "put there by hand"
+LOCK_SECONDS = 3600.0
+ELF_MACHINES = {62: "amd64", 183: "arm64"}
+"""e_machine of the ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html"""
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What the line beside a file says."""
+
+    sha256: str
+    size: int
+    mtime_ns: int
+    source: str
+    downloads: tuple[Download, ...] = ()
 
 
 def path_of(root: Path, wanted: Wanted) -> Path:
@@ -21,52 +40,62 @@ def path_of(root: Path, wanted: Wanted) -> Path:
     return root / "release" / name / wanted.version / wanted.arch / name
 
 
+def is_new(root: Path, wanted: Wanted) -> bool:
+    """A file lies there of which nothing is written down yet."""
+    path = path_of(root, wanted)
+    return path.is_file() and _known(path) is None
+
+
 def find(root: Path, wanted: Wanted) -> Artifact | None:
-    """What the cache has. The file is hashed only when size or time moved since it last was."""
+    """What the cache has. The file is hashed only when its size or time is not what it was.
+
+    Raises ReleaseError for a file that changed, or that was put there and cannot be what it is named after.
+    """
     path = path_of(root, wanted)
     if not path.is_file():
         return None
     stat = path.stat()
     known = _known(path)
-    if known and (known["size"], known["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
-        return Artifact(wanted, str(known["sha256"]), stat.st_size, path, str(known["source"]))
+    if known and (known.size, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+        return Artifact(wanted, known.sha256, known.size, path, known.source, known.downloads)
     digest = hash_of(path)
-    if known and known["sha256"] != digest:
+    if known is None:
+        _check_by_hand(path, wanted)
+        return note(path, path, wanted, digest, BY_HAND)
+    if known.sha256 != digest:
         raise ReleaseError(
             f"{wanted.title} in the cache is not what it was",
-            evidence=[f"{path}", f"sha256 now:  {digest}", f"sha256 then: {known['sha256']}"],
+            evidence=[f"{path}", f"sha256 now:  {digest}", f"sha256 then: {known.sha256}"],
             fix=f"rm {path} {_sidecar(path)}",
         )
-    return note(path, wanted, digest, str(known["source"]) if known else BY_HAND)
+    return note(path, path, wanted, digest, known.source, known.downloads)
 
 
-def note(path: Path, wanted: Wanted, digest: str, source: str) -> Artifact:
-    """Write down what a file of the cache is."""
-    stat = path.stat()
-    values = {"sha256": digest, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "source": source}
+def note(
+    path: Path, file: Path, wanted: Wanted, digest: str, source: str, downloads: tuple[Download, ...] = ()
+) -> Artifact:
+    """Write down what ``path`` is; ``file`` is where its bytes are now."""
+    stat = file.stat()
+    values = _Note(digest, stat.st_size, stat.st_mtime_ns, source, downloads)
     partial = _sidecar(path).with_suffix(f".new{os.getpid()}")
-    partial.write_text(json.dumps(values) + "\n")
+    partial.write_text(json.dumps(asdict(values)) + "\n")
     partial.rename(_sidecar(path))
-    return Artifact(wanted, digest, stat.st_size, path, source)
+    return Artifact(wanted, digest, stat.st_size, path, source, downloads)
 
 
-def take_in(root: Path, wanted: Wanted, file: Path, source: str) -> Artifact:
+def take_in(root: Path, wanted: Wanted, file: Path, source: str, downloads: tuple[Download, ...] = ()) -> Artifact:
     """Move a finished file into the cache."""
     path = path_of(root, wanted)
     path.parent.mkdir(parents=True, exist_ok=True)
-    digest = hash_of(file)
     file.chmod(0o755)
+    # Written down first: a run that ends between the two leaves no file of which nothing is known.
+    artifact = note(path, file, wanted, hash_of(file), source, downloads)
     file.rename(path)
-    return note(path, wanted, digest, source)
+    return artifact
 
 
 def hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _slowly(path)
-
-
-def _slowly(path: Path) -> str:
-    """Python 3.10 has no hashlib.file_digest."""
+    """Hexadecimal sha256 of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -74,13 +103,55 @@ def _slowly(path: Path) -> str:
     return digest.hexdigest()
 
 
+@contextmanager
+def locked(path: Path, what: str, say: Say) -> Iterator[None]:
+    """Hold a lock file of the cache; another kubeup may be at the same work."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    with path.open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                waited = time.monotonic() - begin
+            say(Building(f"waiting for another kubeup that is {what}", waited))
+            if waited > LOCK_SECONDS:
+                raise ReleaseError(
+                    f"another kubeup has been {what} for {waited:.0f} s", evidence=[f"it holds {path}"], fix="end it"
+                )
+            time.sleep(0.2)
+        yield
+
+
+def _check_by_hand(path: Path, wanted: Wanted) -> None:
+    """The usual slips: the archive instead of what is in it, a page instead of a file, another architecture's."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    oddity = ""
+    if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+        oddity = "it is packed: put there what is inside"
+    elif head.lstrip()[:1] == b"<" or not head:
+        oddity = "it is a page of text or empty: the download went wrong"
+    elif head.startswith(b"\x7fELF") and len(head) >= 20:
+        arch = ELF_MACHINES.get(int.from_bytes(head[18:20], "little"), "another architecture")
+        oddity = "" if arch == wanted.arch else f"it is a program for {arch}"
+    if oddity:
+        raise ReleaseError(
+            f"{wanted.title} was put into the cache by hand and cannot be used",
+            evidence=[str(path), oddity],
+            fix=f"put the right file there, or rm {path}",
+        )
+
+
 def _sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def _known(path: Path) -> dict[str, object]:
+def _known(path: Path) -> _Note | None:
     try:
         values = json.loads(_sidecar(path).read_text())
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) and {"sha256", "size", "mtime_ns", "source"} <= set(values) else {}
+        downloads = tuple(Download(**one) for one in values.pop("downloads", ()))
+        return _Note(**values, downloads=downloads)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None

@@ -17,11 +17,12 @@ DOCKER_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True)
 class Row:
-    """url, sums, member: formats with {v}, {arch}, {name}, {docker_arch}, without a scheme.
+    """url, sums, member: formats with {v}, {arch}, {name}, {plain}, {docker_arch}, without a scheme.
 
-    sums: the URL of upstream's checksum of what is at ``url``; empty where upstream publishes none, so that a pin is
-    needed. member: the path inside the archive at ``url``; empty where the URL is the file itself.
-    module: what builds it from Go modules, empty where nothing does. optional: clusters run without it.
+    version: the field of model.Versions that speaks of it. sums: the URL of upstream's checksum of what is at ``url``;
+    empty where upstream publishes none, so that a pin is needed. member: the path inside the archive at ``url``; empty
+    where the URL is the file itself. module: what builds it from Go modules (golang.RECIPES), empty where nothing does.
+    optional: clusters run without it. image: ``url`` is a manifest of a registry, and what is kept is an image archive.
     """
 
     names: tuple[str, ...]
@@ -31,6 +32,7 @@ class Row:
     member: str = ""
     module: str = ""
     optional: bool = False
+    image: bool = False
 
 
 ROWS = (
@@ -108,7 +110,7 @@ ROWS = (
         "download.docker.com/linux/static/stable/{docker_arch}/docker-{v}.tgz",
         member="docker/{plain}",
     ),
-    Row(("pause",), "pause", "registry.k8s.io/v2/pause/manifests/{v}", module="pause"),
+    Row(("pause",), "pause", "registry.k8s.io/v2/pause/manifests/{v}", module="pause", image=True),
 )
 BY_NAME = {name: row for row in ROWS for name in row.names}
 

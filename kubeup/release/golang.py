@@ -5,22 +5,28 @@ Facts about each module were found by building it; see docs/release.md.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup import images
 from kubeup.errors import ReleaseError
+from kubeup.model import Versions
+from kubeup.release import cache
 from kubeup.release.model import Building, Say, Wanted
 
 LIMIT = 3600.0
+SAY_SECONDS = 2.0
 STUBS = Path(__file__).parent / "stubs"
+BUILT = "built from its Go module"
+"""Artifact.source of what comes from here."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,8 @@ class Recipe:
     """How the binaries of one module are built.
 
     module: the Go module. packages: binary name -> its main package. cgo: needs a C compiler, linked statically.
-    tags. requires: further modules of the same version. build: instead of all that, a function of its own.
+    tags: build tags. requires: further modules of the same version. stub: a folder of ``stubs/`` copied beside the
+    build's go.mod. extra: lines of that go.mod. ldflags: of a version, for ``go build -ldflags``.
     """
 
     module: str
@@ -36,7 +43,8 @@ class Recipe:
     cgo: bool = False
     tags: str = ""
     requires: tuple[str, ...] = ()
-    extra: Callable[[str], str] = lambda _: ""
+    stub: str = ""
+    extra: str = ""
     ldflags: Callable[[str], str] = lambda _: ""
 
 
@@ -53,11 +61,7 @@ def _kubernetes_flags(version: str) -> str:
     return " ".join(f"-X {package}.{name}={value}" for package in packages for name, value in values.items())
 
 
-def _flannel_extra(_: str) -> str:
-    """One cloud SDK that a backend nobody here uses imports is not on every proxy: a stub with the names it needs."""
-    sdk = "github.com/tencentcloud/tencentcloud-sdk-go"
-    return f"replace {sdk}/tencentcloud/vpc => {STUBS / 'tencent-vpc'}\nexclude {sdk} v1.0.162\n"
-
+_TENCENT = "github.com/tencentcloud/tencentcloud-sdk-go"
 
 RECIPES = {
     "kubernetes": Recipe(
@@ -89,7 +93,9 @@ RECIPES = {
         {"flanneld": "github.com/flannel-io/flannel"},
         cgo=True,
         tags="netgo,osusergo",
-        extra=_flannel_extra,
+        # One cloud SDK that a backend nobody here uses imports is not on every proxy: a stub has the names it needs.
+        stub="tencent-vpc",
+        extra=f"replace {_TENCENT}/tencentcloud/vpc => ./tencent-vpc\nexclude {_TENCENT} v1.0.162\n",
         ldflags=lambda version: f"-X github.com/flannel-io/flannel/pkg/version.Version=v{version}",
     ),
     "containerd": Recipe(
@@ -122,26 +128,42 @@ RECIPES = {
 }
 
 
-def build(module: str, wanted: Sequence[Wanted], root: Path, say: Say) -> dict[Wanted, Path]:
-    """Build files of one module, all of one version and architecture; finished files in a folder below root."""
+@dataclass(frozen=True)
+class _Workshop:
+    """Where one module is built: its folder, the log of all its steps, and who is told."""
+
+    go: str
+    folder: Path
+    log: Path
+    say: Say
+
+
+def build(module: str, wanted: Sequence[Wanted], root: Path, say: Say) -> Iterator[tuple[Wanted, Path]]:
+    """Build files of one module, all of one version and architecture, one by one; each in a folder below root.
+
+    Raises ReleaseError; what was yielded before that is good.
+    """
     go = shutil.which("go")
     if go is None:
         raise ReleaseError("Go is not installed here (no `go` on PATH)", fix="install Go, or take `go` out of sources")
     first = wanted[0]
-    folder = root / "build" / f"{module}-{first.version}-{first.arch}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    name = f"{module}-{first.version}-{first.arch}"
+    shop = _Workshop(go, root / "build" / name, root / "log" / f"go-{name}.log", say)
+    with cache.locked(shop.folder / "lock", f"building {module} {first.version}", say):
+        shop.log.parent.mkdir(parents=True, exist_ok=True)
+        shop.log.write_bytes(b"")
         if module == "pause":
-            return {first: _build_pause(go, first, folder, say)}
+            yield first, _build_pause(shop, first)
+            return
         recipe = RECIPES[module]
-        _check_compiler(recipe, first)
-        _write_module(go, recipe, first.version, folder, say)
-        return {one: _compile(go, recipe, one, folder, say) for one in wanted}
+        _check_compiler(recipe.cgo, first)
+        _write_module(shop, recipe, first.version)
+        for number, one in enumerate(wanted, 1):
+            yield one, _compile(shop, recipe, one, f"{number} of {len(wanted)}")
 
 
-def _check_compiler(recipe: Recipe, wanted: Wanted) -> None:
-    if not recipe.cgo:
+def _check_compiler(cgo: bool, wanted: Wanted) -> None:
+    if not cgo:
         return
     if shutil.which("cc") is None:
         raise ReleaseError(f"{wanted.title} needs a C compiler", fix="apt-get install gcc libc6-dev libseccomp-dev")
@@ -156,85 +178,112 @@ def machine_arch() -> str:
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
 
 
-def _write_module(go: str, recipe: Recipe, version: str, folder: Path, say: Say) -> None:
+def _write_module(shop: _Workshop, recipe: Recipe, version: str) -> None:
     """A module that requires the real one: ``go install`` refuses modules with replace directives."""
-    if (folder / "go.sum").exists() and (folder / "ready").exists():
+    source = _source(shop, recipe.module, version)
+    text = _module_text(recipe, version, (source / "go.mod").read_text())
+    ready = shop.folder / "ready"
+    if ready.exists() and ready.read_text() == text:
         return
-    source = _source(go, recipe.module, version, folder, say)
-    upstream = (source / "go.mod").read_text()
+    (shop.folder / "go.mod").write_text(text)
+    if (source / "go.sum").exists():
+        (shop.folder / "go.sum").write_bytes((source / "go.sum").read_bytes())
+    if recipe.stub:
+        # Beside go.mod, for Go writes the path of what replaces a module into the binary.
+        shutil.copytree(STUBS / recipe.stub, shop.folder / recipe.stub, dirs_exist_ok=True)
+    imports = "".join(f'\t_ "{package}"\n' for package in recipe.packages.values())
+    (shop.folder / "tools.go").write_text(f"//go:build tools\n\npackage tools\n\nimport (\n{imports})\n")
+    _run(shop, ["go", "mod", "tidy"], f"resolving {recipe.module} {version}")
+    ready.write_text(text)
+
+
+def _module_text(recipe: Recipe, version: str, upstream: str) -> str:
+    """go and godebug are the main module's to say, and upstream's go.mod is not the main module here."""
     found = re.search(r"^go \S+", upstream, re.MULTILINE)
     text = f"module kubeup.local/build\n\n{found.group(0) if found else 'go 1.24'}\n\n"
+    text += "".join(f"{line}\n" for line in re.findall(r"^godebug [^(\n]+$", upstream, re.MULTILINE))
     text += "".join(f"require {module} v{version}\n" for module in (recipe.module, *recipe.requires))
     for module in re.findall(r"^\s*(\S+) => \./staging/", upstream, re.MULTILINE):
         text += f"replace {module} => {module} v0.{version.split('.', 1)[1]}\n"
-    text += recipe.extra(version)
-    (folder / "go.mod").write_text(text)
-    if (source / "go.sum").exists():
-        (folder / "go.sum").write_bytes((source / "go.sum").read_bytes())
-    imports = "".join(f'\t_ "{package}"\n' for package in recipe.packages.values())
-    (folder / "tools.go").write_text(f"//go:build tools\n\npackage tools\n\nimport (\n{imports})\n")
-    _go([go, "mod", "tidy"], folder, {}, f"resolving {recipe.module} {version}", say)
-    (folder / "ready").touch()
+    return text + recipe.extra
 
 
-def _source(go: str, module: str, version: str, folder: Path, say: Say) -> Path:
-    output = _go([go, "mod", "download", "-json", f"{module}@v{version}"], folder, {}, f"fetching {module}", say)
+def _source(shop: _Workshop, module: str, version: str) -> Path:
+    what = f"fetching {module} {version}"
+    output = _run(shop, ["go", "mod", "download", "-json", f"{module}@v{version}"], what, outside=True)
     found = re.search(r'"Dir": "([^"]+)"', output)
     if found is None:
         raise ReleaseError(f"the Go module {module} v{version} is not to be had", evidence=output.split("\n")[-5:])
     return Path(found.group(1))
 
 
-def _compile(go: str, recipe: Recipe, wanted: Wanted, folder: Path, say: Say) -> Path:
-    target = folder / wanted.name
+def _compile(shop: _Workshop, recipe: Recipe, wanted: Wanted, place: str) -> Path:
+    target = shop.folder / wanted.name
     flags = f"-s -w {recipe.ldflags(wanted.version)}"
     if recipe.cgo:
         flags += ' -linkmode external -extldflags "-static"'
-    argv = [go, "build", "-trimpath", "-o", str(target), "-ldflags", flags]
+    argv = ["go", "build", "-trimpath", "-mod=mod", "-buildvcs=false", "-o", str(target), "-ldflags", flags]
     if recipe.tags:
         argv += ["-tags", recipe.tags]
     environment = {"CGO_ENABLED": "1" if recipe.cgo else "0", "GOARCH": wanted.arch, "GOOS": "linux"}
-    _go([*argv, recipe.packages[wanted.name]], folder, environment, f"building {wanted.title} from its Go module", say)
+    what = f"building {wanted.title} from its Go module ({place})"
+    _run(shop, [*argv, recipe.packages[wanted.name]], what, environment)
     return target
 
 
-def _build_pause(go: str, wanted: Wanted, folder: Path, say: Say) -> Path:
+def _build_pause(shop: _Workshop, wanted: Wanted) -> Path:
     """pause has no Go in it: its few lines of C lie inside Kubernetes' module."""
-    from kubeup.model import Versions
-
-    _check_compiler(Recipe("", {}, cgo=True), wanted)
-    source = _source(go, "k8s.io/kubernetes", Versions().kubernetes, folder, say)
-    binary = folder / "pause.bin"
-    argv = ["cc", "-Os", "-static", f"-DVERSION=v{wanted.version}", "-o", str(binary)]
-    _go([*argv, str(source / "build/pause/linux/pause.c")], folder, {}, f"building {wanted.title}", say)
-    subprocess.run(["strip", str(binary)], check=False)
-    target = folder / "pause"
+    _check_compiler(True, wanted)
+    source = _source(shop, "k8s.io/kubernetes", Versions().kubernetes)
+    binary = shop.folder / "pause.bin"
+    argv = ["cc", "-Os", "-s", "-static", f"-DVERSION=v{wanted.version}", "-o", str(binary)]
+    _run(shop, [*argv, str(source / "build/pause/linux/pause.c")], f"building {wanted.title}")
+    target = shop.folder / "pause"
     name = f"registry.k8s.io/pause:{wanted.version}"
     target.write_bytes(images.docker_archive(name, {"pause": binary.read_bytes()}, ("/pause",), wanted.arch))
     return target
 
 
-def _go(argv: Sequence[str], folder: Path, environment: Mapping[str, str], what: str, say: Say) -> str:
-    """Run one step of a build, saying every few seconds that it is still at work; returns what it printed."""
+def _run(
+    shop: _Workshop, argv: Sequence[str], what: str, environment: Mapping[str, str] | None = None, outside: bool = False
+) -> str:
+    """Run one step, saying every few seconds that it is still at work; returns what it printed.
+
+    The user's own Go settings hold. outside: not within the build's module.
+    """
     begin = time.monotonic()
-    log = folder / "log"
-    full = {**os.environ, "GOFLAGS": "-mod=mod", "GOWORK": "off", **environment}
-    with log.open("wb") as out:
-        process = subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=full)
+    full = {**os.environ, "GOWORK": "off", **(environment or {})}
+    real = [shop.go if argv[0] == "go" else argv[0], *argv[1:]]
+    where = shop.log.parent if outside else shop.folder
+    with shop.log.open("ab") as out:
+        out.write(f"$ {shlex.join(argv)}\n".encode())
+        out.flush()
+        start = out.tell()
+        # A session of its own: Ctrl-C reaches the compilers through us, all of them.
+        process = subprocess.Popen(
+            real, cwd=where, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=full, start_new_session=True
+        )
         try:
-            while True:
-                say(Building(what, time.monotonic() - begin))
-                try:
-                    status = process.wait(timeout=2)
-                    break
-                except subprocess.TimeoutExpired:
-                    if time.monotonic() - begin > LIMIT:
-                        raise ReleaseError(f"{what} took more than {LIMIT:.0f} s", evidence=[str(log)]) from None
+            status = _wait(process, what, begin, shop)
         finally:
             if process.poll() is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-    output = log.read_text(errors="replace")
+    with shop.log.open("rb") as log:
+        log.seek(start)
+        output = log.read().decode("utf-8", "replace")
     if status:
-        raise ReleaseError(f"{what} failed", evidence=[*output.split("\n")[-12:], f"the whole log: {log}"])
+        raise ReleaseError(f"{what} failed", evidence=[*output.rstrip().split("\n")[-12:], f"all of it: {shop.log}"])
     return output
+
+
+def _wait(process: subprocess.Popen[bytes], what: str, begin: float, shop: _Workshop) -> int:
+    while True:
+        spent = time.monotonic() - begin
+        shop.say(Building(what, spent))
+        if spent > LIMIT:
+            raise ReleaseError(f"{what} took more than {LIMIT:.0f} s", evidence=[f"all of it: {shop.log}"])
+        try:
+            return process.wait(timeout=SAY_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue

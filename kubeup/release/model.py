@@ -22,8 +22,21 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Download:
+    """Where nodes can fetch it themselves. sha256: of what is at the URL; member: its path inside an archive."""
+
+    url: str
+    sha256: str
+    member: str = ""
+
+
+@dataclass(frozen=True)
 class Artifact:
-    """A file in the operator's cache. size in bytes; source: where it came from, for people."""
+    """A file that can be had. size in bytes; source: where it came from, for people.
+
+    path: its place in the operator's cache; nothing lies there yet where ``in_cache`` is False, which only happens to
+    those who asked for it (``resolve(need_file=False)``): sum and size are upstream's word then.
+    """
 
     wanted: Wanted
     sha256: str
@@ -31,15 +44,7 @@ class Artifact:
     path: Path
     source: str
     downloads: tuple[Download, ...] = ()
-
-
-@dataclass(frozen=True)
-class Download:
-    """Where nodes can fetch it themselves. sha256: of what is at the URL; member: its path inside an archive."""
-
-    url: str
-    sha256: str
-    member: str = ""
+    in_cache: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Building:
-    """A build from Go modules is at work. seconds so far."""
+    """A build from Go modules is at work, or another one is waited for. seconds so far."""
 
     what: str
     seconds: float
@@ -70,13 +75,23 @@ class Building:
 
 @dataclass(frozen=True)
 class Got:
+    """It lies in the cache now. size in bytes."""
+
     wanted: Wanted
     source: str
     size: int
 
 
-ReleaseEvent = Tried | Progress | Building | Got
+@dataclass(frozen=True)
+class Without:
+    """No source has it; clusters run without it, so that this is no failure."""
+
+    wanted: Wanted
+
+
+ReleaseEvent = Tried | Progress | Building | Got | Without
 Say = Callable[[ReleaseEvent], None]
+"""Called from several threads."""
 
 
 def cache_root() -> Path:

@@ -1,0 +1,237 @@
+"""The search for files: the profile's ordered sources, one after the other, until one has what is wanted."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kubeup.errors import ReleaseError
+from kubeup.model import Proxy, Source
+from kubeup.release import cache, golang, web
+from kubeup.release.catalog import row_of
+from kubeup.release.model import Artifact, Got, Say, Tried, Wanted, Without, cache_root
+from kubeup.release.site import Site, UnavailableError
+
+PARALLEL = 4
+A_DAY = 86400.0
+
+
+@dataclass
+class _Search:
+    """One run over the sources. reasons: why each source did not have a file. refused: what came and is not trusted;
+    no further source is asked for that."""
+
+    root: Path
+    sources: tuple[Source, ...]
+    pins: Mapping[str, str]
+    proxy: Proxy
+    say: Say
+    need_file: bool
+    found: dict[Wanted, Artifact] = field(default_factory=dict)
+    reasons: dict[Wanted, list[str]] = field(default_factory=dict)
+    refused: dict[Wanted, ReleaseError] = field(default_factory=dict)
+
+    def open(self, wanted: Iterable[Wanted]) -> list[Wanted]:
+        """What is still to be found."""
+        return [one for one in wanted if one not in self.found and one not in self.refused]
+
+    def failed(self, wanted: Wanted, source: str, reason: str) -> None:
+        self.reasons.setdefault(wanted, []).append(f"{source}: {reason}")
+        self.say(Tried(wanted, source, reason))
+
+    def got(self, artifact: Artifact, source: str) -> None:
+        self.found[artifact.wanted] = artifact
+        if artifact.in_cache:
+            self.say(Got(artifact.wanted, source, artifact.size))
+
+
+def resolve(
+    wanted: Sequence[Wanted],
+    sources: Sequence[Source],
+    *,
+    pins: Mapping[str, str] | None = None,
+    proxy: Proxy | None = None,
+    root: Path | None = None,
+    say: Say = lambda _: None,
+    need_file: bool = True,
+) -> tuple[Artifact, ...]:
+    """Every wanted file in the operator's cache, in the order wanted; optional ones only where a source has them.
+
+    need_file False: a file that nodes can fetch by themselves may be answered for by upstream's checksum and size
+    alone. ``say`` is called from several threads. Raises one ReleaseError that lists all that could not be had, with
+    every source's reason, and all that came and was refused.
+    """
+    once = tuple(dict.fromkeys(wanted))
+    search = _Search(root or cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file)
+    try:
+        for source in sources:
+            missing = [one for one in search.open(once) if not _given_up(search, one)]
+            if missing:
+                _from(search, source, missing)
+        _do_without(search, [one for one in search.open(once) if row_of(one).optional])
+    except OSError as error:
+        place = error.filename or search.root
+        raise ReleaseError(
+            f"the cache cannot be used: {place}: {error.strerror or error}",
+            fix=f"make room or give access there, or set KUBEUP_CACHE (now: {search.root})",
+        ) from error
+    lacking = [one for one in search.open(once) if not row_of(one).optional]
+    if lacking or search.refused:
+        raise _told(search, lacking)
+    return tuple(search.found[one] for one in wanted if one in search.found)
+
+
+def _from(search: _Search, source: Source, missing: Sequence[Wanted]) -> None:
+    if source.kind == "cache":
+        _from_cache(search, missing)
+    elif source.kind == "go":
+        _from_go(search, missing)
+    else:
+        _from_web(search, missing, Site(source.url, search.proxy))
+
+
+def _from_cache(search: _Search, missing: Sequence[Wanted]) -> None:
+    for one in missing:
+        is_new = cache.is_new(search.root, one)
+        try:
+            artifact = cache.find(search.root, one)
+            if artifact:
+                _check_pin(search, artifact)
+        except ReleaseError as error:
+            search.refused[one] = error
+            continue
+        if artifact is None:
+            search.reasons.setdefault(one, []).append("cache: it is not there")
+        elif is_new:
+            search.got(artifact, f"the cache, {cache.BY_HAND}")
+        else:
+            search.found[one] = artifact
+
+
+def _check_pin(search: _Search, artifact: Artifact) -> None:
+    """A pin is of what is at upstream's URL: the archive, where there is one. What was built here has no such sum."""
+    row = row_of(artifact.wanted)
+    pinned = web.pin_of(web.Job(row, (artifact.wanted,)), search.pins)
+    sums = [one.sha256 for one in artifact.downloads] if row.member else [artifact.sha256]
+    if not pinned or not sums or artifact.source == golang.BUILT or pinned in sums:
+        return
+    raise ReleaseError(
+        f"{artifact.wanted.title} in the cache is not what the profile pins",
+        evidence=[str(artifact.path), f"sha256 in the cache: {sums[0]}", f"sha256 pinned:       {pinned}"],
+        fix=f"rm {artifact.path}, or correct the pin",
+    )
+
+
+def _from_web(search: _Search, missing: Sequence[Wanted], site: Site) -> None:
+    stopped = threading.Event()
+    fetcher = web.Fetcher(site, search.root, search.pins, search.say, stopped)
+
+    def work(job: web.Job) -> None:
+        try:
+            known = None if search.need_file else fetcher.known(job)
+            for artifact in [known] if known else fetcher.fetch(job):
+                search.got(artifact, site.title)
+        except UnavailableError as error:
+            for one in job.wanted:
+                search.failed(one, site.title, str(error))
+        except ReleaseError as error:
+            search.refused.update(dict.fromkeys(job.wanted, error))
+
+    pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="kubeup-fetch")
+    pending = {pool.submit(work, job) for job in web.jobs([(row_of(one), one) for one in missing], site)}
+    try:
+        while pending:
+            # A wait with a limit lets the main thread see Ctrl-C.
+            finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in finished:
+                future.result()
+    except BaseException:
+        stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _from_go(search: _Search, missing: Sequence[Wanted]) -> None:
+    groups: dict[tuple[str, str, str], list[Wanted]] = {}
+    for one in missing:
+        module = row_of(one).module
+        if not module:
+            search.failed(one, "go", "no Go module builds it")
+            continue
+        groups.setdefault((module, one.version, one.arch), []).append(one)
+    for (module, _, _), wanted in groups.items():
+        try:
+            for one, file in golang.build(module, wanted, search.root, search.say):
+                search.got(cache.take_in(search.root, one, file, golang.BUILT), "go")
+        except ReleaseError as error:
+            for one in search.open(wanted):
+                search.failed(one, "go", "; ".join([error.message, *error.evidence[-3:]]))
+
+
+def _marker(search: _Search, wanted: Wanted) -> Path:
+    return cache.path_of(search.root, wanted).with_suffix(".absent")
+
+
+def _asked(search: _Search) -> str:
+    """Which sources were asked: others may have it."""
+    return hashlib.sha256(repr((search.sources, sorted(search.pins.items()))).encode()).hexdigest()
+
+
+def _given_up(search: _Search, wanted: Wanted) -> bool:
+    """What clusters run without is looked for once a day: an unchanged ``up`` asks no site."""
+    if not row_of(wanted).optional or cache.path_of(search.root, wanted).exists():
+        return False
+    try:
+        marker = _marker(search, wanted)
+        return time.time() - marker.stat().st_mtime < A_DAY and marker.read_text() == _asked(search)
+    except OSError:
+        return False
+
+
+def _do_without(search: _Search, optional: Sequence[Wanted]) -> None:
+    for one in optional:
+        if not _given_up(search, one):
+            _marker(search, one).parent.mkdir(parents=True, exist_ok=True)
+            _marker(search, one).write_text(_asked(search))
+            search.say(Without(one))
+
+
+def _told(search: _Search, lacking: Sequence[Wanted]) -> ReleaseError:
+    """All that is wrong, at once."""
+    refused = list(dict.fromkeys(search.refused.values()))
+    if not lacking and len(refused) == 1:
+        return refused[0]
+    evidence: list[str] = []
+    for error in refused:
+        evidence += [error.message, *(f"  {line}" for line in error.evidence)]
+    for one in lacking:
+        evidence += [f"{one.title}:", *(f"  {reason}" for reason in search.reasons.get(one, []))]
+    kinds = ", ".join(Site(source.url, Proxy()).title if source.url else source.kind for source in search.sources)
+    parts = [f"{_files(len(lacking))} could not be had from any source ({kinds})"] if lacking else []
+    parts += [f"{_files(len(search.refused))} had to be refused"] if refused else []
+    fixes = [error.fix for error in refused if error.fix]
+    fixes += [_advice(search, lacking)] if lacking else []
+    return ReleaseError(" and ".join(parts), evidence=evidence, fix="; ".join(dict.fromkeys(fixes)))
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"
+
+
+def _advice(search: _Search, lacking: Sequence[Wanted]) -> str:
+    jobs = [web.Job(row_of(one), (one,)) for one in lacking]
+    unpinned = [web.pin_names(job)[0] for job in jobs if not job.row.sums and not job.row.image]
+    unpinned = [name for name in dict.fromkeys(unpinned) if name not in search.pins]
+    ways = ["add a mirror under sources: in the profile"]
+    if unpinned and any(source.kind in ("official", "mirror") for source in search.sources):
+        ways.insert(0, f"pins: {{{', '.join(f'{name}: SHA256' for name in unpinned)}}} in the profile")
+    if all(job.row.module for job in jobs) and not any(source.kind == "go" for source in search.sources):
+        ways.append("add `go` there, which builds them on this machine")
+    ways.append(f"put the file there by hand: {cache.path_of(search.root, lacking[0])}")
+    return "; or ".join(ways)

@@ -1,0 +1,126 @@
+"""Image archives, written and pulled; registries are real HTTP servers on loopback."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubeup import images
+from kubeup.errors import ReleaseError
+from kubeup.model import Source
+from kubeup.release import Wanted, resolve
+from tests.unit.upstream import Upstream, serving
+
+PAUSE = Wanted("pause", "3.10.2", "arm64")
+HOST = "registry.k8s.io/v2/pause"
+
+
+def digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def members(archive: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return {info.name: file.read() for info in tar if (file := tar.extractfile(info))}
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Upstream]:
+    """pause for two architectures, laid out as the registry protocol names its parts."""
+    with serving(Upstream(tmp_path / "registry")) as site:
+        entries = []
+        for arch in ("amd64", "arm64"):
+            layer = b"".join((arch.encode(), b" pause ", bytes(1024)))
+            config = json.dumps({"architecture": arch, "os": "linux", "rootfs": {"diff_ids": [digest(layer)]}}).encode()
+            packed = gzip.compress(layer)
+            for blob in (config, packed):
+                site.put(f"{HOST}/blobs/{digest(blob)}", blob)
+            manifest = json.dumps(
+                {"schemaVersion": 2, "config": {"digest": digest(config)}, "layers": [{"digest": digest(packed)}]}
+            ).encode()
+            site.put(f"{HOST}/manifests/{digest(manifest)}", manifest)
+            entries.append({"digest": digest(manifest), "platform": {"os": "linux", "architecture": arch}})
+        site.put(f"{HOST}/manifests/3.10.2", json.dumps({"schemaVersion": 2, "manifests": entries}).encode())
+        yield site
+
+
+def test_an_archive_is_the_same_every_time_and_says_what_it_is() -> None:
+    one = images.docker_archive("registry.k8s.io/pause:3.10.2", {"pause": b"program"}, ("/pause",), "arm64")
+    assert one == images.docker_archive("registry.k8s.io/pause:3.10.2", {"pause": b"program"}, ("/pause",), "arm64")
+    found = members(one)
+    (manifest,) = json.loads(found["manifest.json"])
+    assert manifest["RepoTags"] == ["registry.k8s.io/pause:3.10.2"]
+    assert manifest["Config"] == f"{hashlib.sha256(found[manifest['Config']]).hexdigest()}.json"
+    config = json.loads(found[manifest["Config"]])
+    assert (config["architecture"], config["os"]) == ("arm64", "linux")
+    assert config["config"]["Entrypoint"] == ["/pause"]
+    assert config["rootfs"]["diff_ids"] == [digest(found[layer]) for layer in manifest["Layers"]]
+    with tarfile.open(fileobj=io.BytesIO(found[manifest["Layers"][0]])) as layer:
+        (file,) = layer.getmembers()
+        assert (file.name, file.mode, file.mtime, file.uid) == ("pause", 0o755, 0, 0)
+
+
+def test_pause_is_pulled_for_its_architecture_and_becomes_an_archive(registry: Upstream, tmp_path: Path) -> None:
+    (artifact,) = resolve([PAUSE], [Source("mirror", registry.url)], root=tmp_path / "cache")
+    found = members(artifact.path.read_bytes())
+    (manifest,) = json.loads(found["manifest.json"])
+    assert manifest["RepoTags"] == ["registry.k8s.io/pause:3.10.2"]
+    assert found[manifest["Layers"][0]].startswith(b"arm64 pause ")
+    assert json.loads(found[manifest["Config"]])["architecture"] == "arm64"
+    (again,) = resolve([PAUSE], [Source("mirror", registry.folder.as_uri())], root=tmp_path / "other")
+    assert again.sha256 == artifact.sha256
+
+
+def test_a_pin_of_pause_is_of_its_archive(registry: Upstream, tmp_path: Path) -> None:
+    source = Source("mirror", registry.url)
+    (artifact,) = resolve([PAUSE], [source], root=tmp_path / "cache")
+    resolve([PAUSE], [source], root=tmp_path / "second", pins={"pause-3.10.2-arm64": artifact.sha256})
+    with pytest.raises(ReleaseError) as caught:
+        resolve([PAUSE], [source], root=tmp_path / "third", pins={"pause-3.10.2-arm64": "0" * 64})
+    assert caught.value.evidence[1] == f"sha256 of what came: {artifact.sha256}"
+
+
+def test_a_part_that_is_not_what_its_digest_says_is_refused(registry: Upstream, tmp_path: Path) -> None:
+    for blob in (registry.folder / HOST / "blobs").iterdir():
+        blob.write_bytes(blob.read_bytes() + b"!")
+    with pytest.raises(ReleaseError) as caught:
+        resolve([PAUSE], [Source("mirror", registry.url)], root=tmp_path / "cache")
+    assert caught.value.message == "what a registry sent is not what it should be"
+    assert [line.partition(":")[0] for line in caught.value.evidence[1:]] == [
+        "sha256 of what came",
+        "sha256 expected",
+    ]
+
+
+def test_an_architecture_that_is_not_there_is_told_with_those_that_are(registry: Upstream, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError) as caught:
+        resolve([Wanted("pause", "3.10.2", "s390x")], [Source("mirror", registry.url)], root=tmp_path / "cache")
+    assert caught.value.message == "registry.k8s.io/pause:3.10.2 is not there for linux/s390x"
+    assert caught.value.evidence == ("there is: linux/amd64, linux/arm64",)
+
+
+def test_a_page_instead_of_a_manifest_is_told(registry: Upstream, tmp_path: Path) -> None:
+    registry.put(f"{HOST}/manifests/3.10.2", b"<html>please log in</html>")
+    with pytest.raises(ReleaseError, match=r"the manifest of 3\.10\.2 is no manifest"):
+        resolve([PAUSE], [Source("mirror", registry.url)], root=tmp_path / "cache")
+
+
+def test_layers_that_are_not_the_configs_are_refused() -> None:
+    config = json.dumps({"rootfs": {"diff_ids": [digest(b"another")]}}).encode()
+    layer = b"layer"
+    parts = {
+        "manifests/1": json.dumps(
+            {"config": {"digest": digest(config)}, "layers": [{"digest": digest(layer)}]}
+        ).encode(),
+        f"blobs/{digest(config)}": config,
+        f"blobs/{digest(layer)}": layer,
+    }
+    with pytest.raises(ReleaseError, match="are not those of its config"):
+        images.pull(parts.__getitem__, "example.com/x:1", "1", "amd64")
