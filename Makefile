@@ -29,6 +29,7 @@ check: $(VENV)/ready
 	$(BIN)/pytest -q tests/unit/test_imports.py
 
 test: packages check
+	$(BIN)/kubeup release fetch tests/lab/release.yaml
 	$(BIN)/pytest -m 'not soak'
 
 soak: packages $(VENV)/ready

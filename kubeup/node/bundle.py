@@ -130,7 +130,10 @@ def stage_trip(
 def download_trip(
     plan: NodePlan, expected: int, generation: int, operator: str, downloads: Mapping[str, Download]
 ) -> Trip:
-    """Lets the node fetch binaries by itself. downloads: sha256 of the binary -> where. What it does not get is noted."""
+    """Lets the node fetch binaries by itself; what it does not get is noted.
+
+    downloads: sha256 of the binary -> where.
+    """
     writer = _Writer()
     _open(writer, expected, generation, operator)
     for step in plan.steps:

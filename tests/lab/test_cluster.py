@@ -35,7 +35,8 @@ nft list ruleset | sed 's/counter packets [0-9]* bytes [0-9]*//'
 iptables-save | grep -v '^#'; ip6tables-save | grep -v '^#'
 sysctl net.ipv4.ip_forward net.netfilter.nf_conntrack_tcp_timeout_established 2>/dev/null
 awk '{ print $5 }' /proc/self/mountinfo | grep -v -e ^/proc -e ^/sys | sort
-ls /run /run/netns /var/log/pods /var/log/containers 2>&1 | grep -v -e '^user' -e test-cache -e 'motd' -e 'sudo' -e 'utmp' | sort
+ls /run /run/netns /var/log/pods /var/log/containers 2>&1 |
+    grep -v -e '^user' -e test-cache -e 'motd' -e 'sudo' -e 'utmp' | sort
 find /sys/fs/cgroup -maxdepth 4 -name 'kubepods*'
 """
 
