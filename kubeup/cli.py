@@ -147,6 +147,8 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
     loaded = _load(profile_path)
     with closing(_fleet(loaded.cluster, parallel)) as fleet, _job(fleet) as job:
         results = engine.gather(job.fleet, loaded.cluster, job.say)
+        if results.values and not any(facts.record.exists for facts in results.values.values()):
+            raise KubeupError("kubeup has built no cluster on these nodes", fix=f"kubeup up {loaded.path}")
         cluster = cluster_facts.resolve(loaded.cluster, results.values)
         found = validate.run(job, cluster, deep=not read_only, facts=results.values, problems=results.failures)
     if output == "json":

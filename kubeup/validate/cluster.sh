@@ -18,7 +18,10 @@ healthy() {
 }
 http() {
     timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$1 && printf 'GET $2 HTTP/1.0\r\n\r\n' >&3 && read -r _ code _ <&3 &&
-        while read -r l && [ \"\${l%?}\" ]; do :; done <&3; cat <&3; test \"\$code\" = 200"
+        while read -r l && [ \"\${l%?}\" ]; do :; done <&3; cat <&3; test \"\$code\" = 200" 2>/dev/null || {
+        echo "nothing healthy answers on its port $1"
+        return 1
+    }
 }
 healthy kube-apiserver admin get --raw /readyz
 healthy controller-manager admin --server=https://127.0.0.1:10257 get --raw /healthz

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from kubeup.errors import KubeupError
@@ -66,10 +67,16 @@ def components(cluster: Cluster, said: Said) -> list[Check]:
             continue
         for name, verdict, message in _of(rows, "own", 3):
             good = verdict == "Healthy"
-            text = f"{name} on {node.title} is healthy" if good else f"{name} on {node.title} is not: {message}"
+            text = f"{name} on {node.title} is healthy" if good else f"{name} on {node.title} is not: {_brief(message)}"
             checks.append(_check(good, f"{name}/{node.title}", text, _journal(node, UNITS.get(name, name))))
         checks.extend(_agreement(node, rows))
     return checks
+
+
+def _brief(message: str) -> str:
+    """Of a readyz report, which lists every check, those that failed."""
+    failed = re.findall(r"\[-\](\S+)", message)
+    return f"its checks fail: {', '.join(failed)}" if failed else message
 
 
 def _agreement(node: Node, rows: Rows) -> list[Check]:

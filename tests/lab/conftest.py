@@ -100,6 +100,11 @@ class Cluster:
         done = lab.inside(self.name, node, ["env", "KUBECACHEDIR=/run/test-cache", "sh", "-c", script], limit=limit)
         return done.stdout + done.stderr
 
+    def feed(self, node: str, script: str) -> str:
+        """The same for a script that is too long for a command line."""
+        done = lab.inside(self.name, node, ["sh", "-s"], stdin=script)
+        return done.stdout + done.stderr
+
     def kubectl(self, arguments: str) -> str:
         return self.on("node3", f"kubectl --kubeconfig=/etc/kubernetes/admin.conf {arguments}")
 

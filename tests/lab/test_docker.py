@@ -1,0 +1,63 @@
+"""Docker on the nodes stays the user's: its containers run on through `up` and `down`, its options are not touched."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from kubeup.model import Versions
+from kubeup.release import Wanted, cache_root
+from kubeup.release.cache import path_of
+from tests.lab.conftest import Cluster
+
+NAME = f"registry.k8s.io/pause:{Versions().pause}"
+SEEN = """
+docker inspect -f '{{.Name}} {{.State.Pid}} {{.RestartCount}}' mine
+systemctl show -p MainPID -p ActiveEnterTimestamp docker containerd
+sha256sum /etc/default/docker /etc/docker/daemon.json
+docker ps --format '{{.Names}}'
+docker network ls --format '{{.Name}}' | sort
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(cluster: Cluster) -> str:
+    """A Docker with options of its own and a container at work; what it looks like."""
+    archive = path_of(cache_root(), Wanted("pause", Versions().pause, "amd64")).read_bytes()
+    cluster.on("node4", 'mkdir -p /etc/docker; echo \'{"log-level": "warn"}\' >/etc/docker/daemon.json')
+    cluster.on("node4", "echo 'DOCKER_OPTS=\"--registry-mirror=http://mirror.example:5000\"' >/etc/default/docker")
+    cluster.on("node4", "systemctl start docker", limit=120)
+    script = f"base64 -d <<'END' | docker load\n{base64.encodebytes(archive).decode()}END\n"
+    loaded = cluster.feed("node4", script)
+    assert NAME in loaded, loaded
+    started = cluster.on("node4", f"docker run -d --name mine --network none {NAME}")
+    found = cluster.on("node4", SEEN)
+    assert "/mine" in found, started
+    return found
+
+
+def test_docker_s_containers_run_on_through_up_and_down(cluster: Cluster, seen: str) -> None:
+    cluster.profile()
+    done = cluster.kubeup("up")
+    assert done.returncode == 0, done.stderr
+    assert "Cluster validation succeeded" in done.stdout
+    assert cluster.on("node4", SEEN) == seen
+    assert cluster.json("up")["changed"] is False
+    assert cluster.kubeup("down", "--yes").returncode == 0
+    assert cluster.on("node4", SEEN) == seen
+
+
+def test_a_runtime_that_no_source_has_is_said_before_anything_is_touched(cluster: Cluster, seen: str) -> None:
+    """cri-dockerd is in none of the registries: without it in the cache there is no `runtime: docker`."""
+    from kubeup.release import cache
+
+    if cache.find(cache_root(), Wanted("cri-dockerd", Versions().cri_dockerd, "amd64")):
+        pytest.skip("a cri-dockerd lies in the release cache, so the runtime can be had")
+    cluster.profile(runtime="docker")
+    done = cluster.kubeup("up")
+    assert done.returncode == 1
+    assert f"cri-dockerd {Versions().cri_dockerd} (amd64):" in done.stderr
+    assert "put it there by hand" in done.stderr
+    assert cluster.on("node4", SEEN) == seen
+    assert "No such file" in cluster.on("node4", "ls /var/lib/kubeup/record")
