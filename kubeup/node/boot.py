@@ -67,9 +67,9 @@ _SCRIPTS = {Kind.PROBE: _PROBE, Kind.SHELL: _PROBE, Kind.APPLY: _GREET + _LOCK +
 def command(kind: Kind, *, sudo: bool) -> str:
     """What the login shell is given.
 
-    sudo reads its password from standard input (-S) and asks with a prompt of ours (-p), so that asking, and asking
-    again after a wrong one, is seen in any language; sudo-rs shows the same words inside a prompt of its own. env makes
-    everything else sudo says English.
+    sudo reads its password from standard input and asks with a prompt of ours, so that asking, and asking again after a
+    wrong one, is seen in any language; sudo-rs shows the same words inside a prompt of its own. env makes everything
+    else sudo says English. The options are spelled out because the env of rust-coreutils takes a -S for its own.
     """
     inner = f"sh -c '{_SCRIPTS[kind]}'"
-    return f"env LC_ALL=C sudo -S -p {PROMPT} {inner}" if sudo else inner
+    return f"env LC_ALL=C sudo --stdin --prompt={PROMPT} {inner}" if sudo else inner

@@ -110,7 +110,7 @@ class Login:
 
     def __init__(self, target: Target, keyring: Keyring, secrets: Secrets) -> None:
         self._target, self._keyring, self._secrets = target, keyring, secrets
-        self._tried: list[str] = []
+        self._seen: list[str] = []
         self._locked: list[Path] = []
         self._needs_passphrase = False
 
@@ -126,7 +126,7 @@ class Login:
             if methods:
                 raise self._refused(methods, transport)
         except paramiko.SSHException as error:
-            self._tried.append(str(error))
+            self._seen.append(str(error))
             raise self._refused(set(), transport) from error
         finally:
             if agent is not None:
@@ -146,7 +146,7 @@ class Login:
                 return set(transport.auth_publickey(self._target.user, key))
             except paramiko.SSHException as error:
                 refused = "refused" if isinstance(error, paramiko.AuthenticationException) else str(error)
-                self._tried.append(f"{name}: {refused if transport.is_active() else 'the server hung up'}")
+                self._seen.append(f"tried {name}: {refused if transport.is_active() else 'the server hung up'}")
             if not transport.is_active():
                 break
         return methods
@@ -180,10 +180,10 @@ class Login:
                 self._locked.append(path)
                 return
             self._needs_passphrase = True
-            self._tried.append(f"{path}: {error}")
+            self._seen.append(f"tried {path}: {error}")
             return
         except (OSError, ValueError, paramiko.SSHException) as error:
-            self._tried.append(f"{path}: {error.strerror if isinstance(error, OSError) else error}")
+            self._seen.append(f"tried {path}: {error.strerror if isinstance(error, OSError) else error}")
             return
         for key in keys:
             yield str(path), key
@@ -191,19 +191,19 @@ class Login:
     def _with_password(self, transport: paramiko.Transport) -> set[str]:
         password = self._secrets.login(str(self._target))
         if password is None:
-            self._tried.append("password: none was given")
+            self._seen.append("tried password: none was given")
             return {"password"}
         try:
             return set(transport.auth_password(self._target.user, password))
         except paramiko.AuthenticationException:
-            self._tried.append("password: refused")
+            self._seen.append("tried password: refused")
             return {"password"}
 
     def _refused(self, methods: set[str], transport: paramiko.Transport) -> ConnectError:
         target = self._target
-        evidence = [f"tried {one}" for one in self._tried] or ["there was no key to try: no agent, no key file"]
+        evidence = self._seen or ["there was no key to try: no agent, no key file"]
         if methods:
-            evidence.append(f"the server takes: {', '.join(sorted(methods))}")
+            evidence = [*evidence, f"the server takes: {', '.join(sorted(methods))}"]
         if self._needs_passphrase:
             return failure(
                 target,
@@ -236,7 +236,7 @@ class Login:
         try:
             return _Agent(self._target.agent)
         except (OSError, paramiko.SSHException) as error:
-            self._tried.append(f"the agent at {self._target.agent}: {error}")
+            self._seen.append(f"the agent at {self._target.agent}: {error}")
             return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubeup.errors import ConnectError
+from kubeup.node.boot import PROMPT
 from kubeup.node.dial import failure
 from kubeup.node.sshconfig import Target
 
@@ -30,7 +31,9 @@ class Silence:
 
 def explain(target: Target, seen: Silence) -> ConnectError:
     """The cause, the lines that show it, and what to do."""
-    lines = [line.strip() for line in seen.text.replace("\r", "").split("\n") if line.strip()][-4:]
+    # Our prompt, in sudo-rs's wrapping too, is no evidence.
+    text = seen.text.replace(f"[sudo: {PROMPT}] Password:", "").replace(PROMPT, "").replace("\r", "")
+    lines = [line.strip() for line in text.split("\n") if line.strip()][-4:]
     if not seen.sudo:
         return _no_shell(target, seen, lines)
     message, fix = _sudo(target, seen)

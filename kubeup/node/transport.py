@@ -34,6 +34,7 @@ __all__ = ["Dialer", "Kind", "Link", "Reply", "Secrets", "SshLink", "connect"]
 
 CHANNEL_SECONDS = 30.0
 RETRY_SECONDS = 15.0
+TRIES = 2
 SESSION_TRIES = 6
 MAX_HOPS = 8
 # The counter modes need a second pass for their checksum; what is not here is weak.
@@ -193,9 +194,9 @@ class Dialer:
 
     def open(self, target: Target) -> fabric.Connection:
         """A connection that is logged in. Servers that hang up at once (MaxStartups) are tried again for a while."""
-        begin = time.monotonic()
-        pause = 0.1
+        begin, pause, tries = time.monotonic(), 0.1, 0
         while True:
+            tries += 1
             dialed: Dialed | None = None
             try:
                 dialed = self._dial(target)
@@ -204,7 +205,7 @@ class Dialer:
                 raise
             except (paramiko.SSHException, OSError, EOFError) as error:
                 final = isinstance(error, paramiko.ssh_exception.IncompatiblePeer) or bool(target.proxy_command)
-                if final or time.monotonic() - begin + pause > RETRY_SECONDS:
+                if final or (tries >= TRIES and time.monotonic() - begin + pause > RETRY_SECONDS):
                     raise dropped(target, dialed, error, begin) from error
             time.sleep(pause * random.uniform(0.5, 1.5))
             pause *= 2
@@ -231,7 +232,7 @@ class Dialer:
             config=_settings(),
             gateway=False,
             forward_agent=False,
-            connect_timeout=int(CONNECT_SECONDS),
+            connect_timeout=int(LOGIN_SECONDS),
             connect_kwargs={
                 "sock": dialed.stream,
                 "banner_timeout": CONNECT_SECONDS,

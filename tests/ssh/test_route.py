@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -196,19 +196,16 @@ def test_many_nodes_share_one_connection_to_their_bastion(operator: Operator, we
     operator.ssh_config.write_text(jump(operator, bastion) + web + "    ProxyJump jump\n")
     node = named("web")
     dialer = operator.dialer(node)
-    answers: list[bytes] = []
 
-    def ask() -> None:
+    def ask(_: int) -> bytes:
         link = dialer.connect(node)
-        answers.append(link.trip(Kind.PROBE, [b"echo in"]).stdout)
-        link.close()
+        try:
+            return link.trip(Kind.PROBE, [b"echo in"]).stdout
+        finally:
+            link.close()
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert answers == [b"in\n"] * 8
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [b"in\n"] * 8
     assert logins(bastion, "plain") == before + 1
 
 

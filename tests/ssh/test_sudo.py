@@ -104,7 +104,7 @@ def test_a_wrong_password_is_tried_once_only(operator: Operator, node: Node, mac
     operator.answers["sudo password"] = "wrong"
     error = refusal(operator, replace(node, user="asked"))
     assert error.title() == "127.0.0.1: sudo: sudo did not take the password of asked"
-    assert "Sorry, try again." in " ".join(error.evidence)
+    assert error.evidence[-1] == "Sorry, try again."
     assert error.fix == "run the command again with the right one, at the prompt or in KUBEUP_SUDO_PASSWORD"
     assert "1 incorrect password attempt" in machine.run("cat /tmp/sudo.log")
 
@@ -158,11 +158,11 @@ def test_a_login_shell_that_never_answers(
     operator: Operator, node: Node, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kubeup.node.trip.HELLO_SECONDS", 1.0)
-    machine.write("/usr/local/bin/chatty-shell", "#!/bin/sh\necho thinking >&2\nsleep 60\n", 0o755)
+    machine.write("/test/chatty-shell", "#!/bin/sh\necho thinking >&2\nsleep 60\n", 0o755)
     try:
         error = refusal(operator, replace(node, user="chatty"))
     finally:
-        machine.write("/usr/local/bin/chatty-shell", CHATTY, 0o755)
+        machine.write("/test/chatty-shell", CHATTY, 0o755)
     assert error.title() == "127.0.0.1: sudo: sudo did not answer within 1 s"
     assert error.evidence == ("thinking",)
 
