@@ -253,7 +253,7 @@ def _run(
     """
     begin = time.monotonic()
     full = {**os.environ, "GOWORK": "off", **(environment or {})}
-    real = [shop.go if argv[0] == "go" else argv[0], *argv[1:]]
+    real = [*_mortal(), shop.go if argv[0] == "go" else argv[0], *argv[1:]]
     where = shop.log.parent if outside else shop.folder
     with shop.log.open("ab") as out:
         out.write(f"$ {shlex.join(argv)}\n".encode())
@@ -275,6 +275,12 @@ def _run(
     if status:
         raise ReleaseError(f"{what} failed", evidence=[*output.rstrip().split("\n")[-12:], f"all of it: {shop.log}"])
     return output
+
+
+def _mortal() -> list[str]:
+    """A build ends with kubeup even where kubeup is killed; util-linux has the command on every Debian and Ubuntu."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
 
 
 def _wait(process: subprocess.Popen[bytes], what: str, begin: float, shop: _Workshop) -> int:

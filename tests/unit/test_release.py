@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -435,8 +437,27 @@ def test_ctrl_c_ends_the_compilers_too(operator: Operator, tmp_path: Path, monke
     interrupting(pid.exists)
     with pytest.raises(KeyboardInterrupt):
         operator.get([KUBELET], GO)
-    limit = time.monotonic() + 10
-    while alive(int(pid.read_text())):
+    wait_for(lambda: not alive(int(pid.read_text())))
+
+
+def test_a_build_ends_with_a_kubeup_that_is_killed(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = tmp_path / "pid"
+    fake_go(tmp_path, monkeypatch, f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 60")
+    code = (
+        "from kubeup.release import Wanted, resolve; from kubeup.model import Source; from pathlib import Path;"
+        f"resolve([Wanted('kubelet', '1.37.2', 'amd64')], [Source('go')], root=Path({str(operator.root)!r}))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as kubeup:
+        wait_for(pid.exists)
+        kubeup.kill()
+    wait_for(lambda: not alive(int(pid.read_text())))
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 15
+    while not what():
         assert time.monotonic() < limit
         time.sleep(0.02)
 
@@ -459,10 +480,7 @@ def test_a_build_that_is_running_elsewhere_is_waited_for(
     with cache.locked(lock, "building", operator.events.append):
         other = threading.Thread(target=operator.get, args=([KUBELET], GO))
         other.start()
-        limit = time.monotonic() + 10
-        while not operator.told(Building):
-            assert time.monotonic() < limit
-            time.sleep(0.02)
+        wait_for(lambda: bool(operator.told(Building)))
         assert not path_of(operator.root, KUBELET).exists()
     other.join(20)
     waiting = operator.told(Building)[0]
