@@ -229,9 +229,12 @@ def _advice(search: _Search, lacking: Sequence[Wanted]) -> str:
     unpinned = [web.pin_names(job)[0] for job in jobs if not job.row.sums and not job.row.image]
     unpinned = [name for name in dict.fromkeys(unpinned) if name not in search.pins]
     ways = ["add a mirror under sources: in the profile"]
-    if unpinned and any(source.kind in ("official", "mirror") for source in search.sources):
-        ways.insert(0, f"pins: {{{', '.join(f'{name}: SHA256' for name in unpinned)}}} in the profile")
     if all(job.row.module for job in jobs) and not any(source.kind == "go" for source in search.sources):
         ways.append("add `go` there, which builds them on this machine")
     ways.append(f"put the file there by hand: {cache.path_of(search.root, lacking[0])}")
-    return "; or ".join(ways)
+    text = "; or ".join(ways)
+    if not unpinned or not any(source.kind in ("official", "mirror") for source in search.sources):
+        return text
+    pins = f"pins: {{{', '.join(f'{name}: SHA256' for name in unpinned)}}} in the profile"
+    alone = all(not job.row.sums and not job.row.image for job in jobs)
+    return f"{pins}; {'or ' if alone else 'and for the others '}{text}"
