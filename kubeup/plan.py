@@ -282,14 +282,18 @@ def _component_steps(stage: Stage, desired: Desired, facts: Facts, earlier: Sequ
         if binary.component == name and binary.link and not _link_stands(binary, facts)
     )
     work: list[Step] = []
+    actions = [
+        Do(action) for action in desired.actions if action.component == name and not facts.checks.get(action.id, False)
+    ]
     for unit in desired.units:
         if unit.component == name:
             why = _reasons(unit, desired, facts)
             if why:
                 work.append(Start(unit, why, restart=facts.unit(unit.name).running))
-    work.extend(
-        Do(action) for action in desired.actions if action.component == name and not facts.checks.get(action.id, False)
-    )
+            elif actions:
+                # It runs, but perhaps on something that was started a moment ago.
+                work.append(Await(unit))
+    work.extend(actions)
     if work:
         steps.extend(_needed(stage.after, earlier))
         steps.extend(_with_own_await(work))

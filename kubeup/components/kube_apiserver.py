@@ -11,6 +11,7 @@ from kubeup.resources import Action
 
 OBJECTS = "/etc/kubeup/cluster.yaml"
 ACTION = "cluster-objects"
+PATIENT = ADMIN.replace("--request-timeout=5s", "--request-timeout=60s")
 
 
 def flags(context: Context) -> Flags:
@@ -63,7 +64,8 @@ def actions(context: Context) -> tuple[Action, ...]:
             check=f"""wanted=$(sed -n 's/^# revision //p' {OBJECTS}) && test -n "$wanted" &&
                 test "$({ADMIN} get -f {OBJECTS} -o jsonpath='{{range .items[*]}}"""
             """{.metadata.annotations.kubeup\\.io/revision}{"\\n"}{end}' | sort -u)" = "$wanted" """,
-            do=f"{ADMIN} apply --server-side --force-conflicts --field-manager=kubeup -f {OBJECTS}",
+            do=f"{PATIENT} apply --server-side --force-conflicts --field-manager=kubeup -f {OBJECTS}",
+            timeout=90,
         ),
     )
 
