@@ -10,10 +10,8 @@ from __future__ import annotations
 import io
 import logging
 import random
-import socket
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -21,14 +19,15 @@ import fabric
 import paramiko
 
 from kubeup.errors import ConnectError, NodeError
-from kubeup.model import Cluster, HostKeys, Node
-from kubeup.node import hostkeys, sshconfig
+from kubeup.model import Cluster, Node
+from kubeup.node import sshconfig
 from kubeup.node.boot import Kind, command
 from kubeup.node.dial import CONNECT_SECONDS, SILENT_SECONDS, Dialed, dial, dropped, failure
-from kubeup.node.login import LOGIN_SECONDS, Keyring, Login
+from kubeup.node.login import LOGIN_SECONDS, Keyring, Login, Verifier, transport_factory
 from kubeup.node.secrets import Secrets
 from kubeup.node.sshconfig import Target
-from kubeup.node.trip import Body, Errand, OnLine, Reply, Trip
+from kubeup.node.streams import Body, Errand, OnLine
+from kubeup.node.trip import Reply, Trip
 
 __all__ = ["Dialer", "Kind", "Link", "Reply", "Secrets", "SshLink", "connect"]
 
@@ -37,8 +36,6 @@ RETRY_SECONDS = 15.0
 TRIES = 2
 SESSION_TRIES = 6
 MAX_HOPS = 8
-# The counter modes need a second pass for their checksum; what is not here is weak.
-CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 
 # Otherwise it prints tracebacks of its own for what is told properly here.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -105,26 +102,44 @@ class SshLink:
     def _start(self, text: str) -> tuple[paramiko.Channel, float]:
         """A channel with the command started on it. A server that takes no session yet is asked again a few times."""
         error: Exception | None = None
+        deadline = time.monotonic() + CHANNEL_SECONDS
         for attempt in range(SESSION_TRIES):
-            if self._closed:
+            if self._closed or time.monotonic() > deadline:
                 break
             try:
-                if not self.connected:
-                    self._connection = self._dialer.open(self._target)
-                channel = self._connection.create_session()
-                started_at = time.time()
-                channel.exec_command(text)
-                return channel, started_at
+                return self._session(text)
             except (paramiko.SSHException, OSError, EOFError) as caught:
                 error = caught
                 time.sleep(0.05 * 2**attempt)
-        raise failure(
-            self._target,
-            "session",
-            "the server opened no session",
-            evidence=[str(error or "the link was closed")],
-            fix="look at MaxSessions in its /etc/ssh/sshd_config: one is needed",
-        )
+        raise self._no_session(error)
+
+    def _session(self, text: str) -> tuple[paramiko.Channel, float]:
+        if not self.connected:
+            self._connection = self._dialer.open(self._target)
+        channel: paramiko.Channel = self._connection.create_session()
+        # paramiko waits for the answer to exec without a limit.
+        limit = threading.Timer(CHANNEL_SECONDS, channel.close)
+        limit.start()
+        try:
+            started_at = time.time()
+            channel.exec_command(text)
+        except BaseException:
+            channel.close()
+            raise
+        finally:
+            limit.cancel()
+        return channel, started_at
+
+    def _no_session(self, error: Exception | None) -> ConnectError:
+        if self._closed:
+            message, fix = "kubeup was stopped", "run the same command again"
+        elif isinstance(error, paramiko.ChannelException):
+            message = "the server opened no session"
+            fix = "look at MaxSessions in its /etc/ssh/sshd_config: one is needed"
+        else:
+            message = f"the server started no command within {CHANNEL_SECONDS:.0f} s"
+            fix = f"look at the node's load and memory; try: {self._target.ssh} true"
+        return failure(self._target, "session", message, evidence=[str(error or "")], fix=fix)
 
     def _lost(self, kind: Kind, reply: Reply) -> NodeError:
         return NodeError(
@@ -238,11 +253,11 @@ class Dialer:
                 "banner_timeout": CONNECT_SECONDS,
                 "auth_timeout": LOGIN_SECONDS,
                 "channel_timeout": CHANNEL_SECONDS,
-                "transport_factory": _transport_factory(target),
+                "transport_factory": transport_factory(target),
                 "auth_strategy": Login(target, self._keyring, self.secrets),
             },
         )
-        connection.client.set_missing_host_key_policy(_Verifier(target, self._policy))
+        connection.client.set_missing_host_key_policy(Verifier(target, self._policy))
         try:
             connection.open()
         except BaseException:
@@ -343,34 +358,3 @@ def _parse(path: str) -> paramiko.SSHConfig:
 def _settings() -> fabric.Config:
     """Nothing of Fabric's or invoke's own files and variables: lazy reads none."""
     return fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True)
-
-
-def _transport_factory(target: Target) -> Callable[..., paramiko.Transport]:
-    first = hostkeys.preferred_types(hostkeys.known_to(target), target.pinned)
-
-    def make(sock: socket.socket, **options: object) -> paramiko.Transport:
-        transport = paramiko.Transport(sock, **options)  # type: ignore[arg-type]
-        security = transport.get_security_options()
-        security.ciphers = [cipher for cipher in CIPHERS if cipher in security.ciphers]
-        # rsa-sha2-512 is an algorithm for keys of type ssh-rsa; ssh-rsa itself would mean SHA-1.
-        offered = [kind for kind in security.key_types if kind != "ssh-rsa"]
-        security.key_types = sorted(offered, key=lambda kind: _rank(first, kind))
-        return transport
-
-    return make
-
-
-def _rank(first: tuple[str, ...], algorithm: str) -> int:
-    kind = "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm
-    return first.index(kind) if kind in first else len(first)
-
-
-class _Verifier(paramiko.MissingHostKeyPolicy):
-    """Asked for every key, since paramiko itself is told of none."""
-
-    def __init__(self, target: Target, policy: HostKeys) -> None:
-        self._target, self._policy = target, policy
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        offered = hostkeys.HostKey(key.get_name(), key.asbytes())
-        hostkeys.verify(self._target, self._policy, offered)

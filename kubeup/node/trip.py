@@ -6,15 +6,14 @@ answers sudo), one sends.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
 
 from kubeup.errors import ConnectError, NodeError
-from kubeup.node.boot import BUSY, BUSY_STATUS, END, HELLO, MARKER, PROMPT, Kind
+from kubeup.node.boot import BUSY_STATUS, HELLO, Kind
 from kubeup.node.sshconfig import Target
+from kubeup.node.streams import SLICE, TAIL, Channel, Errand, Errors, Lines, Progress, Sender
 from kubeup.node.sudo import Silence, explain
 
 HELLO_SECONDS = 30.0
@@ -22,30 +21,8 @@ IDLE_SECONDS = 300.0
 STATUS_SECONDS = 5.0
 LINGER_SECONDS = 2.0
 POLL_SECONDS = 0.25
-SLICE = 256 * 1024
-TAIL = 64 * 1024
 GREETING = 1024 * 1024
 ANSWER = 2 * 1024 * 1024 * 1024
-
-Body = Iterable["bytes | memoryview"]
-OnLine = Callable[[str], None]
-
-
-class Channel(Protocol):
-    """What a trip needs of paramiko's."""
-
-    status_event: threading.Event
-    exit_status: int
-    closed: bool
-
-    def recv(self, nbytes: int) -> bytes: ...
-    def recv_stderr(self, nbytes: int) -> bytes: ...
-    def send(self, s: bytes) -> int: ...
-    def sendall(self, s: bytes) -> None: ...
-    def shutdown_write(self) -> None: ...
-    def settimeout(self, timeout: float | None) -> None: ...
-    def exit_status_ready(self) -> bool: ...
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -66,25 +43,6 @@ class Reply:
     hello_at: float
 
 
-@dataclass(frozen=True)
-class Errand:
-    """What a trip is for. limit: seconds for all of it, from the hello on."""
-
-    kind: Kind
-    body: Body
-    on_line: OnLine | None
-    limit: float
-    operator: str
-
-
-class Progress(Protocol):
-    """Whoever counts what is sent and received while it happens."""
-
-    sent: int
-    received: int
-    trips: int
-
-
 class Trip:
     """Carries out one errand on one channel, whose command was started at ``started_at``."""
 
@@ -99,9 +57,9 @@ class Trip:
     ) -> None:
         self._channel, self._target, self._errand, self._count = channel, target, errand, count
         self._sudo = sudo
-        self._errors = _Errors(channel, sudo)
-        self._sender = _Sender(channel, errand, count)
-        self._lines = _Lines(errand)
+        self._errors = Errors(channel, sudo)
+        self._sender = Sender(channel, errand, count)
+        self._lines = Lines(errand)
         self._alive_at = time.monotonic()
 
     def run(self, started_at: float) -> Reply:
@@ -219,140 +177,6 @@ class Trip:
                 evidence=[self._lines.busy],
                 fix="wait until it is done and run the command again",
             )
-
-
-class _Sender(threading.Thread):
-    """Sends the body; stops quietly when the other side is gone, for the reader learns why."""
-
-    def __init__(self, channel: Channel, errand: Errand, count: Progress) -> None:
-        super().__init__(daemon=True, name="kubeup-send")
-        self._channel, self._errand, self._count = channel, errand, count
-        self.sent = 0
-        self.alive_at = time.monotonic()
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        operator = "".join(letter if letter.isprintable() else " " for letter in self._errand.operator)
-        try:
-            self._send(f"{MARKER}\n{operator or '-'}\n".encode())
-            for number, chunk in enumerate(self._errand.body):
-                self._send_counted(chunk)
-                if number == 0 and self._errand.kind is not Kind.APPLY:
-                    self._send(f"\n{END}\n".encode())
-            self._end()
-        except _Gone:
-            return
-        except BaseException as error:  # raised again by the caller's thread
-            self.error = error
-            self._channel.close()
-
-    def _end(self) -> None:
-        try:
-            self._channel.shutdown_write()
-        except (OSError, EOFError) as error:
-            raise _Gone from error
-
-    def _send_counted(self, chunk: bytes | memoryview) -> None:
-        # Views, for sending bytes copies what is left of them with every packet.
-        view = memoryview(chunk)
-        for start in range(0, len(view), SLICE):
-            part = view[start : start + SLICE]
-            self._send(part)
-            self.sent += len(part)
-            self._count.sent += len(part)
-
-    def _send(self, data: bytes | memoryview) -> None:
-        """All of it, however long the node takes: the reader watches the time."""
-        while data:
-            try:
-                # The stubs know only bytes; a view is what keeps it from being copied.
-                sent = self._channel.send(cast(bytes, data))
-            except TimeoutError:
-                continue
-            except (OSError, EOFError) as error:
-                raise _Gone from error
-            if not sent:
-                raise _Gone
-            data = data[sent:]
-            self.alive_at = time.monotonic()
-
-
-class _Gone(Exception):
-    """The other side takes no more."""
-
-
-class _Errors(threading.Thread):
-    """Reads standard error, keeps its end, and answers sudo: with the password once, never again."""
-
-    def __init__(self, channel: Channel, sudo: Callable[[], str | None] | None) -> None:
-        super().__init__(daemon=True, name="kubeup-stderr")
-        self._channel, self._password = channel, sudo
-        self.tail = b""
-        self.prompts = 0
-        self.given = False
-        self.watching = sudo is not None
-        self.hung_up = False
-        self.asking = threading.Event()
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            while (data := self._receive()) != b"":
-                self.tail = (self.tail + (data or b""))[-TAIL:]
-                if data and self.watching:
-                    self._watch()
-        except BaseException as error:  # raised again by the caller's thread
-            self.error = error
-            self._channel.close()
-
-    def _receive(self) -> bytes | None:
-        try:
-            return self._channel.recv_stderr(SLICE)
-        except TimeoutError:
-            return b"" if self._channel.closed else None
-        except OSError:
-            return b""
-
-    def _watch(self) -> None:
-        prompts = self.tail.count(PROMPT.encode())
-        if prompts <= self.prompts:
-            return
-        self.prompts = prompts
-        self.asking.set()
-        password = self._password() if self._password and not self.given else None
-        self.asking.clear()
-        if password is None:
-            # Nobody knows it, or it was wrong: another try would only count as another failed login.
-            self.hung_up = True
-            self._channel.close()
-            return
-        self.given = True
-        self._channel.sendall(f"{password}\n".encode())
-
-
-class _Lines:
-    """The answer, cut at line breaks and nowhere else."""
-
-    def __init__(self, errand: Errand) -> None:
-        self._on_line, self._apply = errand.on_line, errand.kind is Kind.APPLY
-        self.stdout = bytearray()
-        self.received = 0
-        self.busy = ""
-        self._begin = self._searched = 0
-
-    def take(self, data: bytes) -> None:
-        self.received += len(data)
-        self.stdout += data
-        while (end := self.stdout.find(b"\n", self._searched)) >= 0:
-            self._line(self.stdout[self._begin : end])
-            self._begin = self._searched = end + 1
-        self._searched = len(self.stdout)
-
-    def _line(self, line: bytearray) -> None:
-        if self._apply and line.startswith(BUSY.encode()):
-            self.busy = line[len(BUSY) :].decode("utf-8", "replace").strip()
-        elif self._on_line is not None:
-            self._on_line(line.decode("utf-8", "replace"))
 
 
 def _last_lines(data: bytes) -> list[str]:

@@ -16,7 +16,7 @@ from kubeup.node.secrets import Secrets
 from kubeup.node.transport import Dialer, SshLink
 from tests.ssh.machine import Daemon, Machine, make_key
 
-NEEDED = {"sshd": "openssh-server", "ssh": "openssh-client", "sudo": "sudo", "fish": "fish"}
+NEEDED = {"sshd": "openssh-server", "ssh": "openssh-client", "sudo": "sudo"}
 
 
 @pytest.fixture(scope="session")

@@ -143,6 +143,21 @@ def test_a_server_without_sessions(operator: Operator, machine: Machine) -> None
     assert raised.value.fix == "look at MaxSessions in its /etc/ssh/sshd_config: one is needed"
 
 
+def test_a_server_that_froze_is_not_waited_for_without_end(
+    operator: Operator, node: Node, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubeup.node.transport.CHANNEL_SECONDS", 1.0)
+    link = operator.connect(node)
+    pid = link.trip(Kind.PROBE, [b"echo $PPID"]).stdout.decode().strip()
+    machine.run(f"kill -STOP {pid}")
+    try:
+        with pytest.raises(ConnectError) as raised:
+            link.trip(Kind.PROBE, [b"echo never"])
+    finally:
+        machine.run(f"kill -CONT {pid}")
+    assert raised.value.title() == "127.0.0.1: session: the server started no command within 1 s"
+
+
 def test_a_slow_line_costs_few_round_trips(operator: Operator, sshd: Daemon) -> None:
     with BadLine(sshd.port, delay=0.05) as line:
         operator.trust(sshd)

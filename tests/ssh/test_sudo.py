@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,13 +25,16 @@ def forgotten(machine: Machine) -> None:
     machine.run("rm -rf /run/sudo")
 
 
+fish = pytest.param("fishy", marks=pytest.mark.skipif(not shutil.which("fish"), reason="needs: apt-get install fish"))
+
+
 def refusal(operator: Operator, node: Node) -> ConnectError:
     with pytest.raises(ConnectError) as raised:
         operator.connect(node).trip(Kind.PROBE, WHO)
     return raised.value
 
 
-@pytest.mark.parametrize("user", ["free", "chatty", "fishy"])
+@pytest.mark.parametrize("user", ["free", "chatty", fish])
 def test_sudo_without_a_password_asks_nobody(operator: Operator, node: Node, user: str) -> None:
     assert operator.connect(replace(node, user=user)).trip(Kind.PROBE, WHO).stdout == b"root\n"
     assert operator.asked == []
@@ -131,7 +135,7 @@ def no_sudo(machine: Machine) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_sudo")
-@pytest.mark.parametrize("user", ["free", "fishy"])
+@pytest.mark.parametrize("user", ["free", fish])
 def test_a_node_without_sudo(operator: Operator, node: Node, user: str) -> None:
     error = refusal(operator, replace(node, user=user))
     assert error.title() == "127.0.0.1: sudo: there is no sudo on the node"
