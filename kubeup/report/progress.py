@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kubeup.events import Event, Failed, Finished, Held, Note, Phase, Working
-from kubeup.release import Building, Got, Progress, ReleaseEvent, Tried
+from kubeup.release import Building, Got, Progress, ReleaseEvent, Tried, Without
 
 REFRESH = 8
 BUILDING_EVERY = 20.0
@@ -106,7 +106,9 @@ class View:
                 text = f"{source}: {reason}"
                 if text not in self._told:
                     self._told.add(text)
-                    self._print(f"           {escape(wanted.name)} is not in {escape(text)}; the next source is tried")
+                    self._print(f"           {escape(wanted.name)} is not to be had from {escape(text)}")
+            case Without(wanted=wanted):
+                self._print(f"           {escape(wanted.name)} is left out: clusters run without it")
             case Progress(wanted=wanted, done=done, total=total):
                 self._downloads[wanted.name] = (done, total)
             case Building(what=what, seconds=seconds):
