@@ -14,6 +14,7 @@ want sudo sudo
 want curl curl
 want cc gcc
 want git git
+want fish fish
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 [ -e /usr/include/seccomp.h ] || missing="$missing libseccomp-dev libc6-dev pkg-config"
 [ -n "$missing" ] || exit 0

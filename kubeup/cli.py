@@ -23,7 +23,7 @@ from kubeup.events import Note
 from kubeup.fleet import Fleet
 from kubeup.model import Cluster
 from kubeup.node.secrets import Secrets
-from kubeup.node.transport import connect
+from kubeup.node.transport import Dialer
 from kubeup.profile import LoadedProfile
 from kubeup.report import data, errors, health, plan, summary
 from kubeup.report.progress import View
@@ -97,7 +97,7 @@ def up_command(
     kubeup up --limit node4             # only this node changes
     """
     loaded = _load(profile_path)
-    with closing(_fleet(loaded.cluster, parallel)) as fleet, _job(fleet) as job:
+    with _fleet(loaded.cluster, parallel) as fleet, _job(fleet) as job:
         prepared = up.prepare(job, loaded.cluster, _limit(limit))
         _warn(loaded, prepared)
         if dry_run:
@@ -127,7 +127,7 @@ def up_command(
 def plan_command(profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str) -> None:
     """Say what `up` would do: files with their diffs, units, bytes. Touches nothing."""
     loaded = _load(profile_path)
-    with closing(_fleet(loaded.cluster, parallel)) as fleet, _job(fleet) as job:
+    with _fleet(loaded.cluster, parallel) as fleet, _job(fleet) as job:
         prepared = up.prepare(job, loaded.cluster, _limit(limit))
     _warn(loaded, prepared)
     _show_plan(prepared, output)
@@ -145,7 +145,7 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
     Exit code 0 when it is healthy, 1 when it is not.
     """
     loaded = _load(profile_path)
-    with closing(_fleet(loaded.cluster, parallel)) as fleet, _job(fleet) as job:
+    with _fleet(loaded.cluster, parallel) as fleet, _job(fleet) as job:
         results = engine.gather(job.fleet, loaded.cluster, job.say)
         if results.values and not any(facts.record.exists for facts in results.values.values()):
             raise KubeupError("kubeup has built no cluster on these nodes", fix=f"kubeup up {loaded.path}")
@@ -182,7 +182,7 @@ def down_command(
 ) -> None:
     """Leave the machines as they were found: what kubeup made goes, what it replaced comes back."""
     loaded = _load(profile_path)
-    with closing(_fleet(loaded.cluster, parallel)) as fleet:
+    with _fleet(loaded.cluster, parallel) as fleet:
         with _job(fleet) as job:
             surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=_limit(limit))
         if surveyed.plan.empty and not surveyed.failures:
@@ -278,11 +278,15 @@ def _limit(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(name for text in names for name in text.split(","))
 
 
-def _fleet(cluster: Cluster, parallel: int) -> Fleet:
-    """The links to all nodes, opened when first needed."""
+@contextmanager
+def _fleet(cluster: Cluster, parallel: int) -> Iterator[Fleet]:
+    """The links to all nodes, opened when first needed, closed at the end."""
     ask: Callable[[str], str | None] = getpass.getpass if sys.stdin.isatty() else lambda _: None
-    secrets = Secrets(os.environ, ask)
-    return Fleet(lambda node: connect(cluster, node, secrets), parallel)
+    with (
+        closing(Dialer(cluster, Secrets(os.environ, ask))) as dialer,
+        closing(Fleet(dialer.connect, parallel)) as fleet,
+    ):
+        yield fleet
 
 
 @contextmanager

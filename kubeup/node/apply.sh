@@ -33,7 +33,8 @@ fail() {
 }
 
 # quietly COMMAND...: run it, keep what it prints for fail.
-quietly() { "$@" >"$here/output" 2>&1 </dev/null; }
+# What it starts does not hold the node's lock.
+quietly() { "$@" >"$here/output" 2>&1 </dev/null 9>&-; }
 
 # remember KIND KEY VALUE...: a line of the record; the last of a kind and key counts.
 remember() {

@@ -149,7 +149,7 @@ class _Held:
     def _hold(self) -> None:
         link = self._job.fleet.another(self._master)
         try:
-            link.trip(Kind.PROBE, self._body(), on_line=self._line, limit=PODS_LIMIT)
+            link.trip(Kind.SHELL, self._body(), on_line=self._line, limit=PODS_LIMIT)
         except KubeupError as error:
             self._error = error
         finally:
