@@ -26,8 +26,12 @@ set -eu
 f=$(mktemp -d /var/lib/kubeup/snapshot.XXXXXX)
 trap 'rm -rf "$f"' EXIT
 p=/etc/kubernetes/pki
-timeout 60 /opt/kubeup/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$p/etcd/ca.crt \
-    --cert=$p/etcd/server.crt --key=$p/etcd/server.key snapshot save "$f/etcd.db" >&2
+etcdctl() {
+    timeout 60 /opt/kubeup/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$p/etcd/ca.crt \
+        --cert=$p/etcd/server.crt --key=$p/etcd/server.key "$@" >&2
+}
+etcdctl --command-timeout=5s endpoint health
+etcdctl snapshot save "$f/etcd.db"
 echo kubeup-snapshot
 tar -cf - -C "$f" etcd.db -C / etc/kubernetes/pki
 """
@@ -107,7 +111,7 @@ def _snapshot(link: Link) -> bytes:
     marker = b"kubeup-snapshot\n"
     at = reply.stdout.find(marker)
     if reply.status or at < 0:
-        lines = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line]
+        lines = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line and "info" not in line]
         raise NodeError(link.title, "snapshot", "etcd gave none", evidence=[_message(line) for line in lines[-3:]])
     return reply.stdout[at + len(marker) :]
 

@@ -13,7 +13,7 @@ do_observe() {
 
 observed() {
     case $1 in
-        link) there test -e "/sys/class/net/$2" ;;
+        link) there ip link show "$2" ;;
         nft-table) there nft list table $2 ;;
         iptables-base) there nft list table $2 ;;
         chain-prefix) chains_of "$2" | tr '\n' ' ' ;;
@@ -31,7 +31,7 @@ do_clear() {
     before=${3%%=>*}
     ours=${3#*=>}
     case $1 in
-        link) [ "$before" = yes ] || [ ! -e "/sys/class/net/$2" ] || quietly ip link delete "$2" || fail "cannot delete the link $2" ;;
+        link) [ "$before" = yes ] || ! ip link show "$2" >/dev/null 2>&1 || quietly ip link delete "$2" || fail "cannot delete the link $2" ;;
         nft-table) [ "$before" = yes ] || ! nft list table $2 >/dev/null 2>&1 || quietly nft delete table $2 || fail "cannot delete the nftables table $2" ;;
         iptables-base) [ "$before" = yes ] || clear_base $2 ;;
         chain-prefix) clear_chains "$2" "$before" ;;

@@ -58,6 +58,6 @@ def test_a_runtime_that_no_source_has_is_said_before_anything_is_touched(cluster
     done = cluster.kubeup("up")
     assert done.returncode == 1
     assert f"cri-dockerd {Versions().cri_dockerd} (amd64):" in done.stderr
-    assert "put it there by hand" in done.stderr
+    assert "put the file there by hand" in done.stderr
     assert cluster.on("node4", SEEN) == seen
     assert "No such file" in cluster.on("node4", "ls /var/lib/kubeup/record")

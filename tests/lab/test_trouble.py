@@ -14,7 +14,7 @@ def profile(cluster: Cluster) -> None:
 
 
 def test_a_taken_port_is_told_with_its_owner_and_nothing_is_touched(cluster: Cluster) -> None:
-    cluster.on("node3", "systemd-run --unit=squatter socat TCP-LISTEN:6443,fork,reuseaddr PIPE")
+    cluster.on("node3", "systemd-run --collect --unit=squatter socat TCP-LISTEN:6443,fork,reuseaddr PIPE")
     try:
         done = cluster.kubeup("up")
         assert done.returncode == 1
@@ -27,7 +27,7 @@ def test_a_taken_port_is_told_with_its_owner_and_nothing_is_touched(cluster: Clu
 
 
 def test_a_node_that_is_off_is_told_and_others_are_checked_all_the_same(cluster: Cluster) -> None:
-    cluster.on("node3", "systemd-run --unit=squatter socat TCP-LISTEN:10250,fork,reuseaddr PIPE")
+    cluster.on("node3", "systemd-run --collect --unit=squatter socat TCP-LISTEN:10250,fork,reuseaddr PIPE")
     lab.power_off(cluster.name, "node4")
     try:
         done = cluster.kubeup("up")
