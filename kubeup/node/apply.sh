@@ -170,10 +170,10 @@ do_download() {
     [ -f "$STORE/$1/$2" ] && return 0
     mkdir -p download piece
     if command -v curl >/dev/null; then
-        # shellcheck disable=SC2317
+        # shellcheck disable=SC2317,SC2329
         fetch() { curl -fsSL --connect-timeout 5 --retry 1 --max-time 900 -o "$2" "$1"; }
     elif command -v wget >/dev/null; then
-        # shellcheck disable=SC2317
+        # shellcheck disable=SC2317,SC2329
         fetch() { wget -q -T 10 -t 2 -O "$2" "$1"; }
     else
         say "note${TAB}missing$TAB$1${TAB}no curl or wget"
