@@ -339,6 +339,7 @@ def test_down_twice_has_nothing_to_do(running: Cluster) -> None:
 
 def test_a_killed_up_is_finished_by_the_next_and_a_half_installed_node_taken_down(running: Cluster) -> None:
     kubeup = str(Path(sys.executable).with_name("kubeup"))
+    down = ("down", "--yes", "profile.yaml")
     # Killed very early, nothing of it is on the node yet.
     free = "test -e /var/lib/kubeup/lock || echo nobody; flock -n /var/lib/kubeup/lock echo nobody"
     for stop_at in ("staging", "level 0"):
@@ -362,7 +363,6 @@ def test_a_killed_up_is_finished_by_the_next_and_a_half_installed_node_taken_dow
             "the node's half to end",
         )
         if stop_at == "staging":
-            down = ("down", "--yes", "profile.yaml")
             settle(lambda: running.kubeup(*down).returncode == 0, 60, "the half-installed nodes to be taken down")
     done = running.kubeup("up")
     assert done.returncode == 0, done.stderr
