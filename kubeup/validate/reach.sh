@@ -7,9 +7,11 @@ get() {
     timeout 3 bash -c "exec 3<>/dev/tcp/$1/$2 && printf 'GET /etc/hostname HTTP/1.0\r\nHost: probe\r\n\r\n' >&3 && cat <&3" 2>/dev/null |
         grep -q kubeup-validate
 }
-# soon: a service's rules follow its endpoints after a moment.
+# soon: a service's rules follow its endpoints after a moment; after 15 s and more where the controller-manager, which
+# writes them, was just restarted and waits for its lease.
 soon() {
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    end=$(($(date +%s) + 40))
+    while [ "$(date +%s)" -lt "$end" ]; do
         get "$1" "$2" && return 0
         sleep 0.2
     done

@@ -70,7 +70,7 @@ def test_a_unit_that_does_not_get_ready_shows_its_journal_the_others_finish_and_
     assert done.returncode == 1
     assert "node4: waiting for kube-proxy.service: kube-proxy.service did not become ready" in done.stderr
     assert "this proxy is broken" in done.stderr
-    assert "1 of 2 nodes failed" in done.stderr
+    assert "1 of 2 nodes failed" in done.stderr, done.stderr
     assert "active" in cluster.on("node3", "systemctl is-active kubelet kube-proxy")
     cluster.on("node4", f"rm -r {folder} && systemctl daemon-reload")
     outcome = cluster.json("up")
