@@ -16,7 +16,10 @@ import pytest
 from kubeup import lab
 from kubeup.lab.model import NETNS_PREFIX
 
-SUBNETS = {"debian": "192.168.201.0/24", "ubuntu": "192.168.202.0/24"}
+# Another run of the tests beside this one takes a name and a subnet of its own.
+PREFIX = os.environ.get("KUBEUP_TEST_LAB", "test")
+NET = int(os.environ.get("KUBEUP_TEST_NET", "201"))
+SUBNETS = {"debian": f"192.168.{NET}.0/24", "ubuntu": f"192.168.{NET + 1}.0/24"}
 UP_LIMIT = 1800
 
 
@@ -115,7 +118,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if os.geteuid():
         pytest.fail("the lab tests need root: they boot nodes")
     like = str(request.param)
-    name = f"test{like[0]}"
+    name = f"{PREFIX}{like[0]}"
     lab.down(name, lambda _: None)
     lab.up(lab.Lab(name, ipaddress.IPv4Network(SUBNETS[like]), 2, like), print)
     try:
@@ -128,5 +131,5 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def nothing_of_the_lab_stays() -> Iterator[None]:
     """Other labs on this machine come and go as they like."""
     yield
-    own = tuple(f"{NETNS_PREFIX}test{like[0]}" for like in SUBNETS)
+    own = tuple(f"{NETNS_PREFIX}{PREFIX}{like[0]}" for like in SUBNETS)
     assert not [path.name for path in Path("/run/netns").glob("*") if path.name.startswith(own)]
