@@ -68,6 +68,7 @@ KEYS = (
     "lab",
 )
 ADDONS = ("dns", "metrics-server", "ingress", "storage", "load-balancer", "network-policy", "dashboard")
+LAB_NAME = re.compile("[A-Za-z0-9]{1,8}")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 T = TypeVar("T")
@@ -203,7 +204,8 @@ class _Ssh:
 
     @staticmethod
     def read(value: Tree | None, reading: Reading, folder: Path, lab: Tree | None) -> _Ssh:
-        config = str(state_root() / lab.text / "ssh_config") if lab is not None and lab.kind == "text" else ""
+        name = _text(lab, reading, LAB_NAME, "the name of a lab: up to 8 letters and digits")
+        config = str(state_root() / name / "ssh_config") if name else ""
         if value is None or not expect(value, "mapping", reading, "ssh: {user: ubuntu, port: 22}"):
             return _Ssh(config=config)
         known = ("user", "port", "key", "bastion", "config", "host_keys")
@@ -275,7 +277,7 @@ def _address(value: Tree | None, reading: Reading) -> ipaddress.IPv4Address | No
 def _mask(value: Tree | None, reading: Reading) -> int:
     if value is None or not expect(value, "text", reading, "node_mask: 24"):
         return 24
-    if value.text.isdigit() and 8 <= int(value.text) <= 29:
+    if re.fullmatch("[0-9]{1,2}", value.text) and 8 <= int(value.text) <= 29:
         return int(value.text)
     reading.error(
         value, f"`{value.text}` is not the length of a node's pod network", "a number from 8 to 29; 24 is usual"
@@ -286,7 +288,7 @@ def _mask(value: Tree | None, reading: Reading) -> int:
 def _ports(value: Tree | None, reading: Reading) -> tuple[int, int]:
     if value is None or not expect(value, "text", reading, "node_port_range: 30000-32767"):
         return (30000, 32767)
-    found = re.fullmatch(r"(\d+)-(\d+)", value.text)
+    found = re.fullmatch("([0-9]{1,5})-([0-9]{1,5})", value.text)
     first, last = (int(found.group(1)), int(found.group(2))) if found else (0, 0)
     if found and 1 <= first <= last <= 65535:
         return (first, last)
@@ -356,10 +358,12 @@ def _pins(value: Tree | None, reading: Reading) -> dict[str, str]:
 
 
 def _overrides(root: Tree, reading: Reading) -> dict[str, Override]:
-    found = {}
+    found: dict[str, Override] = {}
     for key, value in root.entries:
         name = key.text.replace("_", "-")
-        if name in COMPONENTS:
+        if name in found:
+            reading.error(key, f"`{key.text}` is {name}, of which settings stand above already", "put all in one place")
+        elif name in COMPONENTS:
             found[name] = _override(value, reading)
     return found
 
@@ -401,8 +405,9 @@ def _scalar(text: str) -> str | int | float | bool:
     if text in ("true", "True", "false", "False"):
         return text.lower() == "true"
     readers: tuple[tuple[str, Callable[[str], int | float]], ...] = (
-        (r"[-+]?\d+", int),
-        (r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?", float),
+        # Longer ones are words: no setting is that large, and Python reads no more than 4300 digits.
+        ("[-+]?[0-9]{1,18}", int),
+        (r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?", float),
     )
     for form, reader in readers:
         if re.fullmatch(form, text):

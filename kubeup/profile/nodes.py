@@ -20,6 +20,7 @@ ROLES = {
 SPELLED = {"master": "a", "node": "i", "worker": "i", "master+node": "ai", "ia": "ai"}
 KEYS = ("name", "host", "address", "user", "port", "role", "bastion", "key", "host_key", "labels", "taints")
 NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+ROLE_FIX = "a (master), i (node) or ai (both)"
 EXAMPLE = "nodes: [root@192.168.200.13, root@192.168.200.14]"
 
 
@@ -28,8 +29,9 @@ def read(root: Tree, reading: Reading, user: str, port_: int | None, key: str, b
     from kubeup.profile.loader import expect
 
     value = root.get("nodes")
-    if value is None:
-        reading.error(root if root.text else Key("", root.place), "there are no nodes", f"add them: {EXAMPLE}")
+    if value is None or value.kind == "null":
+        said = next((key for key in root.keys() if key.text == "nodes"), Key("", root.place))
+        reading.error(said, "there are no nodes", f"add them: {EXAMPLE}")
         return ()
     if not expect(value, "list", reading, EXAMPLE):
         return ()
@@ -60,11 +62,15 @@ def _roles(value: Tree | None, nodes: Tree, reading: Reading) -> list[str]:
     """``ai i`` or [ai, i]; one role a node."""
     from kubeup.profile.loader import expect
 
-    if value is None:
+    if value is None or value.kind == "null":
         if not any(item.get("role") for item in nodes.items if item.kind == "mapping"):
             reading.error(
                 Key("", nodes.place), "no node has a role", "add e.g. roles: ai i (a: master, i: node, ai: both)"
             )
+            return []
+        for item in nodes.items:
+            if item.kind != "mapping" or item.get("role") is None:
+                reading.error(item if item.kind == "text" else Key("", item.place), "this node has no role", ROLE_FIX)
         return []
     if value.kind == "text":
         parts = [Tree("text", value.place, text=word) for word in value.text.split()]
@@ -87,7 +93,7 @@ def _role(value: Tree, reading: Reading) -> frozenset[Role]:
     if value.text in ROLES:
         return ROLES[value.text]
     meant = SPELLED.get(value.text.lower())
-    fix = f"write `{meant}`" if meant else "a (master), i (node) or ai (both)"
+    fix = f"write `{meant}`" if meant else ROLE_FIX
     reading.error(value, f"unknown role `{value.text}`", fix)
     return frozenset()
 
@@ -102,7 +108,7 @@ def _node(item: Tree, role: str, reading: Reading) -> Node | None:
 
 
 def _from_text(item: Tree, roles: frozenset[Role], reading: Reading) -> Node | None:
-    found = re.fullmatch(r"(?:([A-Za-z_][\w.-]*)@)?([A-Za-z0-9_.-]+)(?::(\d+))?", item.text)
+    found = re.fullmatch(r"(?:([A-Za-z_][\w.-]*)@)?([A-Za-z0-9_.-]+)(?::([0-9]+))?", item.text)
     if found is None:
         reading.error(item, f"`{item.text}` is not a machine", f"write USER@ADDRESS or USER@ADDRESS:PORT; {EXAMPLE}")
         return None
@@ -172,7 +178,7 @@ def _word(item: Tree, name: str, reading: Reading) -> str:
 
 def port(value: Tree, reading: Reading) -> int | None:
     """A TCP port."""
-    if value.kind == "text" and value.text.isdigit() and 1 <= int(value.text) <= 65535:
+    if value.kind == "text" and re.fullmatch("[0-9]{1,5}", value.text) and 1 <= int(value.text) <= 65535:
         return int(value.text)
     reading.error(value, f"{value.words} is not a port", "a number from 1 to 65535; SSH's is 22")
     return None

@@ -24,17 +24,21 @@ class Problem:
         """FILE:LINE:COLUMN: message, the line, a mark under the text, the fix."""
         number = self.place.line
         kind = "" if self.severity == "error" else "warning: "
-        told = [f"{file}:{number}:{self.place.column}: {kind}{self.message}"]
+        told = [f"{file}:{number}:{self.place.column}: {kind}{_without_passwords(self.message)}"]
         if 0 < number <= len(lines) and lines[number - 1].strip():
             # Columns count characters; a tab is shown as one blank, so that the mark stands right.
             line = _without_passwords(lines[number - 1].rstrip().replace("\t", " "))
             width = max(1, min(len(self.text), len(line) - self.place.column + 1)) if self.text else 1
             told.append(f"    {line}")
             told.append("    " + " " * (self.place.column - 1) + "^" * width)
-        told.append(f"  {self.fix}")
+        told.append(f"  {_without_passwords(self.fix)}")
         return "\n".join(told)
 
 
-def _without_passwords(line: str) -> str:
-    """The line with every URL's password as stars, as many as it has letters, so that the mark stands right."""
-    return re.sub(r"(//[^/\s:@]*:)([^@\s]+)(?=@)", lambda found: found.group(1) + "*" * len(found.group(2)), line)
+def _without_passwords(text: str) -> str:
+    """The text with every password of a URL as stars, as many as it has letters, so that marks below stand right.
+
+    With or without a scheme, and up to the last @ of the word: a password may hold one itself.
+    """
+    form = r"((?:\w[\w+.-]*:)?//[^\s/:@]*:|(?<![\w.])[\w.%+-]+:)(\S+)(?=@)"
+    return re.sub(form, lambda found: found.group(1) + "*" * len(found.group(2)), text)
