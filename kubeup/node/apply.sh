@@ -20,6 +20,7 @@ TAB=$(printf '\t')
 here=$(pwd)
 reload=no
 dead=
+flushing=
 # shellcheck source=kubeup/node/undo.sh
 . ./undo.sh
 
@@ -148,13 +149,10 @@ do_keep() {
 # store SHA NAME gz|-: puts together the pieces that arrived, and takes them in if they are what they should be.
 do_store() {
     [ -f "$STORE/$1/$2" ] && return 0
+    # All pieces find their way to the disk while they are hashed one by one.
+    [ -n "$flushing" ] || { sync piece/* 9>&- >/dev/null 2>&1 & flushing=$!; }
     quietly mkdir -p "$STORE/$1.part" || fail "cannot make $STORE/$1.part"
-    unpack='cat'
-    [ "$3" = gz ] && unpack='gzip -dc'
-    # Names end in zero-padded offsets, so their order is the order of the bytes.
-    if ! { cat piece/"$1".* | $unpack >"$STORE/$1.part/$2"; } 2>"$here/output"; then
-        fail "cannot store $2 (is the disk full?)"
-    fi
+    join "$1" "$STORE/$1.part/$2" "$3" || fail "cannot store $2 (is the disk full?)"
     got=$(sha256sum <"$STORE/$1.part/$2" | cut -d ' ' -f 1)
     [ "$got" = "$1" ] || {
         rm -rf "$STORE/$1.part" piece/"$1".*
@@ -163,6 +161,18 @@ do_store() {
     chmod 755 "$STORE" "$STORE/$1.part" "$STORE/$1.part/$2" && chmod 711 "$HOME_DIR"
     quietly sync "$STORE/$1.part/$2" && quietly mv -T "$STORE/$1.part" "$STORE/$1" || fail "cannot store $2"
     rm -f piece/"$1".*
+}
+
+# join SHA PATH gz|-: the pieces in one file. Names end in zero-padded offsets: their order is that of the bytes.
+join() {
+    if [ "$3" = gz ]; then
+        { cat piece/"$1".* | gzip -dc >"$2"; } 2>"$here/output"
+    elif [ "$(echo piece/"$1".*)" = "piece/$1.000000000000" ]; then
+        # It came in one piece, and need not be written twice.
+        quietly mv -T "piece/$1.000000000000" "$2"
+    else
+        cat piece/"$1".* >"$2" 2>"$here/output"
+    fi
 }
 
 # download SHA NAME URL SUM MEMBER: the node fetches by itself; what it cannot get is noted, and pushed later.
@@ -204,23 +214,27 @@ do_download() {
     say "note${TAB}downloaded$TAB$1"
 }
 
+# systemd_reload UNIT: only where systemd knows another text of it; what it never saw it reads by itself.
 systemd_reload() {
     [ "$reload" = yes ] || return 0
-    quietly systemctl daemon-reload || fail "systemctl daemon-reload failed"
     reload=no
+    case $(systemctl show -p LoadState -p NeedDaemonReload "$1" 2>/dev/null) in
+        *LoadState=loaded*NeedDaemonReload=no* | *NeedDaemonReload=no*LoadState=loaded*) return 0 ;;
+    esac
+    quietly systemctl daemon-reload || fail "systemctl daemon-reload failed"
 }
 
 # start UNIT own|foreign: (re)start without waiting.
 do_start() {
-    systemd_reload
     if [ -z "$(recorded unit "$1")" ]; then
         remember unit "$1" "$(unit_before "$1" "$2")"
     fi
     # From here on the unit counts as not ready, whatever happens.
     remember ready "$1" -
     if [ "$2" = own ]; then
-        quietly systemctl enable "$1" || fail "systemctl enable $1 failed"
+        quietly systemctl --no-reload enable "$1" || fail "systemctl enable $1 failed"
     fi
+    systemd_reload "$1"
     quietly systemctl restart --no-block "$1" || fail "systemctl restart $1 failed"
 }
 
