@@ -8,48 +8,15 @@ nothing but readiness waits.
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks import kubeadm
+from benchmarks.ground import ADMIN, HTTP, KEPT, NAME, NODES, READY, SUBNET, WAIT, bare, everywhere, ssh, timed
 from kubeup import lab
-
-NAME = "bench"
-SUBNET = ipaddress.IPv4Network("192.168.204.0/24")
-NODES = ("node3", "node4")
-KEPT = "etc/kubernetes etc/kubeup etc/default etc/systemd/system opt/kubeup usr/local/bin/kubectl var/lib/kubeup/store"
-HTTP = (
-    "bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port} && "
-    'printf "GET {path} HTTP/1.0\\r\\n\\r\\n" >&3 && grep -q " 200" <&3\''
-)
-WAIT = "until {check} >/dev/null 2>&1; do sleep 0.05; done"
-ADMIN = "/opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf"
-READY = (
-    "/opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/kubelet.conf get node {node} "
-    "-o jsonpath='{{.status.conditions[?(@.type==\"Ready\")].status}}' | grep -q True"
-)
-
-
-def ssh(node: str, script: str, stdin: int | None = subprocess.DEVNULL) -> None:
-    subprocess.run(["ssh", "-F", str(lab.ssh_config(NAME)), node, script], stdin=stdin, check=True, capture_output=True)
-
-
-def timed(work: Callable[[], object]) -> float:
-    begin = time.monotonic()
-    work()
-    return time.monotonic() - begin
-
-
-def everywhere(work: Callable[[str], object]) -> None:
-    with ThreadPoolExecutor(len(NODES)) as pool:
-        list(pool.map(work, NODES))
 
 
 class Bench:
@@ -57,7 +24,10 @@ class Bench:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.environment = {**os.environ, "KUBECONFIG": str(home / "kubeconfig"), "XDG_STATE_HOME": str(home)}
+        self.peak = 0.0
+        # Users' Python keeps what it compiled.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        self.environment = {**inherited, "KUBECONFIG": str(home / "kubeconfig"), "XDG_STATE_HOME": str(home)}
         self.profile()
 
     def profile(self, kubelet: str = "failCgroupV1: false") -> None:
@@ -69,9 +39,14 @@ class Bench:
 
     def kubeup(self, *arguments: str) -> None:
         argv = [str(Path(sys.executable).with_name("kubeup")), *arguments]
-        done = subprocess.run(argv, cwd=self.home, env=self.environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(done.stdout + done.stderr)
+        with (self.home / "log").open("w+") as log:
+            process = subprocess.Popen(argv, cwd=self.home, env=self.environment, stdout=log, stderr=log)
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.peak = max(self.peak, used.ru_maxrss / 1024)
+            if process.returncode:
+                log.seek(0)
+                raise SystemExit(log.read())
 
     def keep(self) -> None:
         """What a finished `up` brought to each node, as one archive a node."""
@@ -119,11 +94,6 @@ class Bench:
         everywhere(node_side)
 
 
-def bare() -> None:
-    lab.down(NAME, lambda _: None)
-    lab.up(lab.Lab(NAME, SUBNET, len(NODES)), lambda _: None)
-
-
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
@@ -155,8 +125,10 @@ def run(bench: Bench) -> None:
     bench.profile("failCgroupV1: false, maxPods: 111")
     print(f"one kubelet setting       {timed(lambda: bench.kubeup('up', '--no-validate')):6.2f} s")
     throughput(bench)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"peak memory of a kubeup   {peak:6.0f} MB  (the largest child of this run; goal: under 150 MB)")
+    print(f"peak memory of a kubeup   {bench.peak:6.0f} MB  (goal: under 150 MB)")
+    seconds = kubeadm.measure(bench.home)
+    print(f"kubeadm init and join     {seconds:6.2f} s  (bytes on the nodes already: {pushed:.2f} s)")
+    print(f"  ratio to kubeup's up    {(seconds + pushed) / best:6.2f}")
 
 
 def throughput(bench: Bench) -> None:

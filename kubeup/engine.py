@@ -17,6 +17,7 @@ from kubeup.model import Cluster, Node
 from kubeup.node import bundle
 from kubeup.node.boot import Kind
 from kubeup.node.bundle import Trip, Vault
+from kubeup.node.packing import Packer
 from kubeup.node.probe import parse, probe_script
 from kubeup.node.transport import Link, Reply
 from kubeup.plan import NodePlan, Plan
@@ -25,6 +26,8 @@ from kubeup.resources import Inquiry
 
 TripBuilder = Callable[[Node, NodePlan, int], Trip]
 """Builds one node's trip: (node, plan, the generation the node's record must have)."""
+Fetch = Callable[[frozenset[str]], Mapping[str, Path]]
+"""Brings files that no node got by itself into the operator's cache: their sha256 -> where they lie by then."""
 PROBE_LIMIT = 60.0
 LEVEL_LIMIT = 900.0
 
@@ -90,6 +93,8 @@ class Execution:
     operator: str
     say: Say
     downloads: Mapping[str, Download] = field(default_factory=dict)
+    fetch: Fetch = lambda _: {}
+    packer: Packer | None = None
     generations: dict[str, int] = field(default_factory=dict)
     failures: dict[str, KubeupError] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
@@ -134,6 +139,10 @@ class Execution:
             if left:
                 self.say(Note(f"{len(got)} binaries downloaded, {len(left)} are pushed from here", node.title))
             self.plan = self.plan.with_node(replace(plan, binaries=left))
+        lacking = frozenset(b.sha256 for _, plan in self._alive() for b in plan.binaries) - self.paths.keys()
+        if lacking:
+            self.say(Phase("fetching what is pushed"))
+            self.paths = {**self.paths, **self.fetch(lacking)}
 
     def _stage(self) -> None:
         wanted = {node.host: plan for node, plan in self._alive() if plan.binaries or plan.files or plan.observed}
@@ -181,7 +190,9 @@ class Execution:
             plan = wanted[node.host]
             expected = self.generations.get(node.host, plan.generation)
             trip = build(node, plan, expected)
-            self.notes.setdefault(node.host, []).extend(carry_out(node, link, trip, self.operator, self.say))
+            self.notes.setdefault(node.host, []).extend(
+                carry_out(node, link, trip, self.operator, self.say, self.packer)
+            )
             self.generations[node.host] = expected + 1
             self.say(Finished(node.title, title, time.monotonic() - started))
 
@@ -191,12 +202,11 @@ class Execution:
         self.seconds[title] = time.monotonic() - begin
 
 
-def carry_out(node: Node, link: Link, trip: Trip, operator: str, say: Say) -> list[str]:
+def carry_out(node: Node, link: Link, trip: Trip, operator: str, say: Say, packer: Packer | None = None) -> list[str]:
     """One APPLY trip; returns its notes, raises StepError with output and journal when a step failed."""
     progress = _Progress(node, trip, say)
-    reply = link.trip(
-        Kind.APPLY, progress.watch(bundle.stream(trip)), on_line=progress.line, limit=LEVEL_LIMIT, operator=operator
-    )
+    body = bundle.stream(trip, packer, progress.arrived)
+    reply = link.trip(Kind.APPLY, body, on_line=progress.line, limit=LEVEL_LIMIT, operator=operator)
     progress.conclude(reply)
     return progress.notes
 
@@ -207,20 +217,15 @@ class _Progress:
     def __init__(self, node: Node, trip: Trip, say: Say) -> None:
         self._node, self._trip, self._say = node, trip, say
         self._total = bundle.size_of(trip)
-        self._sent = 0
         self._step = 0
         self._output: list[str] = []
         self._failure = ""
         self._done = False
         self.notes: list[str] = []
 
-    def watch(self, body: bundle.Body) -> bundle.Body:
-        for chunk in body:
-            yield chunk
-            self._sent += len(chunk)
-            if self._total > bundle.CHUNK:
-                sent = min(self._sent, self._total)
-                self._say(Working(self._node.title, "sending", sent, self._total, bytes=True))
+    def arrived(self, sent: int) -> None:
+        if self._total > bundle.CHUNK:
+            self._say(Working(self._node.title, "sending", sent, self._total, bytes=True))
 
     def line(self, line: str) -> None:
         word, _, rest = line.partition("\t")

@@ -27,13 +27,22 @@ Fetch = Callable[[str], bytes]
 """``manifests/TAG``, ``manifests/DIGEST`` or ``blobs/DIGEST`` of one repository -> its bytes. Digests: sha256:HEX."""
 
 
-def docker_archive(name: str, files: Mapping[str, bytes], entrypoint: Sequence[str], arch: str) -> bytes:
-    """An archive of one layer. name: REPOSITORY:TAG; files: path without leading slash -> content, all 0755."""
+def docker_archive(
+    name: str, files: Mapping[str, bytes], entrypoint: Sequence[str], arch: str, user: str = "65535:65535"
+) -> bytes:
+    """An archive of one layer. name: REPOSITORY:TAG; files: path without leading slash -> content, all 0755.
+
+    user: UID:GID the image's processes have.
+    """
     layer = _tar(files)
     config = {
         "architecture": arch,
         "os": "linux",
-        "config": {"Entrypoint": list(entrypoint), "User": "65535:65535"},
+        "config": {
+            "Entrypoint": list(entrypoint),
+            "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+            "User": user,
+        },
         "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
     }
     return pack(name, json.dumps(config, sort_keys=True).encode(), [layer])

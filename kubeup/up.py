@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from kubeup import cluster_facts, components, engine, kubeconfig, mint, pki, preflight, release, render, wanted
 from kubeup.components.base import Context
@@ -15,8 +16,9 @@ from kubeup.facts import ClusterFacts, Facts
 from kubeup.fleet import Fleet
 from kubeup.model import Cluster
 from kubeup.node.bundle import Vault
+from kubeup.node.packing import Packer
 from kubeup.plan import Plan, diff
-from kubeup.release import Artifact, ReleaseEvent
+from kubeup.release import Artifact, ReleaseEvent, Wanted
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,22 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     shared = cluster_facts.gather_cluster(cluster, facts)
     needed = wanted.for_cluster(cluster, facts)
     job.say(Phase("looking for binaries"))
-    artifacts = release.resolve(needed, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say)
+    # Where every node can download, what only passes through this machine is not fetched to it.
+    need_file = not all(found.downloader for found in facts.values())
+    artifacts = _resolve(job, cluster, needed, need_file=need_file)
     plan = make_plan(cluster, facts, shared, artifacts, job.now(), limit)
     return Prepared(cluster, facts, shared, plan, artifacts, tuple(p for p in problems if p.severity != "error"))
+
+
+def _resolve(job: Job, cluster: Cluster, needed: Sequence[Wanted], *, need_file: bool) -> tuple[Artifact, ...]:
+    return release.resolve(
+        needed,
+        cluster.sources,
+        pins=cluster.pins,
+        proxy=cluster.proxy,
+        say=job.release_say,
+        need_file=need_file,
+    )
 
 
 def _ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
@@ -133,17 +148,26 @@ def execute(job: Job, prepared: Prepared) -> Outcome:
         prepared.cluster,
         prepared.plan,
         vaults,
-        {artifact.sha256: artifact.path for artifact in prepared.artifacts},
+        {artifact.sha256: artifact.path for artifact in prepared.artifacts if artifact.in_cache},
         prepared.facts,
         job.operator,
         job.say,
         {one.sha256: one.downloads[0] for one in prepared.artifacts if one.downloads},
+        lambda sums: _fetch(job, prepared, sums),
+        Packer(release.cache_root() / "packed"),
     )
     if not prepared.plan.empty:
         execution.run()
     access = give_access(job, prepared, vaults)
     seconds = {**execution.seconds, "all": time.monotonic() - begin}
     return Outcome(not prepared.plan.empty, outcomes(job.fleet, prepared), seconds, access)
+
+
+def _fetch(job: Job, prepared: Prepared, sums: frozenset[str]) -> Mapping[str, Path]:
+    """Files that were only known by upstream's word, and that some node did not get by itself."""
+    needed = [artifact.wanted for artifact in prepared.artifacts if artifact.sha256 in sums]
+    found = _resolve(job, prepared.cluster, needed, need_file=True)
+    return {artifact.sha256: artifact.path for artifact in found}
 
 
 def outcomes(fleet: Fleet, prepared: Prepared) -> tuple[NodeOutcome, ...]:

@@ -146,13 +146,13 @@ do_keep() {
         fail "cannot stage (is the disk full?)"
 }
 
-# store SHA NAME gz|-: puts together the pieces that arrived, and takes them in if they are what they should be.
+# store SHA NAME: puts together the pieces that arrived, and takes them in if they are what they should be.
 do_store() {
     [ -f "$STORE/$1/$2" ] && return 0
     # All pieces find their way to the disk while they are hashed one by one.
     [ -n "$flushing" ] || { sync piece/* 9>&- >/dev/null 2>&1 & flushing=$!; }
     quietly mkdir -p "$STORE/$1.part" || fail "cannot make $STORE/$1.part"
-    join "$1" "$STORE/$1.part/$2" "$3" || fail "cannot store $2 (is the disk full?)"
+    join "$1" "$STORE/$1.part/$2" || fail "cannot store $2 (is the disk full?)"
     got=$(sha256sum <"$STORE/$1.part/$2" | cut -d ' ' -f 1)
     [ "$got" = "$1" ] || {
         rm -rf "$STORE/$1.part" piece/"$1".*
@@ -163,10 +163,14 @@ do_store() {
     rm -f piece/"$1".*
 }
 
-# join SHA PATH gz|-: the pieces in one file. Names end in zero-padded offsets: their order is that of the bytes.
+# join SHA PATH: the pieces in one file. Names end in zero-padded offsets: their order is that of the bytes.
 join() {
-    if [ "$3" = gz ]; then
-        { cat piece/"$1".* | gzip -dc >"$2"; } 2>"$here/output"
+    if [ -e "piece/$1.gz.000000000000" ]; then
+        cat piece/"$1".gz.* | gzip -dc >"$2" 2>"$here/output" || {
+            # Bytes of another packing: they would be in the way of every later try.
+            rm -f piece/"$1".gz.*
+            return 1
+        }
     elif [ "$(echo piece/"$1".*)" = "piece/$1.000000000000" ]; then
         # It came in one piece, and need not be written twice.
         quietly mv -T "piece/$1.000000000000" "$2"
@@ -210,7 +214,7 @@ do_download() {
         quietly tar -xOf "download/$4" "$5" >/dev/null || fail "$3 has no member $5"
         tar -xOf "download/$4" "$5" >"piece/$1.000000000000"
     fi
-    do_store "$1" "$2" -
+    do_store "$1" "$2"
     say "note${TAB}downloaded$TAB$1"
 }
 
@@ -260,7 +264,7 @@ do_await() {
         fi
         # The pipe to the operator is how a lost line is noticed.
         say "wait$TAB$unit"
-        sleep 0.1
+        sleep 0.05
     done
     values=
     for path in $paths; do

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubeup.errors import KubeupError
+from kubeup.node.packing import Meter, Packer
 from kubeup.plan import (
     Await,
     Clear,
@@ -37,17 +38,22 @@ CHUNK = 256 * 1024
 HALF = Path(__file__).parent
 
 Body = Iterator[bytes | memoryview]
+Arrived = Callable[[int], None]
 Vault = Mapping[str, bytes]
 """What was minted or brought from a master, by the ``source`` of the files that wait for it."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """The rest of a binary, from an offset on: what arrived earlier is not sent again."""
+    """The rest of a binary, from an offset on: what arrived earlier is not sent again.
+
+    packed: how many bytes of its packed form arrived, of which the rest is sent then.
+    """
 
     binary: Binary
     path: Path
     offset: int
+    packed: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,10 +126,12 @@ def stage_trip(
     for put in plan.files:
         writer.line("staging files", "keep", writer.blob(content_of(put.file, vault)))
     pieces = []
-    for binary in plan.binaries:
+    # Small ones first: by the time of the large ones the link's speed is known.
+    for binary in sorted(plan.binaries, key=lambda one: one.size):
         offset = arrived.get(binary.sha256, 0)
-        pieces.append(Piece(binary, paths[binary.sha256], offset if offset < binary.size else 0))
-        writer.line(f"storing {binary.name}", "store", binary.sha256, binary.name, "-")
+        packed = arrived.get(f"{binary.sha256}.gz", 0)
+        pieces.append(Piece(binary, paths[binary.sha256], offset if offset < binary.size else 0, packed))
+        writer.line(f"storing {binary.name}", "store", binary.sha256, binary.name)
     return writer.trip(pieces)
 
 
@@ -210,12 +218,62 @@ def _write_undo(writer: _Writer, step: Step) -> None:
             raise KubeupError(f"no words for the step {step!r}", fix="report this")
 
 
-def stream(trip: Trip) -> Iterator[bytes | memoryview]:
-    """The trip as a tar stream: small things first, so that the steps are there when the last piece arrived."""
+def stream(trip: Trip, packer: Packer | None = None, arrived: Arrived = lambda _: None) -> Body:
+    """The trip as a tar stream: small things first, so that the steps are there when the last piece arrived.
+
+    packer: packs pieces for a link that is slow; without one all is sent as it is. arrived: told how many bytes of
+    size_of(trip) were taken by the link.
+    """
+    meter = Meter()
     yield _small(trip)
+    done = sum(len(blob) for blob in trip.blobs.values())
     for piece in trip.pieces:
-        yield from _piece(piece)
+        sending = _choose(piece, packer, meter)
+        worth = piece.binary.size - piece.offset
+        sent = 0
+        yield _header(sending.name, sending.length)
+        for chunk in _read(sending):
+            yield chunk
+            sent += len(chunk)
+            meter.sent += len(chunk)
+            arrived(done + worth * sent // max(sending.length, 1))
+        yield b"\0" * (-sending.length % 512)
+        done += worth
     yield b"\0" * 1024
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """What of a piece goes over the wire, and under which name."""
+
+    name: str
+    path: Path
+    offset: int
+    length: int
+
+
+def _choose(piece: Piece, packer: Packer | None, meter: Meter) -> _Sending:
+    """Packed, if some of it came packed already, or if the link is slower than packing; else as it is."""
+    digest, size = piece.binary.sha256, piece.binary.size
+    if packer and (piece.packed or (not piece.offset and packer.pays(piece.path, meter.rate))):
+        path = packer.pack(piece.binary, piece.path)
+        whole = path.stat().st_size
+        offset = piece.packed if piece.packed <= whole else 0
+        return _Sending(f"piece/{digest}.gz.{offset:012d}", path, offset, whole - offset)
+    return _Sending(f"piece/{digest}.{piece.offset:012d}", piece.path, piece.offset, size - piece.offset)
+
+
+def _read(sending: _Sending) -> Iterator[memoryview]:
+    # Handed on as views: a copy of each slice would halve the throughput.
+    with sending.path.open("rb") as file:
+        file.seek(sending.offset)
+        left = sending.length
+        while left:
+            chunk = file.read(min(CHUNK, left))
+            if not chunk:
+                raise KubeupError(f"{sending.path} became shorter while it was being sent", fix="run the command again")
+            left -= len(chunk)
+            yield memoryview(chunk)
 
 
 def size_of(trip: Trip) -> int:
@@ -232,22 +290,6 @@ def _small(trip: Trip) -> bytes:
         out.write(_header(name, len(content)))
         out.write(content + b"\0" * (-len(content) % 512))
     return out.getvalue()
-
-
-def _piece(piece: Piece) -> Iterator[bytes | memoryview]:
-    length = piece.binary.size - piece.offset
-    yield _header(f"piece/{piece.binary.sha256}.{piece.offset:012d}", length)
-    # One buffer, handed on as views: a copy of each slice would halve the throughput.
-    with piece.path.open("rb") as file:
-        file.seek(piece.offset)
-        left = length
-        while left:
-            chunk = file.read(min(CHUNK, left))
-            if not chunk:
-                raise KubeupError(f"{piece.path} became shorter while it was being sent", fix="run the command again")
-            left -= len(chunk)
-            yield memoryview(chunk)
-    yield b"\0" * (-length % 512)
 
 
 def _header(name: str, size: int) -> bytes:

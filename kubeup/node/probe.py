@@ -210,10 +210,10 @@ def _unit(values: Mapping[str, str]) -> UnitFact:
 
 
 def _pieces(lines: _Lines) -> Mapping[str, int]:
-    """sha256 -> how many bytes from the start lie there without a gap."""
+    """sha256, or sha256.gz -> how many bytes from the start lie there without a gap."""
     pieces: dict[str, list[tuple[int, int]]] = {}
     for size, name in lines.all("piece"):
-        digest, _, offset = Path(name).name.partition(".")
+        digest, _, offset = Path(name).name.rpartition(".")
         pieces.setdefault(digest, []).append((int(offset or 0), int(size)))
     return {digest: _contiguous(sorted(parts)) for digest, parts in pieces.items()}
 

@@ -94,6 +94,25 @@ def take_in(root: Path, wanted: Wanted, file: Path, source: str, downloads: tupl
     return artifact
 
 
+def promise(root: Path, artifact: Artifact) -> None:
+    """Write down upstream's word on a file that nodes fetch by themselves: an unchanged ``up`` asks no site again."""
+    place = _promised(path_of(root, artifact.wanted))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    values = _Note(artifact.sha256, artifact.size, 0, artifact.source, artifact.downloads)
+    partial = place.with_suffix(f".new{os.getpid()}")
+    partial.write_text(json.dumps(asdict(values)) + "\n")
+    partial.rename(place)
+
+
+def promised(root: Path, wanted: Wanted) -> Artifact | None:
+    """A file that is not here, by upstream's word."""
+    path = path_of(root, wanted)
+    known = _read(_promised(path))
+    if known is None:
+        return None
+    return Artifact(wanted, known.sha256, known.size, path, known.source, known.downloads, in_cache=False)
+
+
 def hash_of(path: Path) -> str:
     """Hexadecimal sha256 of a file's bytes."""
     digest = hashlib.sha256()
@@ -148,9 +167,17 @@ def _sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
+def _promised(path: Path) -> Path:
+    return path.with_name(path.name + ".upstream")
+
+
 def _known(path: Path) -> _Note | None:
+    return _read(_sidecar(path))
+
+
+def _read(sidecar: Path) -> _Note | None:
     try:
-        values = json.loads(_sidecar(path).read_text())
+        values = json.loads(sidecar.read_text())
         downloads = tuple(Download(**one) for one in values.pop("downloads", ()))
         return _Note(**values, downloads=downloads)
     except (OSError, ValueError, TypeError, AttributeError):

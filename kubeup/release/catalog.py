@@ -37,7 +37,8 @@ class Row:
 
 ROWS = (
     Row(
-        ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"),
+        # kubeadm is measured beside kubeup (benchmarks/), and no cluster of kubeup's needs it.
+        ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl", "kubeadm"),
         "kubernetes",
         "dl.k8s.io/release/v{v}/bin/linux/{arch}/{name}",
         sums="dl.k8s.io/release/v{v}/bin/linux/{arch}/{name}.sha256",

@@ -75,6 +75,7 @@ RECIPES = {
                 "kubelet",
                 "kube-proxy",
                 "kubectl",
+                "kubeadm",
             )
         },
         ldflags=_kubernetes_flags,

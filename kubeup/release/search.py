@@ -100,6 +100,8 @@ def _from_cache(search: _Search, missing: Sequence[Wanted]) -> None:
         is_new = cache.is_new(search.root, one)
         try:
             artifact = cache.find(search.root, one)
+            if artifact is None and not search.need_file:
+                artifact = cache.promised(search.root, one)
             if artifact:
                 _check_pin(search, artifact)
         except ReleaseError as error:
@@ -134,6 +136,8 @@ def _from_web(search: _Search, missing: Sequence[Wanted], site: Site) -> None:
     def work(job: web.Job) -> None:
         try:
             known = None if search.need_file else fetcher.known(job)
+            if known:
+                cache.promise(search.root, known)
             for artifact in [known] if known else fetcher.fetch(job):
                 search.got(artifact, site.title)
         except UnavailableError as error:

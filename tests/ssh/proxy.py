@@ -11,10 +11,12 @@ from types import TracebackType
 
 class BadLine:
     """Forwards a port of the loopback. delay: seconds each way. cut_after: bytes towards the server, then both ends are
-    closed. connections: how many were made."""
+    closed. rate: bytes a second towards the server. connections: how many were made."""
 
-    def __init__(self, port: int, *, delay: float = 0.0, cut_after: int | None = None) -> None:
-        self._to, self.delay, self.cut_after = port, delay, cut_after
+    def __init__(
+        self, port: int, *, delay: float = 0.0, cut_after: int | None = None, rate: float | None = None
+    ) -> None:
+        self._to, self.delay, self.cut_after, self.rate = port, delay, cut_after, rate
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -48,10 +50,10 @@ class BadLine:
             for one in (near, far):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets += [near, far]
-            threading.Thread(target=self._pump, args=(near, far, self.cut_after), daemon=True).start()
-            threading.Thread(target=self._pump, args=(far, near, None), daemon=True).start()
+            threading.Thread(target=self._pump, args=(near, far, self.cut_after, self.rate), daemon=True).start()
+            threading.Thread(target=self._pump, args=(far, near, None, None), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, budget: int | None) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, budget: int | None, rate: float | None) -> None:
         """Bytes are late, not rare: what is read is sent on when its time has come."""
         late: queue.Queue[tuple[float, bytes]] = queue.Queue()
         threading.Thread(target=self._deliver, args=(late, source, sink), daemon=True).start()
@@ -60,6 +62,8 @@ class BadLine:
                 if budget is not None:
                     data, budget = data[:budget], budget - len(data)
                 late.put((time.monotonic() + self.delay, data))
+                if rate:
+                    time.sleep(len(data) / rate)
         except OSError:
             pass
         late.put((time.monotonic() + self.delay, b""))

@@ -1,0 +1,82 @@
+"""Binaries packed for slow links: once for all nodes, and only where packing is quicker than the link.
+
+gzip, because every Debian and Ubuntu unpacks it. What was packed stays in the operator's cache, so that a transfer that
+broke off goes on in the same bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import threading
+import time
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kubeup.resources import Binary
+
+LEVEL = 6
+SAMPLE = 1 << 20
+METERED = 8 << 20
+"""Bytes after which a link's speed is believed: less fits into the buffers on the way and is taken in no time."""
+
+
+@dataclass
+class Meter:
+    """How fast one link takes bytes, from its first one on."""
+
+    begin: float = field(default_factory=time.monotonic)
+    sent: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes a second; None as long as it cannot be told."""
+        if self.sent < METERED:
+            return None
+        return self.sent / max(time.monotonic() - self.begin, 1e-6)
+
+
+class Packer:
+    """Packs files of the operator's cache. Thread-safe.
+
+    folder: where packed files lie, as SHA256.gz.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+
+    def pays(self, path: Path, rate: float | None) -> bool:
+        """Whether a link of this speed (bytes/s) gets a file sooner when it is packed first."""
+        if rate is None:
+            return False
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size // 2 - SAMPLE // 2))
+            sample = file.read(SAMPLE)
+        begin = time.monotonic()
+        left = len(zlib.compress(sample, LEVEL)) / max(len(sample), 1)
+        packing = len(sample) / max(time.monotonic() - begin, 1e-6)
+        # size/packing + size*left/rate < size/rate
+        return rate < packing * (1 - left)
+
+    def pack(self, binary: Binary, path: Path) -> Path:
+        """The packed file; made by whoever needs it first, others wait for it."""
+        with self._lock:
+            lock = self._locks.setdefault(binary.sha256, threading.Lock())
+        target = self._folder / f"{binary.sha256}.gz"
+        with lock:
+            if not target.exists():
+                self._folder.mkdir(parents=True, exist_ok=True)
+                partial = target.with_suffix(f".new{os.getpid()}")
+                # No time and no name inside: the same bytes every time.
+                with (
+                    path.open("rb") as plain,
+                    partial.open("wb") as out,
+                    gzip.GzipFile("", "wb", LEVEL, out, mtime=0) as packed,
+                ):
+                    shutil.copyfileobj(plain, packed, SAMPLE)
+                partial.rename(target)
+        return target

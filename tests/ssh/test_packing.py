@@ -1,0 +1,104 @@
+"""Binaries over slow and quick links: packed where that is sooner, and never the same bytes twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kubeup.engine import carry_out
+from kubeup.errors import KubeupError
+from kubeup.model import Node
+from kubeup.node.bundle import Piece, Trip
+from kubeup.node.packing import Packer
+from kubeup.node.probe import parse, probe_script
+from kubeup.node.transport import Kind, SshLink
+from kubeup.resources import Binary, Inquiry
+from tests.ssh.conftest import Operator
+from tests.ssh.machine import Daemon, Machine
+from tests.ssh.proxy import BadLine
+
+MB = 1 << 20
+SLOW = 6.0 * MB
+
+
+@pytest.fixture(autouse=True)
+def clean(machine: Machine) -> None:
+    machine.run("rm -rf /var/lib/kubeup/*")
+
+
+@pytest.fixture
+def binaries(tmp_path: Path) -> list[tuple[Binary, Path]]:
+    """Small ones by which the link's speed is learnt, and a large one that packs well."""
+    contents = [os.urandom(4 * MB) for _ in range(3)]
+    contents.append(b"".join(os.urandom(4096) + bytes(8192) for _ in range(30 * MB // 12288)))
+    found = []
+    for number, content in enumerate(contents):
+        path = tmp_path / f"binary{number}"
+        path.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        found.append((Binary(path.name, "1", digest, len(content), ""), path))
+    return found
+
+
+def trip(binaries: Sequence[tuple[Binary, Path]], arrived: dict[str, int]) -> Trip:
+    pieces = [
+        Piece(binary, path, arrived.get(binary.sha256, 0), arrived.get(f"{binary.sha256}.gz", 0))
+        for binary, path in binaries
+    ]
+    lines = [f"store\t{binary.sha256}\t{binary.name}" for binary, _ in binaries]
+    return Trip(tuple(lines), tuple(f"storing {binary.name}" for binary, _ in binaries), {}, tuple(pieces))
+
+
+def bring(node: Node, link: SshLink, binaries: Sequence[tuple[Binary, Path]], packer: Packer) -> None:
+    """What is not in the node's store yet, from where it broke off."""
+    reply = link.trip(Kind.PROBE, [probe_script(Inquiry())])
+    facts = parse(reply.stdout, sent_at=0, received_at=0, node="node")
+    missing = [(binary, path) for binary, path in binaries if binary.sha256 not in facts.store]
+    carry_out(node, link, trip(missing, dict(facts.pieces)), "ann@laptop", lambda _: None, packer)
+
+
+def stored(machine: Machine, binaries: Sequence[tuple[Binary, Path]]) -> bool:
+    sums = "".join(f"{one.sha256}  /var/lib/kubeup/store/{one.sha256}/{one.name}\n" for one, _ in binaries)
+    return machine.run("sha256sum -c --quiet && echo whole", input=sums.encode()) == "whole\n"
+
+
+def test_a_slow_link_gets_large_binaries_packed(
+    operator: Operator, sshd: Daemon, node: Node, machine: Machine, binaries: list[tuple[Binary, Path]], tmp_path: Path
+) -> None:
+    with BadLine(sshd.port, rate=SLOW) as line:
+        operator.trust(replace(sshd, port=line.port))
+        link = operator.connect(replace(node, port=line.port))
+        bring(node, link, binaries, Packer(tmp_path / "packed"))
+    assert stored(machine, binaries)
+    whole = sum(binary.size for binary, _ in binaries)
+    assert link.sent < whole - 15 * MB
+
+
+def test_a_quick_link_gets_them_as_they_are(
+    link: SshLink, node: Node, machine: Machine, binaries: list[tuple[Binary, Path]], tmp_path: Path
+) -> None:
+    bring(node, link, binaries, Packer(tmp_path / "packed"))
+    assert stored(machine, binaries)
+    assert link.sent > sum(binary.size for binary, _ in binaries)
+    assert not (tmp_path / "packed").exists()
+
+
+def test_packed_bytes_that_arrived_are_not_sent_again(
+    operator: Operator, sshd: Daemon, node: Node, machine: Machine, binaries: list[tuple[Binary, Path]], tmp_path: Path
+) -> None:
+    packer = Packer(tmp_path / "packed")
+    with BadLine(sshd.port, rate=SLOW, cut_after=17 * MB) as line:
+        operator.trust(replace(sshd, port=line.port))
+        link = operator.connect(replace(node, port=line.port))
+        with pytest.raises(KubeupError):
+            bring(node, link, binaries, packer)
+    second = operator.connect(node)
+    bring(node, second, binaries, packer)
+    assert stored(machine, binaries)
+    # 12 MB of small ones and a third of 30 MB: what the first line took is not sent by the second.
+    assert second.sent < 8 * MB, second.sent
