@@ -142,6 +142,8 @@ def _traces(parts: Iterable[Component]) -> tuple[Trace, ...]:
         "tree",
         "link",
         "nft-table",
+        "link-rules",
+        "forward-policy",
         "chain-prefix",
     )
     every = dict.fromkeys(trace for part in parts for trace in part.traces)

@@ -46,6 +46,9 @@ COMPONENT = Component(
         Trace("tree", "/run/docker"),
         Trace("tree", "/run/containerd"),
         Trace("chain-prefix", "DOCKER"),
+        # dockerd sets FORWARD to drop where it switches forwarding on by itself.
+        Trace("link-rules", "docker0"),
+        Trace("forward-policy", "filter", "DROP"),
     ),
     ready=lambda _: READY,
     when=is_ours,

@@ -17,6 +17,8 @@ observed() {
         nft-table) there nft list table $2 ;;
         iptables-base) there nft list table $2 ;;
         chain-prefix) chains_of "$2" | tr '\n' ' ' ;;
+        link-rules) there rules_of "$2" ;;
+        forward-policy) iptables-save -t "$2" 2>/dev/null | sed -n 's/^:FORWARD \([A-Z]*\).*/\1/p' ;;
         sysctl) [ ! -r "/proc/sys/$2" ] || tr '\t\n' '  ' <"/proc/sys/$2" | sed 's/ *$//' ;;
         tree) there test -e "$ROOT$2" ;;
         netns-prefix) for name in "$ROOT/run/netns/$2"*; do [ -e "$name" ] && printf '%s ' "${name##*/}"; done ;;
@@ -35,6 +37,8 @@ do_clear() {
         nft-table) [ "$before" = yes ] || ! nft list table $2 >/dev/null 2>&1 || quietly nft delete table $2 || fail "cannot delete the nftables table $2" ;;
         iptables-base) [ "$before" = yes ] || clear_base $2 ;;
         chain-prefix) clear_chains "$2" "$before" ;;
+        link-rules) [ "$before" = yes ] || clear_rules "$2" ;;
+        forward-policy) clear_policy "$2" "${before:-ACCEPT}" "$ours" ;;
         sysctl) clear_sysctl "$2" "$before" "$ours" ;;
         tree) [ "$before" = yes ] || remove_tree "$2" ;;
         mounts) unmount_below "$2" ;;
@@ -84,6 +88,31 @@ clear_chains() {
             /^COMMIT/ { if (jumps flush != "") printf "*%s\n%s%s%sCOMMIT\n", table, jumps, flush, drop }' >rules
         [ ! -s rules ] || "$kind-restore" -w --noflush <rules >output 2>&1 || fail "cannot remove the $1 chains ($kind)"
     done
+}
+
+# rules_of LINK: rules of base chains that name it, as KIND, TABLE, the rule; fails where there are none.
+rules_of() {
+    for kind in $(iptables_kinds); do
+        "$kind-save" 2>/dev/null | awk -v kind="$kind" -v link_name="$1" '
+            /^\*/ { table = substr($0, 2) }
+            /^-A/ { for (i = 3; i < NF; i++) if (($i == "-i" || $i == "-o") && $(i + 1) == link_name) { print kind, table, $0; next } }'
+    done | grep .
+}
+
+clear_rules() {
+    for kind in $(iptables_kinds); do
+        rules_of "$1" | awk -v kind="$kind" '
+            $1 == kind { if ($2 != table) { if (table != "") print "COMMIT"; table = $2; print "*" table }
+                sub(/^[^ ]+ [^ ]+ -A/, "-D"); print }
+            END { if (table != "") print "COMMIT" }' >rules
+        [ ! -s rules ] || "$kind-restore" -w --noflush <rules >output 2>&1 || fail "cannot remove the rules on $1 ($kind)"
+    done
+}
+
+# clear_policy TABLE BEFORE OURS: it goes back only while it is what a component of ours set.
+clear_policy() {
+    [ "$2" != "$3" ] && [ "$(observed forward-policy "$1")" = "$3" ] || return 0
+    quietly iptables -w -t "$1" -P FORWARD "$2" || fail "cannot set the policy of FORWARD back to $2"
 }
 
 # clear_base FAMILY TABLE: a table that iptables-nft made, if nothing but its empty base chains is left in it.

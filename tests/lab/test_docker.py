@@ -9,6 +9,7 @@ import pytest
 from kubeup.model import Versions
 from kubeup.release import Wanted, cache_root
 from kubeup.release.cache import path_of
+from kubeup.release.golang import machine_arch
 from tests.lab.conftest import Cluster
 
 NAME = f"registry.k8s.io/pause:{Versions().pause}"
@@ -21,10 +22,9 @@ docker network ls --format '{{.Name}}' | sort
 """
 
 
-@pytest.fixture(scope="module")
-def seen(cluster: Cluster) -> str:
-    """A Docker with options of its own and a container at work; what it looks like."""
-    archive = path_of(cache_root(), Wanted("pause", Versions().pause, "amd64")).read_bytes()
+def start_container(cluster: Cluster) -> str:
+    """node4 gets a Docker with options of its own and a container at work; what it looks like."""
+    archive = path_of(cache_root(), Wanted("pause", Versions().pause, machine_arch())).read_bytes()
     cluster.on("node4", 'mkdir -p /etc/docker; echo \'{"log-level": "warn"}\' >/etc/docker/daemon.json')
     cluster.on("node4", "echo 'DOCKER_OPTS=\"--registry-mirror=http://mirror.example:5000\"' >/etc/default/docker")
     cluster.on("node4", "systemctl start docker", limit=120)
@@ -35,6 +35,11 @@ def seen(cluster: Cluster) -> str:
     found = cluster.on("node4", SEEN)
     assert "/mine" in found, started
     return found
+
+
+@pytest.fixture(scope="module")
+def seen(cluster: Cluster) -> str:
+    return start_container(cluster)
 
 
 def test_docker_s_containers_run_on_through_up_and_down(cluster: Cluster, seen: str) -> None:
@@ -52,12 +57,12 @@ def test_a_runtime_that_no_source_has_is_said_before_anything_is_touched(cluster
     """cri-dockerd is in none of the registries: without it in the cache there is no `runtime: docker`."""
     from kubeup.release import cache
 
-    if cache.find(cache_root(), Wanted("cri-dockerd", Versions().cri_dockerd, "amd64")):
+    if cache.find(cache_root(), Wanted("cri-dockerd", Versions().cri_dockerd, machine_arch())):
         pytest.skip("a cri-dockerd lies in the release cache, so the runtime can be had")
     cluster.profile(runtime="docker")
     done = cluster.kubeup("up")
     assert done.returncode == 1
-    assert f"cri-dockerd {Versions().cri_dockerd} (amd64):" in done.stderr
+    assert f"cri-dockerd {Versions().cri_dockerd} ({machine_arch()}):" in done.stderr
     assert "put the file there by hand" in done.stderr
     assert cluster.on("node4", SEEN) == seen
     assert "No such file" in cluster.on("node4", "ls /var/lib/kubeup/record")

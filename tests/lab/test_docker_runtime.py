@@ -1,0 +1,179 @@
+"""`runtime: docker` on real nodes: one without Docker gets upstream's release, one with a Docker at work keeps it.
+
+cri-dockerd is in none of the registries. What stands in for it here is a script that runs a containerd on cri-dockerd's
+socket: kubelet talks to it, so that everything around cri-dockerd is seen at work; its pods are no Docker containers.
+With a real one in the release cache, the last test validates the cluster with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from kubeup import lab
+from kubeup.model import Versions
+from kubeup.release import Wanted, cache, cache_root
+from kubeup.release.golang import machine_arch
+from tests.lab.conftest import Cluster
+from tests.lab.test_docker import SEEN, start_container
+
+DOCKER = "26.1.5"
+OF_DOCKER = {
+    "dockerd": "/usr/sbin/dockerd",
+    "docker": "/usr/bin/docker",
+    "containerd": "/usr/bin/containerd",
+    "containerd-shim-runc-v2": "/usr/bin/containerd-shim-runc-v2",
+    "ctr": "/usr/bin/ctr",
+    "docker-init": "/usr/bin/docker-init",
+    "docker-proxy": "/usr/sbin/docker-proxy",
+    "runc": "/usr/sbin/runc",
+}
+STANDIN = "/usr/local/lib/standin"
+SCRIPT = f"""#!/bin/sh
+mkdir -p /var/lib/cri-dockerd
+cat >/var/lib/cri-dockerd/config.toml <<END
+version = 3
+root = "/var/lib/cri-dockerd/root"
+state = "/run/cri-dockerd"
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri"]
+[grpc]
+  address = "/run/cri-dockerd.sock"
+[plugins."io.containerd.cri.v1.runtime".cni]
+  bin_dirs = ["/opt/kubeup/cni"]
+  conf_dir = "/etc/kubeup/cni/net.d"
+END
+PATH={STANDIN}:$PATH exec {STANDIN}/containerd --config /var/lib/cri-dockerd/config.toml
+"""
+RULES = "nft list ruleset | sed 's/counter packets .* bytes [0-9]*//'; sysctl -n net.ipv4.ip_forward; ip -br link"
+pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
+
+
+def path_of(name: str, version: str) -> Path:
+    return cache.path_of(cache_root(), Wanted(name, version, machine_arch()))
+
+
+def copy(cluster: Cluster, source: str, target: str) -> None:
+    """scp, either way."""
+    subprocess.run(["scp", "-q", "-F", str(lab.ssh_config(cluster.name)), source, target], check=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def mirror(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A folder in upstream's layout, and the pins of what is in it. node3 has no Docker afterwards."""
+    root = tmp_path_factory.mktemp("mirror")
+    binaries = root / "binaries"
+    binaries.mkdir()
+    for name, path in OF_DOCKER.items():
+        copy(cluster, f"node3:{path}", str(binaries / name))
+    copy(cluster, "node3:/usr/sbin/runc.real", str(root / "runc.real"))
+    arch = {"amd64": "x86_64", "arm64": "aarch64"}[machine_arch()]
+    archive = root / f"download.docker.com/linux/static/stable/{arch}/docker-{DOCKER}.tgz"
+    archive.parent.mkdir(parents=True)
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        tar.add(binaries, "docker")
+    version, other = Versions().cri_dockerd, machine_arch()
+    release = root / f"github.com/Mirantis/cri-dockerd/releases/download/v{version}/cri-dockerd-{version}.{other}.tgz"
+    release.parent.mkdir(parents=True)
+    script = root / "cri-dockerd"
+    script.write_text(SCRIPT)
+    script.chmod(0o755)
+    with tarfile.open(release, "w:gz") as tar:
+        tar.add(script, "cri-dockerd/cri-dockerd")
+    for node in ("node3", "node4"):
+        cluster.on(node, f"mkdir -p {STANDIN}")
+        for name, its in (("containerd", "containerd"), ("containerd-shim-runc-v2", "containerd"), ("runc", "runc")):
+            copy(cluster, str(path_of(name, getattr(Versions(), its))), f"{node}:{STANDIN}/{name}")
+    cluster.on("node3", "dpkg --purge docker.io docker-cli docker-buildx containerd runc; rm -rf /var/lib/docker/*")
+    # The lab's own wrapper around runc, which the archive has, calls it there.
+    copy(cluster, str(root / "runc.real"), "node3:/usr/sbin/runc.real")
+    pins = {
+        f"docker-{DOCKER}": hashlib.sha256(archive.read_bytes()).hexdigest(),
+        f"cri-dockerd-{version}": hashlib.sha256(release.read_bytes()).hexdigest(),
+    }
+    return root, pins
+
+
+def profile(cluster: Cluster, mirror: tuple[Path, dict[str, str]], tmp: Path) -> None:
+    """With a cache of its own: what stands in for a release must not be taken for one later."""
+    root, pins = mirror
+    own = tmp / "cache"
+    own.mkdir(exist_ok=True)
+    for path in (cache_root() / "release").iterdir():
+        if path.name.startswith(("docker_", "cri-dockerd")) or (own / "release" / path.name).exists():
+            continue
+        (own / "release").mkdir(exist_ok=True)
+        (own / "release" / path.name).symlink_to(path)
+    cluster.extra["KUBEUP_CACHE"] = str(own)
+    text = ", ".join(f"{name}: {digest}" for name, digest in pins.items())
+    cluster.profile(
+        runtime="docker", sources=f"[cache, 'file://{root}']", versions=f"{{docker: {DOCKER}}}", pins=f"{{{text}}}"
+    )
+
+
+@pytest.fixture(scope="module")
+def bare(cluster: Cluster, mirror: tuple[Path, dict[str, str]]) -> str:
+    """The rules, links and forwarding of node3 before."""
+    return cluster.on("node3", RULES)
+
+
+def test_an_absent_docker_is_installed_and_one_at_work_is_left_alone(
+    cluster: Cluster, mirror: tuple[Path, dict[str, str]], bare: str, tmp_path: Path
+) -> None:
+    assert "docker0" not in bare
+    assert "not found" in cluster.on("node3", "docker version")
+    seen = start_container(cluster)
+    profile(cluster, mirror, tmp_path)
+    done = cluster.kubeup("up", "--no-validate")
+    assert done.returncode == 0, done.stderr
+    nodes = cluster.kubectl("get nodes")
+    assert nodes.count(" Ready ") == 2, nodes
+    # kubeup's unit and settings, upstream's programs.
+    assert DOCKER in cluster.on("node3", "docker version --format '{{.Server.Version}}'")
+    assert "/opt/kubeup/docker/dockerd" in cluster.on("node3", "systemctl show -p ExecStart docker")
+    assert 'DOCKER_OPTS=""' in cluster.on("node3", "cat /etc/default/docker")
+    pause = f"registry.k8s.io/pause:{Versions().pause}"
+    assert pause in cluster.on("node3", "docker image ls --format '{{.Repository}}:{{.Tag}}'")
+    started = cluster.on("node3", f"docker run -d --network none --name probe {pause} && docker rm -f probe")
+    assert started.endswith("probe\n"), started
+    # The other's Docker: same processes, same container, not restarted, its options as they were.
+    assert cluster.on("node4", SEEN) == seen
+    assert "/opt/kubeup/docker" not in cluster.on("node4", "systemctl cat docker; ls /opt/kubeup")
+    again = cluster.json("up", "--no-validate")
+    assert again["changed"] is False
+    assert cluster.on("node4", SEEN) == seen
+
+
+def test_down_takes_the_installed_docker_away_and_leaves_the_other(cluster: Cluster, bare: str) -> None:
+    assert "policy drop" in cluster.on("node3", RULES), "Docker closes FORWARD where it switches forwarding on"
+    before = cluster.on("node4", SEEN)
+    done = cluster.kubeup("down", "--yes", "--no-snapshot")
+    assert done.returncode == 0, done.stderr
+    assert cluster.on("node4", SEEN) == before
+    left = cluster.on(
+        "node3",
+        "ls -d /opt/kubeup /var/lib/docker/* /etc/default/docker /etc/systemd/system/docker.service "
+        "/usr/local/bin/docker /run/docker.sock /run/cri-dockerd.sock /var/lib/cri-dockerd 2>/dev/null; "
+        "pgrep -l 'dockerd|containerd'",
+    )
+    assert left == ""
+    assert cluster.on("node3", RULES) == bare
+
+
+def test_the_real_one_carries_pods(cluster: Cluster, mirror: tuple[Path, dict[str, str]]) -> None:
+    if not path_of("cri-dockerd", Versions().cri_dockerd).exists():
+        pytest.skip("no cri-dockerd lies in the release cache, and no registry has one")
+    root, pins = mirror
+    cluster.extra.pop("KUBEUP_CACHE", None)
+    cluster.profile(
+        runtime="docker",
+        sources=f"[cache, 'file://{root}']",
+        versions=f"{{docker: {DOCKER}}}",
+        pins=f"{{docker-{DOCKER}: {pins[f'docker-{DOCKER}']}}}",
+    )
+    done = cluster.kubeup("up")
+    assert "Cluster validation succeeded" in done.stdout, done.stdout + done.stderr
+    assert cluster.kubeup("down", "--yes", "--no-snapshot").returncode == 0
