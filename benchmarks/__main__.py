@@ -135,8 +135,9 @@ def throughput(bench: Bench) -> None:
     """Bytes to one node: kubeup's stage trip against plain ssh, on the same bytes."""
     from kubeup.model import Cluster, Network, Node, Role
     from kubeup.node.boot import Kind
+    from kubeup.node.dialer import Dialer
     from kubeup.node.secrets import Secrets
-    from kubeup.node.transport import connect
+    from kubeup.node.transport import SshLink
 
     content = os.urandom(1 << 20) * 300
     sample = bench.home / "sample"
@@ -146,13 +147,15 @@ def throughput(bench: Bench) -> None:
     cluster = Cluster(NAME, (node,), network, ssh_config=str(lab.ssh_config(NAME)))
 
     def ours() -> None:
-        link = connect(cluster, node, Secrets({}, lambda _: None))
+        dialer = Dialer(cluster, Secrets({}, lambda _: None))
+        link = SshLink(dialer, node)
         # Read to its end on the node, as a trip that carries 300 MB; nothing is kept there.
         script = b"cat >/dev/null\n#kubeup-end\n"
         link.trip(
             Kind.SHELL, [script, *(memoryview(content)[at : at + (1 << 18)] for at in range(0, len(content), 1 << 18))]
         )
         link.close()
+        dialer.close()
 
     def plain() -> None:
         with sample.open("rb") as file:

@@ -22,8 +22,9 @@ from kubeup.errors import KubeupError, UsageError
 from kubeup.events import Note
 from kubeup.fleet import Fleet
 from kubeup.model import Cluster
+from kubeup.node.dialer import Dialer
 from kubeup.node.secrets import Secrets
-from kubeup.node.transport import Dialer
+from kubeup.node.transport import SshLink
 from kubeup.profile import LoadedProfile
 from kubeup.report import data, errors, health, plan, summary
 from kubeup.report.progress import View
@@ -284,7 +285,7 @@ def _fleet(cluster: Cluster, parallel: int) -> Iterator[Fleet]:
     ask: Callable[[str], str | None] = getpass.getpass if sys.stdin.isatty() else lambda _: None
     with (
         closing(Dialer(cluster, Secrets(os.environ, ask))) as dialer,
-        closing(Fleet(dialer.connect, parallel)) as fleet,
+        closing(Fleet(lambda node: SshLink(dialer, node), parallel)) as fleet,
     ):
         yield fleet
 

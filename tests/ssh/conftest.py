@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from kubeup.model import Cluster, HostKeys, Network, Node, Role
+from kubeup.node.dialer import Dialer
 from kubeup.node.secrets import Secrets
-from kubeup.node.transport import Dialer, SshLink
+from kubeup.node.transport import SshLink
 from tests.ssh.machine import Daemon, Machine, make_key
 
 NEEDED = {"sshd": "openssh-server", "ssh": "openssh-client", "sudo": "sudo"}
@@ -91,7 +92,7 @@ class Operator:
         return dialer
 
     def connect(self, node: Node) -> SshLink:
-        link = self.dialer(node).connect(node)
+        link = SshLink(self.dialer(node), node)
         self.closing.append(link.close)
         return link
 

@@ -12,7 +12,7 @@ import pytest
 
 from kubeup.errors import ConnectError
 from kubeup.model import Node
-from kubeup.node.transport import Kind
+from kubeup.node.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import PASSWORD, Daemon, Machine, make_key
 
@@ -125,7 +125,7 @@ def test_a_passphrase_is_asked_once_for_all_nodes(operator: Operator, sshd: Daem
     node = operator.node(sshd, key=str(path))
     dialer = operator.dialer(node)
     for _ in range(3):
-        dialer.connect(node).close()
+        SshLink(dialer, node).close()
     assert operator.asked == [f"passphrase of {path}: "]
 
 
@@ -191,7 +191,7 @@ def test_a_login_password_is_asked_once_for_all_nodes(operator: Operator, passwo
     node = operator.node(password_sshd, "free", key="")
     dialer = operator.dialer(node)
     for _ in range(2):
-        link = dialer.connect(node)
+        link = SshLink(dialer, node)
         assert link.trip(Kind.PROBE, [b"id -un"]).stdout == b"root\n"
         link.close()
     assert operator.asked == [f"password of free@127.0.0.1:{password_sshd.port}: "]

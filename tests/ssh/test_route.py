@@ -10,7 +10,7 @@ import pytest
 
 from kubeup.errors import ConnectError
 from kubeup.model import HostKeys, Node, Role
-from kubeup.node.transport import Kind
+from kubeup.node.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine, free_port
 
@@ -198,7 +198,7 @@ def test_many_nodes_share_one_connection_to_their_bastion(operator: Operator, we
     dialer = operator.dialer(node)
 
     def ask(_: int) -> bytes:
-        link = dialer.connect(node)
+        link = SshLink(dialer, node)
         try:
             return link.trip(Kind.PROBE, [b"echo in"]).stdout
         finally:
@@ -216,7 +216,7 @@ def test_a_bastion_that_is_down_is_named_and_tried_once_for_all_nodes(operator: 
     dialer = operator.dialer(*nodes)
     for node in nodes:
         with pytest.raises(ConnectError) as raised:
-            dialer.connect(node)
+            SshLink(dialer, node)
         where = f"{node.name}: bastion root@127.0.0.1:{port}: connecting"
         assert raised.value.title() == f"{where}: nothing listens on port {port} of 127.0.0.1"
 

@@ -12,7 +12,7 @@ import pytest
 
 from kubeup.errors import ConnectError, UsageError
 from kubeup.model import Node
-from kubeup.node.transport import Kind
+from kubeup.node.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import CHATTY, PASSWORD, Daemon, Machine
 
@@ -47,7 +47,7 @@ def test_a_password_is_asked_once_for_all_nodes_and_trips(operator: Operator, no
     answers: list[bytes] = []
 
     def ask() -> None:
-        link = dialer.connect(node)
+        link = SshLink(dialer, node)
         for _ in range(2):
             answers.append(link.trip(Kind.PROBE, WHO).stdout)
         link.close()

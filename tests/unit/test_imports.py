@@ -13,8 +13,8 @@ ONLY = {
     "click": {"cli", "cli_lab", "cli_release"},
     "rich": {"report", "cli", "cli_release"},
     "jinja2": {"render"},
-    "fabric": {"node/transport"},
-    "paramiko": {"node/transport", "node/login"},
+    "fabric": {"node/dialer"},
+    "paramiko": {"node/dialer", "node/transport", "node/login"},
 }
 PURE = ("profile", "model", "components", "render", "resources", "facts", "preflight", "plan", "pki", "certificates")
 IMPURE = {"socket", "subprocess", "threading", "time"}

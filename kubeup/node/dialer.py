@@ -1,0 +1,222 @@
+"""Links for one run: the SSH configuration read once, each bastion and each key opened once.
+
+sshconfig.py says who is dialled, dial.py dials, hostkeys.py judges the server's key, login.py gets in. The only
+importer of fabric, whose own run and put are not used: they cost three and seven round trips, and copy what they send.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import random
+import threading
+import time
+from dataclasses import replace
+
+import fabric
+import paramiko
+
+from kubeup.errors import ConnectError
+from kubeup.model import Cluster, Node
+from kubeup.node import sshconfig
+from kubeup.node.dial import CONNECT_SECONDS, SILENT_SECONDS, Dialed, dial, dropped, failure
+from kubeup.node.login import LOGIN_SECONDS, Keyring, Login, Verifier, transport_factory
+from kubeup.node.secrets import Secrets
+from kubeup.node.sshconfig import Target
+
+CHANNEL_SECONDS = 30.0
+RETRY_SECONDS = 15.0
+TRIES = 2
+MAX_HOPS = 8
+
+# Otherwise it prints tracebacks of its own for what is told properly here.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class Dialer:
+    """Opens links for one run: the SSH configuration read once, each bastion and each key opened once."""
+
+    def __init__(self, cluster: Cluster, secrets: Secrets) -> None:
+        """Raises ConnectError when the SSH configuration cannot be used."""
+        self.secrets = secrets
+        self._policy = cluster.host_keys
+        self._config = cluster.ssh_config
+        self._parsed = _parse(cluster.ssh_config)
+        self._keyring = Keyring(secrets)
+        self._lock = threading.Lock()
+        self._hops: dict[tuple[str, ...], _Hop] = {}
+
+    def target(self, node: Node) -> Target:
+        target = self._look_up(
+            node.title, node.host, user=node.user, port=node.port, key=node.key, host_key=node.host_key
+        )
+        if node.bastion:
+            target = replace(target, jumps=tuple(one.strip() for one in node.bastion.split(",")))
+        if not target.jumps:
+            return target
+        return replace(target, jumps=self._route(node.title, target.jumps), proxy_command="")
+
+    def _route(self, title: str, jumps: tuple[str, ...]) -> tuple[str, ...]:
+        """All bastions on the way: the first one may itself lie behind others."""
+        while len(jumps) <= MAX_HOPS:
+            first = self._look_up(title, jumps[0])
+            # A ProxyJump for all hosts holds for the bastion, too: it need not jump over itself.
+            if not first.jumps or first.alias in (sshconfig.split(jump)[1] for jump in first.jumps):
+                return jumps
+            jumps = first.jumps + jumps
+        raise sshconfig.unusable(self._config, ValueError(f"too many jumps: {', '.join(jumps)}"))
+
+    def _look_up(self, title: str, spec: str, **given: str | int | None) -> Target:
+        def lookup(host: str) -> sshconfig.Settings:
+            try:
+                return self._parsed.lookup(host)
+            except (paramiko.SSHException, ValueError, KeyError) as error:
+                raise sshconfig.unusable(self._config, error) from error
+
+        return sshconfig.target(lookup, title, spec, config=self._config, **given)
+
+    def open(self, target: Target) -> fabric.Connection:
+        """A connection that is logged in. Servers that hang up at once (MaxStartups) are tried again for a while."""
+        begin, pause, tries = time.monotonic(), 0.1, 0
+        while True:
+            tries += 1
+            dialed: Dialed | None = None
+            try:
+                dialed = self._dial(target)
+                return self._log_in(target, dialed)
+            except ConnectError:
+                raise
+            except (paramiko.SSHException, OSError, EOFError) as error:
+                final = isinstance(error, paramiko.ssh_exception.IncompatiblePeer) or bool(target.proxy_command)
+                if final or (tries >= TRIES and time.monotonic() - begin + pause > RETRY_SECONDS):
+                    raise dropped(target, dialed, error, begin) from error
+            time.sleep(pause * random.uniform(0.5, 1.5))
+            pause *= 2
+
+    def _dial(self, target: Target) -> Dialed:
+        if not target.jumps:
+            return dial(target)
+        hop = self._hop(target.jumps, target.title)
+        return Dialed(_forward(hop.target, hop.connection(self, target.title), target))
+
+    def _hop(self, jumps: tuple[str, ...], title: str) -> _Hop:
+        with self._lock:
+            if jumps not in self._hops:
+                target = self._look_up(title, jumps[-1])
+                direct = "" if len(jumps) > 1 else target.proxy_command
+                self._hops[jumps] = _Hop(replace(target, jumps=jumps[:-1], proxy_command=direct, bastion=True))
+            return self._hops[jumps]
+
+    def _log_in(self, target: Target, dialed: Dialed) -> fabric.Connection:
+        connection = fabric.Connection(
+            target.host,
+            user=target.user,
+            port=target.port,
+            config=_settings(),
+            gateway=False,
+            forward_agent=False,
+            connect_timeout=int(LOGIN_SECONDS),
+            connect_kwargs={
+                "sock": dialed.stream,
+                "banner_timeout": CONNECT_SECONDS,
+                "auth_timeout": LOGIN_SECONDS,
+                "channel_timeout": CHANNEL_SECONDS,
+                "transport_factory": transport_factory(target),
+                "auth_strategy": Login(target, self._keyring, self.secrets),
+            },
+        )
+        connection.client.set_missing_host_key_policy(Verifier(target, self._policy))
+        try:
+            connection.open()
+        except BaseException:
+            connection.client.close()
+            dialed.stream.close()
+            raise
+        connection.transport.set_keepalive(SILENT_SECONDS)
+        return connection
+
+    def close(self) -> None:
+        """Ends the connections to the bastions."""
+        with self._lock:
+            hops = tuple(self._hops.values())
+            self._hops.clear()
+        for hop in hops:
+            hop.close()
+
+
+class _Hop:
+    """A bastion: opened by whoever needs it first; a failure is told to everybody who needs it."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._lock = threading.Lock()
+        self._connection: fabric.Connection | None = None
+        self._error: ConnectError | None = None
+
+    def connection(self, dialer: Dialer, title: str) -> fabric.Connection:
+        with self._lock:
+            if self._error is not None:
+                told = self._error
+                raise ConnectError(title, told.step, told.message, evidence=told.evidence, fix=told.fix)
+            if self._connection is None or not self._connection.is_connected:
+                try:
+                    self._connection = dialer.open(replace(self.target, title=title))
+                except ConnectError as error:
+                    self._error = error
+                    raise
+            return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.client.close()
+
+
+def _forward(bastion: Target, connection: fabric.Connection, target: Target) -> paramiko.Channel:
+    """A stream through the bastion."""
+    told = replace(bastion, title=target.title)
+    where = f"{target.host} port {target.port}"
+    try:
+        transport: paramiko.Transport = connection.transport
+        here = ("127.0.0.1", 0)
+        return transport.open_channel("direct-tcpip", (target.host, target.port), here, timeout=CONNECT_SECONDS)
+    except paramiko.ChannelException as error:
+        if error.code == 1:
+            raise failure(
+                told,
+                "forwarding",
+                "the bastion forbids forwarding",
+                evidence=[f"{where}: {error.text}"],
+                fix=f"in its sshd_config: AllowTcpForwarding yes, and PermitOpen any or {target.host}:{target.port}",
+            ) from error
+        raise failure(
+            told,
+            "forwarding",
+            f"the bastion does not reach {where}",
+            evidence=[error.text],
+            fix=f"try it there: {bastion.ssh} nc -vz {target.host} {target.port}",
+        ) from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise failure(
+            told,
+            "forwarding",
+            f"the bastion opened no way to {where} within {CONNECT_SECONDS:.0f} s",
+            evidence=[str(error)],
+            fix=f"try it there: {bastion.ssh} nc -vz {target.host} {target.port}",
+        ) from error
+
+
+def _parse(path: str) -> paramiko.SSHConfig:
+    parsed = paramiko.SSHConfig()
+    # Tokens like %p stay as they are: the profile may say another port than the configuration.
+    tokens = parsed.TOKENS_BY_CONFIG_KEY
+    parsed.TOKENS_BY_CONFIG_KEY = {key: tokens[key] for key in ("hostname", "match-exec")}
+    try:
+        parsed.parse(io.StringIO(sshconfig.text(path)))
+    except (paramiko.SSHException, ValueError) as error:
+        raise sshconfig.unusable(path, error) from error
+    return parsed
+
+
+def _settings() -> fabric.Config:
+    """Nothing of Fabric's or invoke's own files and variables: lazy reads none."""
+    return fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True)
