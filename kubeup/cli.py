@@ -88,8 +88,15 @@ LIMIT = click.option("--limit", multiple=True, metavar="NODE", help="Change only
 @OUTPUT
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--no-validate", is_flag=True, help="Do not validate afterwards.")
+@click.option("--restart-docker", is_flag=True, help="Restart the machines' own Docker where its options change.")
 def up_command(
-    profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str, dry_run: bool, no_validate: bool
+    profile_path: Path | None,
+    limit: tuple[str, ...],
+    parallel: int,
+    output: str,
+    dry_run: bool,
+    no_validate: bool,
+    restart_docker: bool,
 ) -> None:
     """Bring a cluster up, or make a living one what the profile says.
 
@@ -104,6 +111,7 @@ def up_command(
         if dry_run:
             _show_plan(prepared, output)
             return
+        up.refuse_restarts(prepared, allowed=restart_docker)
         outcome = up.execute(job, prepared)
         deep = outcome.changed
         known = {} if deep else prepared.facts

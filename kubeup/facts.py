@@ -97,13 +97,20 @@ class Listener:
 
 @dataclass(frozen=True)
 class DockerFact:
-    """The node's own Docker. version empty: none. source: apt, snap or other."""
+    """The node's own Docker. version empty: none. source: apt, snap or other.
+
+    exec_start, environment, environment_files: what its unit and drop-ins say, kubeup's own drop-in left out: the
+    command line, NAME=VALUE lines (which may hold a password), and files with a leading "-" where they may be absent.
+    """
 
     version: str = ""
     running: bool = False
     source: str = ""
     cgroup_driver: str = ""
     containers: tuple[str, ...] = ()
+    exec_start: str = ""
+    environment: tuple[str, ...] = ()
+    environment_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

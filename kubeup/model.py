@@ -134,14 +134,17 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Registries:
-    """How nodes reach image registries. mirrors: upstream host -> mirror URLs. ca: registry host -> PEM file path."""
+    """How nodes reach image registries. mirrors: upstream host -> mirror URLs. insecure: hosts (with :port) that speak
+    plain http or have a certificate nobody checks. ca: registry host -> certificates (PEM). logins: registry host ->
+    USER:PASSWORD."""
 
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     insecure: tuple[str, ...] = ()
     ca: Mapping[str, str] = field(default_factory=dict)
+    logins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __bool__(self) -> bool:
-        return bool(self.mirrors or self.insecure or self.ca)
+        return bool(self.mirrors or self.insecure or self.ca or self.logins)
 
 
 @dataclass(frozen=True)

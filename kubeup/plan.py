@@ -42,11 +42,13 @@ class Link:
 
 @dataclass(frozen=True)
 class Start:
-    """Start, or restart, a unit, and wait until it is ready. why: the paths or reasons, for people."""
+    """Start, or restart, a unit, and wait until it is ready. why: the paths or reasons, for people. reload: it runs,
+    and takes in what changed without a restart."""
 
     unit: Unit
     why: tuple[str, ...]
     restart: bool
+    reload: bool = False
 
 
 @dataclass(frozen=True)
@@ -289,7 +291,7 @@ def _component_steps(stage: Stage, desired: Desired, facts: Facts, earlier: Sequ
         if unit.component == name:
             why = _reasons(unit, desired, facts)
             if why:
-                work.append(Start(unit, why, restart=facts.unit(unit.name).running))
+                work.append(_start(unit, why, desired, facts))
             elif actions:
                 # It runs, but perhaps on something that was started a moment ago.
                 work.append(Await(unit))
@@ -298,6 +300,13 @@ def _component_steps(stage: Stage, desired: Desired, facts: Facts, earlier: Sequ
         steps.extend(_needed(stage.after, earlier))
         steps.extend(_with_own_await(work))
     return steps
+
+
+def _start(unit: Unit, why: tuple[str, ...], desired: Desired, facts: Facts) -> Start:
+    running = facts.unit(unit.name).running
+    changed = _changed(unit, desired, facts)
+    known = unit.foreign or unit.name in facts.record.ready
+    return Start(unit, why, running, reload=running and known and bool(changed) and set(changed) <= set(unit.reloads))
 
 
 def _with_own_await(work: Sequence[Step]) -> list[Step]:
@@ -345,6 +354,8 @@ def _file_stands(file: File, facts: Facts) -> bool:
     fact, owned = facts.file(file.path), facts.record.owned.get(file.path)
     if owned is None or fact.kind != "file" or not file.wanted_digest:
         return False
+    if file.merged and fact.sha256 == file.wanted_digest:
+        return True
     return fact.sha256 == file.wanted_digest == owned.value and fact.mode == file.mode and fact.owner == file.owner
 
 
@@ -357,15 +368,25 @@ def _reasons(unit: Unit, desired: Desired, facts: Facts) -> tuple[str, ...]:
     """Why a unit has to be (re)started; empty when it runs on exactly what it should have read."""
     now = facts.unit(unit.name)
     ready = facts.record.ready.get(unit.name)
-    if ready is None:
-        return (NOT_RUNNING,) if not now.running else () if unit.foreign and not unit.reads else (NEVER_READY,)
-    wanted = _wanted_values(desired)
-    changed = tuple(
-        path for path in unit.reads if not _same(ready.get(path, ""), wanted.get(path), _value(facts.file(path)))
-    )
+    changed = _changed(unit, desired, facts)
+    if ready is None and not (unit.foreign and now.running):
+        return (NEVER_READY,) if now.running else (NOT_RUNNING,)
     if changed:
         return tuple(f"{path} changes" for path in changed)
     return () if now.running else (NOT_RUNNING,)
+
+
+def _changed(unit: Unit, desired: Desired, facts: Facts) -> tuple[str, ...]:
+    """The paths it reads that are, or will be, something else than what it read."""
+    ready = facts.record.ready.get(unit.name)
+    wanted = _wanted_values(desired)
+    if ready is None and unit.foreign:
+        # It ran before kubeup came, on what was there.
+        return tuple(path for path in unit.reads if wanted.get(path) != _value(facts.file(path)))
+    read = ready or {}
+    return tuple(
+        path for path in unit.reads if not _same(read.get(path, ""), wanted.get(path), _value(facts.file(path)))
+    )
 
 
 def _wanted_values(desired: Desired) -> Mapping[str, str]:

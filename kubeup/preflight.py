@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 from packaging.version import InvalidVersion, Version
 
-from kubeup import components
+from kubeup import components, docker_options
 from kubeup.errors import KubeupError, NodeError
 from kubeup.facts import Facts
 from kubeup.model import Cluster, Node, ProxyMode, Runtime
+from kubeup.plan import Plan
 
 CLOCK_SECONDS = 60.0
 DISK_BYTES = 3 * 10**9
@@ -283,6 +284,41 @@ def docker(s: Subject) -> Iterator[Problem]:
         )
 
 
+def docker_settings(s: Subject) -> Iterator[Problem]:
+    if s.cluster.runtime is not Runtime.DOCKER or not s.node.is_node:
+        return
+    others = sorted(set(s.cluster.registries.mirrors) - {"docker.io"})
+    if others:
+        yield s.problem(
+            "docker-mirrors",
+            f"Docker takes mirrors of docker.io only: those of {', '.join(others)} do nothing here",
+            "runtime: containerd, or name the mirror in the images' own names (image_repository for kubeup's)",
+            severity="warning",
+        )
+    for found in docker_options.merge(s.cluster, s.facts).conflicts:
+        yield s.problem("docker-options", found.message, found.fix, found.evidence, severity=found.severity)
+
+
+def restarts(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[Problem, ...]:
+    """Restarts of a Docker that is the machine's own, while containers of the user's run on it."""
+    found = []
+    for machine, node in zip(cluster.nodes, plan.nodes, strict=True):
+        about = facts[machine.host]
+        for start in node.starts:
+            if start.unit.foreign and start.restart and not start.reload and about.docker.containers:
+                found.append(
+                    Problem(
+                        "docker-restart",
+                        node.node,
+                        f"its Docker has to be restarted ({', '.join(start.why)}), and containers run on it",
+                        "kubeup up --restart-docker",
+                        about.docker.containers,
+                        "warning",
+                    )
+                )
+    return tuple(found)
+
+
 def firewall(s: Subject) -> Iterator[Problem]:
     peers = [node.address for node in s.cluster.nodes if node.address and node.host != s.node.host]
     net = s.cluster.network.flannel_net
@@ -343,6 +379,7 @@ CHECKS: tuple[Check, ...] = (
     ports,
     tools,
     docker,
+    docker_settings,
     firewall,
     routes,
     data_folders,

@@ -38,9 +38,10 @@ def _component_inquiry(component: Component, context: Context) -> Inquiry:
     if component.has_unit and not component.foreign:
         texts = (*texts, component.defaults_path)
     folders = tuple(directory.path for directory in component.directories)
+    asked = (*component.asks, *component.reads)
     return Inquiry(
-        files=(*texts, *component.reads, *component.certificates, *folders, *filter(None, _links(component).values())),
-        contents=(*texts, *component.reads),
+        files=(*texts, *asked, *component.certificates, *folders, *filter(None, _links(component).values())),
+        contents=(*texts, *asked),
         units=(component.unit,) if component.has_unit else (),
         checks=tuple((action.id, action.check) for action in component.actions(context)),
         ports=component.ports,
@@ -105,7 +106,7 @@ def _component_files(part: Component, context: Context) -> list[File]:
     files = [_template_file(part, template, context) for template in part.templates if template.when(context)]
     if part.has_unit and (part.flags(context) or context.cluster.override(part.name).flags):
         files.append(_defaults(part, context))
-    return files
+    return [*files, *(replace(file, component=part.name) for file in part.files(context))]
 
 
 def _template_file(part: Component, template: Template, context: Context) -> File:
@@ -127,8 +128,12 @@ def _unit(part: Component, context: Context, files: Sequence[File]) -> Unit:
     own = tuple(file.path for file in files if file.component == part.name and not file.path.endswith("etcd-bootstrap"))
     never_read = {"/etc/kubeup/cluster.yaml"}
     reads = dict.fromkeys((*own, *part.certificates, *part.reads, *filter(None, _links(part).values())))
-    paths = tuple(path for path in reads if path not in never_read and not path.endswith(".key"))
-    return Unit(part.unit, part.name, paths, part.ready(context), part.timeout, part.foreign)
+    # Certificates of registries and logins to them are read with every pull.
+    lazy = ("/etc/docker/certs.d/", "/etc/kubeup/certs.d/", "/var/lib/kubelet/config.json")
+    paths = tuple(
+        path for path in reads if path not in never_read and not path.endswith(".key") and not path.startswith(lazy)
+    )
+    return Unit(part.unit, part.name, paths, part.ready(context), part.timeout, part.foreign, part.reloads)
 
 
 def _traces(parts: Iterable[Component]) -> tuple[Trace, ...]:

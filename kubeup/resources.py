@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from kubeup.pki import CertificateSpec
 
 STORE = "/var/lib/kubeup/store"
+ORIGINAL = "/var/lib/kubeup/original"
+"""Where the original of a path lies below, once kubeup changed it."""
 BIN = "/opt/kubeup/bin"
 CNI_BIN = "/opt/kubeup/cni"
 
@@ -24,7 +26,9 @@ class File:
 
     content is None for what does not exist yet or must not leave the node: then ``digest`` says what satisfies it
     (empty: nothing does, it is to be minted), and ``source`` names it in the vault the engine fills when it executes.
-    secret: never shown in a diff, mode 0600 or stricter. component: whose activation puts it in place.
+    secret: never shown in a diff, mode 0600 or stricter (a merged one keeps the mode it had). merged: someone else's
+    file with something added; what they change in it later is theirs, and no reason to write it anew.
+    component: whose activation puts it in place.
     """
 
     path: str
@@ -36,6 +40,7 @@ class File:
     source: str = ""
     digest: str = ""
     why: str = ""
+    merged: bool = False
 
     @property
     def wanted_digest(self) -> str:
@@ -78,7 +83,8 @@ class Unit:
 
     reads: paths whose change means a restart (unit file, settings, certificates, links to binaries, subnet.env).
     ready: a shell command that succeeds on the node once the unit really works; timeout in seconds.
-    foreign: a unit that is not kubeup's (docker.service): never stopped, restarted only if ``reads`` changed.
+    foreign: a unit that is not kubeup's (docker.service): never stopped, restarted only if ``reads`` changed. reloads:
+    those of ``reads`` that it takes in while it runs (systemctl reload).
     """
 
     name: str
@@ -87,6 +93,7 @@ class Unit:
     ready: str = ""
     timeout: int = 60
     foreign: bool = False
+    reloads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

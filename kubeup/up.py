@@ -87,7 +87,9 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     need_file = not all(found.downloader for found in facts.values())
     artifacts = _resolve(job, cluster, needed, need_file=need_file)
     plan = make_plan(cluster, facts, shared, artifacts, job.now(), limit)
-    return Prepared(cluster, facts, shared, plan, artifacts, tuple(p for p in problems if p.severity != "error"))
+    warnings = [problem for problem in problems if problem.severity != "error"]
+    warnings += preflight.restarts(cluster, plan, facts)
+    return Prepared(cluster, facts, shared, plan, artifacts, tuple(warnings))
 
 
 def _resolve(job: Job, cluster: Cluster, needed: Sequence[Wanted], *, need_file: bool) -> tuple[Artifact, ...]:
@@ -116,6 +118,17 @@ def _ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
     if cluster.runtime is None and resolved.runtime is not None:
         job.say(Note(f"container runtime: {resolved.runtime.value} (the profile leaves the choice to kubeup)"))
     return resolved, results.values
+
+
+def refuse_restarts(prepared: Prepared, *, allowed: bool) -> None:
+    """Containers that are not kubeup's are not stopped unasked. Raises PreflightError that names them."""
+    problems = [] if allowed else preflight.restarts(prepared.cluster, prepared.plan, prepared.facts)
+    if problems:
+        raise PreflightError(
+            "Docker would have to be restarted, and containers run on it; nothing was touched",
+            evidence=[problem.format() for problem in problems],
+            fix="kubeup up --restart-docker, when they may be interrupted",
+        )
 
 
 def make_plan(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kubeup.facts import ClusterFacts, Facts
 from kubeup.model import Cluster, Node, Role, Runtime, Value
-from kubeup.resources import Action, Directory, Trace
+from kubeup.resources import Action, Directory, File, Trace
 
 MASTER = Role.MASTER
 NODE = Role.NODE
@@ -31,6 +31,10 @@ class Context:
 
 
 Flags = Mapping[str, str]
+
+
+def no_files(_: Context) -> tuple[File, ...]:
+    return ()
 
 
 def no_flags(_: Context) -> Flags:
@@ -63,7 +67,9 @@ class Component:
 
     name: its unit, template, settings file and profile key are named after it. binaries: linked into /opt/kubeup/bin
     unless ``links`` says where else. version: the field of model.Versions. after: what must be ready before.
-    reads: further paths it reads at start. ready: succeeds on the node once it really works. values: further values
+    files: what no template says (merged options of the machine's own Docker). asks: further paths whose contents its
+    files are made of. reads: further paths it reads at start. reloads: those it takes in while it runs.
+    ready: succeeds on the node once it really works. values: further values
     for its templates. flags: /etc/default/NAME. rolling: one machine after the other when it restarts.
     runtime: only for this container runtime. has_unit: False for one without a service; foreign: the service is the
     machine's own.
@@ -77,7 +83,10 @@ class Component:
     after: tuple[str, ...] = ()
     templates: tuple[Template, ...] = ()
     certificates: tuple[str, ...] = ()
+    files: Callable[[Context], tuple[File, ...]] = no_files
+    asks: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    reloads: tuple[str, ...] = ()
     flags: Callable[[Context], Flags] = no_flags
     values: Callable[[Context], Mapping[str, Value]] = no_values
     actions: Callable[[Context], tuple[Action, ...]] = no_actions
@@ -119,10 +128,11 @@ def http_ok(port: int, path: str = "/healthz") -> str:
     )
 
 
+UPSTREAM = "registry.k8s.io"
 CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
 
 
 def pause_name(context: Context) -> str:
     """The sandbox image's name, as the runtime is configured with it."""
-    repository = context.cluster.image_repository or "registry.k8s.io"
+    repository = context.cluster.image_repository or UPSTREAM
     return f"{repository}/pause:{context.cluster.versions.pause}"

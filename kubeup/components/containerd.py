@@ -3,7 +3,8 @@ for a second containerd on the same root takes the first one's database lock."""
 
 from __future__ import annotations
 
-from kubeup.components.base import CNI_PLUGINS, NODE, Component, Context, Template, pause_name
+from kubeup.components import registries
+from kubeup.components.base import CNI_PLUGINS, NODE, UPSTREAM, Component, Context, Template, pause_name
 from kubeup.model import Runtime
 from kubeup.resources import Action, Directory, Trace
 
@@ -22,9 +23,15 @@ def actions(context: Context) -> tuple[Action, ...]:
             title="pause image",
             component="containerd",
             check=f"{CTR} images ls -q name=={name} | grep -q .",
-            do=f"{CTR} images import {context.store.get('pause', '')}",
+            do=f"{CTR} images import {context.store.get('pause', '')}{_tagged(context, name)}",
         ),
     )
+
+
+def _tagged(context: Context, name: str) -> str:
+    """The archive has upstream's name; a profile's image_repository gives it another one."""
+    upstream = f"{UPSTREAM}/pause:{context.cluster.versions.pause}"
+    return "" if name == upstream else f" && {CTR} images tag --force {upstream} {name}"
 
 
 COMPONENT = Component(
@@ -38,6 +45,7 @@ COMPONENT = Component(
         Template("kube-containerd.toml", CONFIG),
     ),
     reads=(CONFIG,),
+    files=registries.containerd_files,
     actions=actions,
     directories=(Directory(ROOT, 0o711, data=True),),
     traces=(

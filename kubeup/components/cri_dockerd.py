@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.components.base import NODE, Component, Context, Flags, Template, pause_name
+from kubeup.components.base import NODE, UPSTREAM, Component, Context, Flags, Template, pause_name
 from kubeup.model import Runtime
 from kubeup.resources import Action, Trace
 
@@ -20,15 +20,15 @@ def flags(context: Context) -> Flags:
 
 
 def actions(context: Context) -> tuple[Action, ...]:
-    name = pause_name(context)
+    name, upstream = pause_name(context), f"{UPSTREAM}/pause:{context.cluster.versions.pause}"
     return (
         Action(
             id="pause-image",
             title="pause image",
             component="cri-dockerd",
             check=f"docker image inspect {name}",
-            do=f"docker load -i {context.store.get('pause', '')}",
-            undo=f"docker image rm {name}",
+            do=f"docker load -i {context.store.get('pause', '')} && docker tag {upstream} {name}",
+            undo=f"docker image rm {' '.join(dict.fromkeys((name, upstream)))}",
         ),
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from kubeup import docker_options
 from kubeup.components.base import NODE, Component, Context, Template
 from kubeup.model import Runtime
-from kubeup.resources import Directory, Trace
+from kubeup.resources import Directory, File, Trace
 
 UNIT_PATH = "/etc/systemd/system/docker.service"
 FOLDER = "/opt/kubeup/docker"
@@ -26,6 +27,10 @@ def is_ours(context: Context) -> bool:
     return not context.facts.docker.version or UNIT_PATH in context.facts.record.owned
 
 
+def options(context: Context) -> tuple[File, ...]:
+    return docker_options.merge(context.cluster, context.facts).files
+
+
 COMPONENT = Component(
     name="docker",
     role=NODE,
@@ -39,7 +44,10 @@ COMPONENT = Component(
         Template("docker.service", UNIT_PATH, unit=True),
         Template("docker.default", "/etc/default/docker"),
     ),
+    files=options,
+    asks=docker_options.ASKED,
     reads=("/etc/default/docker",),
+    reloads=docker_options.RELOADED,
     directories=(Directory("/var/lib/docker", 0o710, data=True),),
     traces=(
         Trace("link", "docker0"),
@@ -58,6 +66,9 @@ ADOPTED = Component(
     name="docker-adopted",
     unit_name="docker",
     role=NODE,
+    files=options,
+    asks=docker_options.ASKED,
+    reloads=docker_options.RELOADED,
     ready=lambda _: READY,
     when=lambda context: not is_ours(context),
     foreign=True,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from packaging.version import Version
 
+from kubeup.components import registries
 from kubeup.components.base import KUBECTL, NODE, PKI, Component, Context, Flags, Template, http_ok
 from kubeup.components.containerd import SOCKET
 from kubeup.model import Runtime, Value
@@ -58,6 +59,7 @@ COMPONENT = Component(
     reads=(KUBECONFIG, CONFIG),
     flags=flags,
     values=values,
+    files=registries.kubelet_files,
     directories=(Directory("/var/lib/kubelet", 0o750, data=True),),
     traces=(
         Trace("cgroup", "kubepods"),

@@ -21,6 +21,7 @@ here=$(pwd)
 reload=no
 dead=
 flushing=
+again=
 # shellcheck source=kubeup/node/undo.sh
 . ./undo.sh
 
@@ -228,7 +229,7 @@ systemd_reload() {
     quietly systemctl daemon-reload || fail "systemctl daemon-reload failed"
 }
 
-# start UNIT own|foreign: (re)start without waiting.
+# start UNIT own|foreign reload|-: (re)start without waiting, or let it read its files again.
 do_start() {
     if [ -z "$(recorded unit "$1")" ]; then
         remember unit "$1" "$(unit_before "$1" "$2")"
@@ -239,7 +240,11 @@ do_start() {
         quietly systemctl --no-reload enable "$1" || fail "systemctl enable $1 failed"
     fi
     systemd_reload "$1"
-    quietly systemctl restart --no-block "$1" || fail "systemctl restart $1 failed"
+    if [ "$3" = reload ]; then
+        quietly systemctl reload "$1" || fail "systemctl reload $1 failed"
+    else
+        quietly systemctl restart --no-block "$1" || fail "systemctl restart $1 failed"
+    fi
 }
 
 unit_before() {
@@ -327,6 +332,7 @@ while IFS=$TAB read -r verb a b c d e; do
     say "step$TAB$number"
     run "$verb" "$a" "$b" "$c" "$d" "$e"
 done <steps
+docker_again
 if [ -d "$HOME_DIR" ] && [ -f "$RECORD" ]; then
     compact || fail "the record could not be compacted"
 fi

@@ -180,9 +180,10 @@ def _write(writer: _Writer, step: Step, vault: Vault) -> None:
             writer.line(f"file {f.path}", "put", digest, f.path, f"{f.mode:o}", f.owner, keep)
         case Link(binary=b):
             writer.line(f"link {b.link}", "link", b.store_path, b.link)
-        case Start(unit=u, restart=restart):
-            word = "restarting" if restart else "starting"
-            writer.line(f"{word} {u.name}", "start", u.name, "foreign" if u.foreign else "own")
+        case Start(unit=u, restart=restart, reload=reload):
+            word = "reloading" if reload else "restarting" if restart else "starting"
+            whose, how = ("foreign" if u.foreign else "own"), ("reload" if reload else "")
+            writer.line(f"{word} {u.name}", "start", u.name, whose, how)
         case Await(unit=u):
             paths = " ".join(u.reads)
             writer.line(f"waiting for {u.name}", "await", u.name, writer.script(u.ready), str(u.timeout), paths)

@@ -159,7 +159,20 @@ def _docker(lines: _Lines) -> DockerFact:
         source=source or ("other" if version else ""),
         cgroup_driver=lines.one("docker_cgroup"),
         containers=tuple(row[0] for row in lines.all("docker_container")),
+        exec_start="".join(_settings(lines, "ExecStart")[-1:]),
+        environment=tuple(_settings(lines, "Environment")),
+        environment_files=tuple(_settings(lines, "EnvironmentFile")),
     )
+
+
+def _settings(lines: _Lines, name: str) -> list[str]:
+    """A setting of Docker's unit as systemd takes it together: an empty one takes back what was said before."""
+    said: list[str] = []
+    for setting, *values in lines.all("docker_unit"):
+        if setting == name:
+            value = "".join(values).strip()
+            said = [*said, value] if value else []
+    return said
 
 
 def _files(lines: _Lines, contents: Mapping[str, bytes], root: str) -> Mapping[str, FileFact]:

@@ -79,6 +79,16 @@ modules() {
     grep -q overlay /proc/filesystems || modprobe -n overlay 2>/dev/null || fact module overlay
 }
 
+# What Docker's unit and its drop-ins say without kubeup's own, with lines that go on joined.
+docker_unit() {
+    found=$(systemctl show --property=FragmentPath,DropInPaths docker.service 2>/dev/null </dev/null)
+    for path in $(printf '%s\n' "$found" | sed -n 's/^FragmentPath=//p') $(printf '%s\n' "$found" | sed -n 's/^DropInPaths=//p'); do
+        case $path in */docker.service.d/kubeup.conf) continue ;; esac
+        tr '\t' ' ' <"$path" 2>/dev/null | sed -e ':more' -e '/\\$/{' -e 'N' -e 's/\\\n/ /' -e 'b more' -e '}' |
+            sed -n "s/^ *\(ExecStart\|Environment\|EnvironmentFile\) *= */docker_unit$T\1$T/p"
+    done
+}
+
 docker_facts() {
     version=
     if have docker && [ "$(systemctl is-active docker.service 2>/dev/null)" = active ]; then
@@ -92,6 +102,7 @@ docker_cgroup${T}{{.CgroupDriver}}" 2>/dev/null </dev/null
         fact docker_version "$version"
     fi
     if [ -e /snap/bin/docker ]; then fact docker_source snap; fi
+    docker_unit
 }
 
 firewalls() {

@@ -235,6 +235,10 @@ do_back() {
         tree) if [ "$4" = yes ]; then empty_tree "$1"; else remove_tree "$1"; fi ;;
     esac
     case $1 in */systemd/system/*) reload=yes ;; esac
+    case $1 in
+        /etc/docker/daemon.json) again=${again:-reload} ;;
+        */docker.service.d/kubeup.conf | /etc/kubeup/docker-proxy.env) again=restart ;;
+    esac
     remember own "$1" -
 }
 
@@ -251,8 +255,25 @@ give_back() {
     fi
 }
 
+# docker_again: the machine's own Docker goes on without what kubeup had merged into its options.
+docker_again() {
+    [ -n "$again" ] && systemctl is-active --quiet docker.service || return 0
+    [ "$reload" = no ] || quietly systemctl daemon-reload
+    reload=no
+    users=$(docker ps --format '{{.Names}}' 2>/dev/null | tr '\n' ' ')
+    if [ "$again" = reload ]; then
+        quietly systemctl reload docker.service || fail "systemctl reload docker failed"
+    elif [ -z "$users" ]; then
+        quietly systemctl restart docker.service || fail "systemctl restart docker failed"
+    else
+        say "note${TAB}left${TAB}Docker keeps the profile's options until it is restarted, for containers run: ${users}(systemctl restart docker)"
+    fi
+    again=
+}
+
 # forget keep|-: the last step of down.
 do_forget() {
+    docker_again
     [ "$reload" = no ] || systemctl daemon-reload >/dev/null 2>&1
     reload=no
     if [ "$1" = keep ]; then

@@ -18,13 +18,12 @@ from kubeup.model import (
     Override,
     Proxy,
     ProxyMode,
-    Registries,
     Runtime,
     Source,
     Value,
 )
 from kubeup.profile import nodes as nodes_module
-from kubeup.profile import versions
+from kubeup.profile import registries, versions
 from kubeup.profile.problem import Problem
 from kubeup.profile.tree import Key, Tree
 
@@ -62,6 +61,7 @@ KEYS = (
     "registry_mirrors",
     "insecure_registries",
     "registry_ca",
+    "registry_auth",
     "image_repository",
     "addons",
     "waive",
@@ -125,13 +125,13 @@ def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | 
         sources=_sources(get("sources"), reading),
         host_keys=ssh.host_keys,
         proxy=_proxy(get("proxy"), reading),
-        registries=_registries(reading),
+        registries=registries.read(reading, folder),
         image_repository=_text(get("image_repository"), reading),
         overrides=overrides,
         pins=_pins(get("pins"), reading),
         ssh_config=ssh.config,
-        addons=tuple(_words(get("addons"), reading, ADDONS)) if get("addons") else ("dns",),
-        waive=frozenset(_words(get("waive"), reading)),
+        addons=tuple(words(get("addons"), reading, ADDONS)) if get("addons") else ("dns",),
+        waive=frozenset(words(get("waive"), reading)),
     )
 
 
@@ -172,7 +172,7 @@ def _choice(value: Tree | None, reading: Reading, kinds: type[T]) -> T | None:
     return None
 
 
-def _words(value: Tree | None, reading: Reading, known: Sequence[str] = ()) -> list[str]:
+def words(value: Tree | None, reading: Reading, known: Sequence[str] = ()) -> list[str]:
     if value is None or not expect(value, "list", reading, "[one, two]"):
         return []
     words = []
@@ -185,7 +185,7 @@ def _words(value: Tree | None, reading: Reading, known: Sequence[str] = ()) -> l
     return words
 
 
-def _strings(value: Tree | None, reading: Reading, example: str) -> dict[str, Tree]:
+def strings(value: Tree | None, reading: Reading, example: str) -> dict[str, Tree]:
     if value is None or not expect(value, "mapping", reading, example):
         return {}
     return {key.text: item for key, item in value.entries if expect(item, "text", reading, example)}
@@ -328,28 +328,13 @@ def _proxy(value: Tree | None, reading: Reading) -> Proxy:
     return Proxy(
         _text(value.get("http"), reading),
         _text(value.get("https"), reading),
-        tuple(_words(value.get("no_proxy"), reading)),
-    )
-
-
-def _registries(reading: Reading) -> Registries:
-    get = reading.places.get
-    mirrors = {}
-    example = "registry_mirrors: {docker.io: [https://mirror.example.com]}"
-    value = get("registry_mirrors")
-    if value is not None and expect(value, "mapping", reading, example):
-        mirrors = {key.text: tuple(_words(item, reading)) for key, item in value.entries}
-    authorities = _strings(get("registry_ca"), reading, "registry_ca: {registry.example.com: ca.pem}")
-    return Registries(
-        mirrors,
-        tuple(_words(get("insecure_registries"), reading)),
-        {key: item.text for key, item in authorities.items()},
+        tuple(words(value.get("no_proxy"), reading)),
     )
 
 
 def _pins(value: Tree | None, reading: Reading) -> dict[str, str]:
     pins = {}
-    for name, item in _strings(value, reading, "pins: {flanneld-0.28.10-amd64: SHA256}").items():
+    for name, item in strings(value, reading, "pins: {flanneld-0.28.10-amd64: SHA256}").items():
         if re.fullmatch(r"[0-9a-fA-F]{64}", item.text):
             pins[name] = item.text.lower()
         else:
@@ -376,7 +361,7 @@ def _override(value: Tree, reading: Reading) -> Override:
         if key.text not in ("config", "flags"):
             reading.unknown(key, ("config", "flags"), "key of a component")
     flags = {}
-    for name, item in _strings(value.get("flags"), reading, example).items():
+    for name, item in strings(value.get("flags"), reading, example).items():
         if re.search(r"\s", item.text):
             reading.error(
                 item, "a flag's value cannot hold blanks: systemd splits it there", "take the component's config"

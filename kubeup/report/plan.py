@@ -83,8 +83,8 @@ def words(step: Step) -> str:
             return f"{word:<8} {file.path}{reason}"
         case Link(binary=binary):
             return f"link     {binary.link} -> {binary.name} {binary.version}"
-        case Start(unit=unit, why=why, restart=restart):
-            return f"{'restart' if restart else 'start':<8} {unit.name}: {', '.join(why)}"
+        case Start(unit=unit, why=why, restart=restart, reload=reload):
+            return f"{'reload' if reload else 'restart' if restart else 'start':<8} {unit.name}: {', '.join(why)}"
         case Do(action=action):
             return f"do       {action.title}"
         case Stop(unit=name):

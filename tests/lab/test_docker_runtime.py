@@ -8,6 +8,7 @@ With a real one in the release cache, the last test validates the cluster with i
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import tarfile
 from pathlib import Path
@@ -49,6 +50,9 @@ END
 PATH={STANDIN}:$PATH exec {STANDIN}/containerd --config /var/lib/cri-dockerd/config.toml
 """
 RULES = "nft list ruleset | sed 's/counter packets .* bytes [0-9]*//'; sysctl -n net.ipv4.ip_forward; ip -br link"
+OPTIONS = "stat -c '%n %a %U %y' /etc/docker/* /etc/default/docker; cat /etc/docker/daemon.json /etc/default/docker; "
+OPTIONS += "ls /etc/systemd/system/docker.service.d; systemctl show -p ExecStart docker | grep -o 'argv.*;.ignore'"
+PROCESSES = "docker inspect -f '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' mine; systemctl show -p MainPID docker"
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 
 
@@ -97,7 +101,14 @@ def mirror(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return root, pins
 
 
-def profile(cluster: Cluster, mirror: tuple[Path, dict[str, str]], tmp: Path) -> None:
+@pytest.fixture(scope="module")
+def options(cluster: Cluster) -> str:
+    """node4 has a Docker with options and a container of its own from here on."""
+    start_container(cluster)
+    return cluster.on("node4", OPTIONS)
+
+
+def profile(cluster: Cluster, mirror: tuple[Path, dict[str, str]], tmp: Path, **more: str) -> None:
     """With a cache of its own: what stands in for a release must not be taken for one later."""
     root, pins = mirror
     own = tmp / "cache"
@@ -110,7 +121,11 @@ def profile(cluster: Cluster, mirror: tuple[Path, dict[str, str]], tmp: Path) ->
     cluster.extra["KUBEUP_CACHE"] = str(own)
     text = ", ".join(f"{name}: {digest}" for name, digest in pins.items())
     cluster.profile(
-        runtime="docker", sources=f"[cache, 'file://{root}']", versions=f"{{docker: {DOCKER}}}", pins=f"{{{text}}}"
+        runtime="docker",
+        sources=f"[cache, 'file://{root}']",
+        versions=f"{{docker: {DOCKER}}}",
+        pins=f"{{{text}}}",
+        **more,
     )
 
 
@@ -121,11 +136,12 @@ def bare(cluster: Cluster, mirror: tuple[Path, dict[str, str]]) -> str:
 
 
 def test_an_absent_docker_is_installed_and_one_at_work_is_left_alone(
-    cluster: Cluster, mirror: tuple[Path, dict[str, str]], bare: str, tmp_path: Path
+    cluster: Cluster, mirror: tuple[Path, dict[str, str]], bare: str, options: str, tmp_path: Path
 ) -> None:
     assert "docker0" not in bare
     assert "not found" in cluster.on("node3", "docker version")
-    seen = start_container(cluster)
+    assert "restart" not in options
+    seen = cluster.on("node4", SEEN)
     profile(cluster, mirror, tmp_path)
     done = cluster.kubeup("up", "--no-validate")
     assert done.returncode == 0, done.stderr
@@ -147,12 +163,56 @@ def test_an_absent_docker_is_installed_and_one_at_work_is_left_alone(
     assert cluster.on("node4", SEEN) == seen
 
 
-def test_down_takes_the_installed_docker_away_and_leaves_the_other(cluster: Cluster, bare: str) -> None:
+def test_what_docker_can_read_while_it_runs_is_merged_without_a_restart(
+    cluster: Cluster, mirror: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    seen = cluster.on("node4", PROCESSES)
+    profile(cluster, mirror, tmp_path, insecure_registries="['appstore:5000']")
+    planned = cluster.kubeup("plan")
+    assert "reload   docker.service: /etc/docker/daemon.json changes" in planned.stdout, planned.stdout + planned.stderr
+    assert '+  "insecure-registries"' in planned.stdout
+    done = cluster.kubeup("up", "--no-validate")
+    assert done.returncode == 0, done.stderr
+    assert cluster.on("node4", PROCESSES) == seen
+    info = cluster.on("node4", "docker info")
+    assert "appstore:5000" in info
+    assert "http://mirror.example:5000/" in info
+    assert json.loads(cluster.on("node4", "cat /etc/docker/daemon.json")) == {
+        "log-level": "warn",
+        "insecure-registries": ["appstore:5000"],
+    }
+    assert cluster.json("up", "--no-validate")["changed"] is False
+
+
+def test_a_restart_is_asked_for_and_the_containers_are_named(
+    cluster: Cluster, mirror: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """Its own mirror is on the command line, and Docker takes an option from one place only."""
+    seen = cluster.on("node4", PROCESSES)
+    more = {"insecure_registries": "['appstore:5000']", "registry_mirrors": "{docker.io: ['http://second.example']}"}
+    profile(cluster, mirror, tmp_path, **more)
+    refused = cluster.kubeup("up", "--no-validate")
+    assert refused.returncode == 1
+    assert "node4: its Docker has to be restarted" in refused.stderr
+    assert "| mine" in refused.stderr
+    assert "kubeup up --restart-docker" in refused.stderr
+    assert cluster.on("node4", PROCESSES) == seen
+    done = cluster.kubeup("up", "--no-validate", "--restart-docker")
+    assert done.returncode == 0, done.stderr
+    info = cluster.on("node4", "docker info")
+    assert info.index("http://mirror.example:5000/") < info.index("http://second.example/")
+    assert cluster.json("up", "--no-validate")["changed"] is False
+
+
+def test_down_takes_the_installed_docker_away_and_leaves_the_other(cluster: Cluster, bare: str, options: str) -> None:
     assert "policy drop" in cluster.on("node3", RULES), "Docker closes FORWARD where it switches forwarding on"
-    before = cluster.on("node4", SEEN)
     done = cluster.kubeup("down", "--yes", "--no-snapshot")
     assert done.returncode == 0, done.stderr
-    assert cluster.on("node4", SEEN) == before
+    assert cluster.on("node4", OPTIONS) == options
+    info = cluster.on("node4", "docker info")
+    assert "http://mirror.example:5000/" in info
+    assert "second.example" not in info
+    assert "appstore" not in info
     left = cluster.on(
         "node3",
         "ls -d /opt/kubeup /var/lib/docker/* /etc/default/docker /etc/systemd/system/docker.service "

@@ -90,8 +90,8 @@ def test_the_second_address_of_a_name_is_tried(
 def test_a_port_that_does_not_talk_ssh(
     operator: Operator, node: Node, greeting: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubeup.node.transport.CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr("kubeup.node.transport.RETRY_SECONDS", 0.5)
+    monkeypatch.setattr("kubeup.node.dialer.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("kubeup.node.dialer.RETRY_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

@@ -242,6 +242,8 @@ def test_ctrl_c_waits_for_no_site(operator: Operator, upstream: Upstream) -> Non
 
 def interrupting(when: Callable[[], bool]) -> None:
     """Press Ctrl-C as soon as something is so."""
+    # A process that was started in the background is born deaf to it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def press() -> None:
         limit = time.monotonic() + 10
