@@ -12,13 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from kubeup import cli
+from kubeup import cli, session
 
 
 def main(profile: str) -> None:
     console = Console(record=True, width=108, file=io.StringIO(), force_terminal=False, color_system="truecolor")
-    for name in ("_stderr", "_stdout"):
-        setattr(cli, name, lambda: console)
+    for name in ("stderr", "stdout"):
+        setattr(session, name, lambda: console)
     for arguments in (["up", profile], ["validate", profile]):
         console.print(f"[bold]$ kubeup {' '.join(arguments)}[/]", highlight=False)
         try:

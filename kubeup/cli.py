@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
-import getpass
 import os
-import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from kubeup import __version__, cluster_facts, down, engine, kubeconfig, profile, up, validate
+from kubeup import __version__, cluster_facts, down, engine, kubeconfig, session, up, validate
 from kubeup.cli_lab import lab
+from kubeup.cli_node import node
 from kubeup.cli_release import release_group
 from kubeup.errors import KubeupError, UsageError
 from kubeup.events import Note
-from kubeup.fleet import Fleet
 from kubeup.model import Cluster
-from kubeup.node.dialer import Dialer
-from kubeup.node.secrets import Secrets
-from kubeup.node.transport import SshLink
 from kubeup.profile import LoadedProfile
 from kubeup.report import data, errors, health, plan, summary
-from kubeup.report.progress import View
 from kubeup.state import State
 
 INTERRUPTED = 130
@@ -41,10 +32,10 @@ class Group(click.Group):
         try:
             return super().main(args, *rest, **options)
         except KubeupError as error:
-            errors.show(_stderr(), error)
+            errors.show(session.stderr(), error)
             sys.exit(error.exit_code)
         except click.exceptions.Abort:
-            _stderr().print(
+            session.stderr().print(
                 "\nstopped. What is done is done, nothing is half-written; the same command goes on from here."
             )
             # Threads may still wait for a node; the node's half ends by itself.
@@ -71,6 +62,7 @@ def main() -> None:
 
 
 main.add_command(lab)
+main.add_command(node)
 main.add_command(release_group)
 
 PROFILE = click.argument("profile_path", metavar="[PROFILE]", required=False, type=click.Path(path_type=Path))
@@ -104,9 +96,9 @@ def up_command(
     kubeup up profile.yaml              # without PROFILE: ./profile.yaml, else the cluster of the last `up`
     kubeup up --limit node4             # only this node changes
     """
-    loaded = _load(profile_path)
-    with _fleet(loaded.cluster, parallel) as fleet, _job(fleet) as job:
-        prepared = up.prepare(job, loaded.cluster, _limit(limit))
+    loaded = session.load(profile_path)
+    with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
+        prepared = up.prepare(job, loaded.cluster, session.chosen(limit))
         _warn(loaded, prepared)
         if dry_run:
             _show_plan(prepared, output)
@@ -120,9 +112,9 @@ def up_command(
     if output == "json":
         print(data.outcome(outcome, found))
     else:
-        summary.show(_stderr(), outcome)
+        summary.show(session.stderr(), outcome)
         if found:
-            health.show(_stdout(), found)
+            health.show(session.stdout(), found)
         _say_access(outcome, loaded.cluster)
     if found and not found.healthy:
         sys.exit(1)
@@ -135,9 +127,9 @@ def up_command(
 @OUTPUT
 def plan_command(profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str) -> None:
     """Say what `up` would do: files with their diffs, units, bytes. Touches nothing."""
-    loaded = _load(profile_path)
-    with _fleet(loaded.cluster, parallel) as fleet, _job(fleet) as job:
-        prepared = up.prepare(job, loaded.cluster, _limit(limit))
+    loaded = session.load(profile_path)
+    with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
+        prepared = up.prepare(job, loaded.cluster, session.chosen(limit))
     _warn(loaded, prepared)
     _show_plan(prepared, output)
 
@@ -153,8 +145,8 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
 
     Exit code 0 when it is healthy, 1 when it is not.
     """
-    loaded = _load(profile_path)
-    with _fleet(loaded.cluster, parallel) as fleet, _job(fleet) as job:
+    loaded = session.load(profile_path)
+    with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
         results = engine.gather(job.fleet, loaded.cluster, job.say)
         if results.values and not any(facts.record.exists for facts in results.values.values()):
             raise KubeupError("kubeup has built no cluster on these nodes", fix=f"kubeup up {loaded.path}")
@@ -163,7 +155,7 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
     if output == "json":
         print(data.health(found))
     else:
-        health.show(_stdout(), found, all_checks=all_checks)
+        health.show(session.stdout(), found, all_checks=all_checks)
     if not found.healthy:
         sys.exit(1)
 
@@ -190,16 +182,16 @@ def down_command(
     skip_unreachable: bool,
 ) -> None:
     """Leave the machines as they were found: what kubeup made goes, what it replaced comes back."""
-    loaded = _load(profile_path)
-    with _fleet(loaded.cluster, parallel) as fleet:
-        with _job(fleet) as job:
-            surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=_limit(limit))
+    loaded = session.load(profile_path)
+    with session.fleet(loaded.cluster, parallel) as fleet:
+        with session.job(fleet) as job:
+            surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=session.chosen(limit))
         if surveyed.plan.empty and not surveyed.failures:
             kubeconfig.remove(kubeconfig.default_path(os.environ), loaded.cluster.name)
-            _stderr().print("Nothing to do: kubeup has nothing on these nodes.")
+            session.stderr().print("Nothing to do: kubeup has nothing on these nodes.")
             return
         _confirm(surveyed, yes)
-        with _job(fleet) as job:
+        with session.job(fleet) as job:
             if not no_snapshot and not keep_data and not limit and surveyed.has_data:
                 _snapshot(job, surveyed, yes)
             outcome = down.execute(job, surveyed, skip_unreachable=skip_unreachable, forget_access=not limit)
@@ -208,8 +200,8 @@ def down_command(
     if output == "json":
         print(data.outcome(outcome, None))
         return
-    summary.show(_stderr(), outcome, undone=True)
-    _stdout().print(f"The cluster {loaded.cluster.name} is down.", highlight=False)
+    summary.show(session.stderr(), outcome, undone=True)
+    session.stdout().print(f"The cluster {loaded.cluster.name} is down.", highlight=False)
 
 
 def _confirm(surveyed: down.Surveyed, yes: bool) -> None:
@@ -227,7 +219,7 @@ def _snapshot(job: up.Job, surveyed: down.Surveyed, yes: bool) -> None:
         path = down.save_snapshot(job, surveyed, State.of(os.environ).snapshots)
     except KubeupError as error:
         # A dead cluster has none to give; that is said, and asked about again.
-        errors.show(_stderr(), error)
+        errors.show(session.stderr(), error)
         if not yes and not click.confirm("Go on without a snapshot? The cluster's objects are lost then.", err=True):
             raise click.exceptions.Exit(1) from error
         return
@@ -238,14 +230,14 @@ def _show_plan(prepared: up.Prepared, output: str) -> None:
     if output == "json":
         print(data.plan(prepared.plan))
     else:
-        plan.show(_stdout(), prepared.plan)
+        plan.show(session.stdout(), prepared.plan)
 
 
 def _warn(loaded: LoadedProfile, prepared: up.Prepared) -> None:
     for text in loaded.warnings:
-        _stderr().print(text, highlight=False, markup=False, soft_wrap=True)
+        session.stderr().print(text, highlight=False, markup=False, soft_wrap=True)
     for problem in prepared.warnings:
-        _stderr().print(f"warning: {problem.format()}", highlight=False, markup=False, soft_wrap=True)
+        session.stderr().print(f"warning: {problem.format()}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _say_access(outcome: up.Outcome, cluster: Cluster) -> None:
@@ -253,7 +245,7 @@ def _say_access(outcome: up.Outcome, cluster: Cluster) -> None:
     if merged is None or not merged.changed:
         return
     kept = f" (the earlier file: {_short(merged.backup)})" if merged.backup else ""
-    _stderr().print(
+    session.stderr().print(
         f"kubectl: the context {cluster.name} in {_short(merged.path)} is now current{kept}",
         highlight=False,
         soft_wrap=True,
@@ -264,60 +256,3 @@ def _short(path: Path) -> str:
     """A path as people write it."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
-
-
-def _load(path: Path | None) -> LoadedProfile:
-    """The profile that was named; else ./profile.yaml; else the one of the last ``up``, said aloud."""
-    folder = None
-    if path is None:
-        path = Path("profile.yaml")
-        if not path.exists():
-            last = State.of(os.environ).last()
-            if last is None:
-                raise UsageError(
-                    "no profile: there is no ./profile.yaml, and no cluster was brought up from here",
-                    fix="kubeup up PROFILE; the ready ones are in profiles/",
-                )
-            path, folder = last
-            _stderr().print(f"profile: that of the last `up`, {path}", highlight=False, soft_wrap=True)
-    return profile.load(path, folder)
-
-
-def _limit(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(name for text in names for name in text.split(","))
-
-
-@contextmanager
-def _fleet(cluster: Cluster, parallel: int) -> Iterator[Fleet]:
-    """The links to all nodes, opened when first needed, closed at the end."""
-    ask: Callable[[str], str | None] = getpass.getpass if sys.stdin.isatty() else lambda _: None
-    with (
-        closing(Dialer(cluster, Secrets(os.environ, ask))) as dialer,
-        closing(Fleet(lambda node: SshLink(dialer, node), parallel)) as fleet,
-    ):
-        yield fleet
-
-
-@contextmanager
-def _job(fleet: Fleet) -> Iterator[up.Job]:
-    """Everything a command needs, with its view on."""
-    console = _stderr()
-    with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
-        yield up.Job(fleet, view.say, view.release, _operator(), _now, os.environ)
-
-
-def _operator() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
-
-
-def _stderr() -> Console:
-    return Console(stderr=True)
-
-
-def _stdout() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=160)

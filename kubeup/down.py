@@ -80,7 +80,7 @@ def _refuse_stranger(cluster: Cluster, node: Node, facts: Facts) -> None:
     if recorded and recorded != cluster.name:
         raise KubeupError(
             f"{node.title} belongs to the cluster {recorded}, not to {cluster.name}; nothing was touched",
-            fix=f"use the profile of {recorded}, or: kubeup down --cluster {recorded} {node.host}",
+            fix=f"take the profile of {recorded}; where it is lost, `name: {recorded}` in this one will do",
         )
 
 

@@ -145,6 +145,7 @@ def _traces(parts: Iterable[Component]) -> tuple[Trace, ...]:
         "mounts",
         "netns-prefix",
         "tree",
+        "folders",
         "link",
         "nft-table",
         "link-rules",

@@ -50,6 +50,8 @@ COMPONENT = Component(
         Trace("chain-prefix", "FLANNEL-"),
         Trace("nft-table", "ip flannel-ipv4"),
         Trace("nft-table", "inet cni_hostport"),
+        Trace("nft-table", "ip cni_hostport"),
+        Trace("nft-table", "ip6 cni_hostport"),
         Trace("chain-prefix", "CNI-"),
         *(
             Trace("iptables-base", f"{family} {table}")

@@ -66,6 +66,8 @@ COMPONENT = Component(
         Trace("mounts", "/var/lib/kubelet"),
         Trace("tree", "/var/log/pods"),
         Trace("tree", "/var/log/containers"),
+        # Where it looks for volume plug-ins; it makes the folder.
+        Trace("folders", "/usr/libexec/kubernetes"),
         Trace("chain-prefix", "KUBE-"),
         Trace("sysctl", "vm/overcommit_memory", "1"),
         Trace("sysctl", "kernel/panic", "10"),

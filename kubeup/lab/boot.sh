@@ -53,6 +53,8 @@ become_node() {
         mkdir -p "$folder/data/$path"
         set -- "$@" --bind="$folder/data/$path:/$path"
     done
+    # kubeup finds its folder made here, and leaves the mount point as it found it.
+    chmod 711 "$folder/data/var/lib/kubeup"
     set -- "$@" --boot SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
     if [ -e /sys/fs/cgroup/cgroup.controllers ] && [ -d /run/systemd/system ]; then
         set -- systemd-run --quiet --scope --collect --unit="$machine" --property=Delegate=yes -- "$@"

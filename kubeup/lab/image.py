@@ -14,7 +14,7 @@ from kubeup.lab.shell import remove_tree, require, run
 SUITE = "trixie"
 COMMON = (
     "systemd,systemd-sysv,dbus,openssh-server,iproute2,iptables,ipset,ca-certificates,kmod,procps,conntrack,nftables,"
-    "curl,sudo,ethtool,socat,docker.io,docker-cli"
+    "curl,sudo,ethtool,socat,attr,docker.io,docker-cli"
 )
 UBUNTU = "systemd-resolved,netplan.io,ufw"
 BUILD = Path(__file__).with_name("build.sh")

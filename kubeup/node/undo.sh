@@ -15,12 +15,12 @@ observed() {
     case $1 in
         link) there ip link show "$2" ;;
         nft-table) there nft list table $2 ;;
-        iptables-base) there nft list table $2 ;;
+        iptables-base) base_chains $2 ;;
         chain-prefix) chains_of "$2" | tr '\n' ' ' ;;
         link-rules) there rules_of "$2" ;;
         forward-policy) iptables-save -t "$2" 2>/dev/null | sed -n 's/^:FORWARD \([A-Z]*\).*/\1/p' ;;
         sysctl) [ ! -r "/proc/sys/$2" ] || tr '\t\n' '  ' <"/proc/sys/$2" | sed 's/ *$//' ;;
-        tree) there test -e "$ROOT$2" ;;
+        tree | folders) there test -e "$ROOT$2" ;;
         netns-prefix) for name in "$ROOT/run/netns/$2"*; do [ -e "$name" ] && printf '%s ' "${name##*/}"; done ;;
         docker-pods | mounts | cgroup | processes) echo no ;;
     esac
@@ -35,12 +35,13 @@ do_clear() {
     case $1 in
         link) [ "$before" = yes ] || ! ip link show "$2" >/dev/null 2>&1 || quietly ip link delete "$2" || fail "cannot delete the link $2" ;;
         nft-table) [ "$before" = yes ] || ! nft list table $2 >/dev/null 2>&1 || quietly nft delete table $2 || fail "cannot delete the nftables table $2" ;;
-        iptables-base) [ "$before" = yes ] || clear_base $2 ;;
+        iptables-base) clear_base $2 "$before" ;;
         chain-prefix) clear_chains "$2" "$before" ;;
         link-rules) [ "$before" = yes ] || clear_rules "$2" ;;
         forward-policy) clear_policy "$2" "${before:-ACCEPT}" "$ours" ;;
         sysctl) clear_sysctl "$2" "$before" "$ours" ;;
         tree) [ "$before" = yes ] || remove_tree "$2" ;;
+        folders) [ "$before" = yes ] || find "$ROOT$2" -xdev -depth -type d -empty -delete 2>/dev/null ;;
         mounts) unmount_below "$2" ;;
         netns-prefix) clear_netns "$2" "$before" ;;
         docker-pods) clear_docker_pods "$2" ;;
@@ -115,11 +116,27 @@ clear_policy() {
     quietly iptables -w -t "$1" -P FORWARD "$2" || fail "cannot set the policy of FORWARD back to $2"
 }
 
-# clear_base FAMILY TABLE: a table that iptables-nft made, if nothing but its empty base chains is left in it.
+# base_chains FAMILY TABLE: yes and its chains, or no.
+base_chains() {
+    if nft list table "$1" "$2" >listing 2>/dev/null; then
+        echo "yes $(awk '/^\tchain/ { printf "%s ", $2 }' listing)"
+    else
+        echo no
+    fi
+}
+
+# clear_base FAMILY TABLE BEFORE: iptables-nft makes tables and base chains as it needs them. Those that were not there
+# go if nothing is left in them.
 clear_base() {
-    nft list table "$1" "$2" >listing 2>/dev/null || return 0
-    if awk '/^\t\t/ && !/type .* hook .* policy accept;/ { busy = 1 } /^\tchain/ { chain = 1 } /^\t(set|map)/ { busy = 1 }
-        END { exit busy }' listing; then
+    [ "$3" != yes ] && nft list table "$1" "$2" >listing 2>/dev/null || return 0
+    awk -v before=" ${3#yes} " '
+        /^\tchain/ { chain = $2; lines = 0; base = 0 }
+        /^\t\t/ { if (/type .* hook .* policy accept;/) base = 1; else lines++ }
+        /^\t}/ { if (chain != "" && base && !lines && !index(before, " " chain " ")) print chain; chain = "" }' listing >chains
+    while read -r chain; do
+        quietly nft delete chain "$1" "$2" "$chain" || fail "cannot delete the empty chain $chain of $1 $2"
+    done <chains
+    if [ "$3" = no ] && ! nft list table "$1" "$2" 2>/dev/null | grep -q "^$TAB"; then
         quietly nft delete table "$1" "$2" || fail "cannot delete the empty table $1 $2"
     fi
 }

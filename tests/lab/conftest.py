@@ -100,12 +100,12 @@ class Cluster:
     def on(self, node: str, script: str, limit: float = 60) -> str:
         """Run a script on a node as root, without kubeup and without ssh; what it printed."""
         # kubectl's own cache is not to be mistaken for something that kubeup left.
-        done = lab.inside(self.name, node, ["env", "KUBECACHEDIR=/run/test-cache", "sh", "-c", script], limit=limit)
+        done = lab.inside(self.name, node, ["env", "KUBECACHEDIR=/dev/shm/test-cache", "sh", "-c", script], limit=limit)
         return done.stdout + done.stderr
 
     def feed(self, node: str, script: str) -> str:
         """The same for a script that is too long for a command line."""
-        done = lab.inside(self.name, node, ["sh", "-s"], stdin=script)
+        done = lab.inside(self.name, node, ["env", "KUBECACHEDIR=/dev/shm/test-cache", "sh", "-s"], stdin=script)
         return done.stdout + done.stderr
 
     def kubectl(self, arguments: str) -> str:

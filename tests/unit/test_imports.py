@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "kubeup"
 ONLY = {
-    "click": {"cli", "cli_lab", "cli_release"},
-    "rich": {"report", "cli", "cli_release"},
+    "click": {"cli", "cli_lab", "cli_node", "cli_release"},
+    "rich": {"report", "session", "cli_release"},
     "jinja2": {"render"},
     "fabric": {"node/dialer"},
     "paramiko": {"node/dialer", "node/transport", "node/login"},

@@ -1,0 +1,82 @@
+"""What every command needs: a profile, links to its nodes, consoles. Shared by the modules that hold commands."""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from kubeup import profile, up
+from kubeup.errors import UsageError
+from kubeup.fleet import Fleet
+from kubeup.model import Cluster
+from kubeup.node.dialer import Dialer
+from kubeup.node.secrets import Secrets
+from kubeup.node.transport import SshLink
+from kubeup.profile import LoadedProfile
+from kubeup.report.progress import View
+from kubeup.state import State
+
+
+def load(path: Path | None) -> LoadedProfile:
+    """The profile that was named; else ./profile.yaml; else the one of the last ``up``, said aloud."""
+    folder = None
+    if path is None:
+        path = Path("profile.yaml")
+        if not path.exists():
+            last = State.of(os.environ).last()
+            if last is None:
+                raise UsageError(
+                    "no profile: there is no ./profile.yaml, and no cluster was brought up from here",
+                    fix="kubeup up PROFILE; the ready ones are in profiles/",
+                )
+            path, folder = last
+            stderr().print(f"profile: that of the last `up`, {path}", highlight=False, soft_wrap=True)
+    return profile.load(path, folder)
+
+
+def chosen(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name for text in names for name in text.split(","))
+
+
+@contextmanager
+def fleet(cluster: Cluster, parallel: int) -> Iterator[Fleet]:
+    """The links to all nodes, opened when first needed, closed at the end."""
+    ask: Callable[[str], str | None] = getpass.getpass if sys.stdin.isatty() else lambda _: None
+    with (
+        closing(Dialer(cluster, Secrets(os.environ, ask))) as dialer,
+        closing(Fleet(lambda node: SshLink(dialer, node), parallel)) as fleet,
+    ):
+        yield fleet
+
+
+@contextmanager
+def job(fleet: Fleet) -> Iterator[up.Job]:
+    """Everything a command needs, with its view on."""
+    console = stderr()
+    with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
+        yield up.Job(fleet, view.say, view.release, operator(), now, os.environ)
+
+
+def operator() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def stderr() -> Console:
+    return Console(stderr=True)
+
+
+def stdout() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
