@@ -1,0 +1,70 @@
+"""What must hold before anything is touched: (Cluster, Facts) -> Problems, all of them at once.
+
+A check is a function of one node's facts; adding one is writing it and naming it in CHECKS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from kubeup.facts import Facts
+from kubeup.model import Cluster
+from kubeup.preflight import docker, identity, machine, network
+from kubeup.preflight.docker import restarts
+from kubeup.preflight.problem import Problem, Subject
+
+__all__ = ["Problem", "check", "restarts"]
+
+Check = Callable[[Subject], Iterator[Problem]]
+CHECKS: tuple[Check, ...] = (
+    identity.belongs,
+    identity.immutable,
+    identity.locked,
+    machine.system,
+    machine.resources,
+    machine.clock,
+    machine.cgroups,
+    network.ports,
+    machine.tools,
+    docker.docker,
+    docker.docker_settings,
+    network.firewall,
+    network.routes,
+    identity.data_folders,
+)
+
+
+def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Problem, ...]:
+    """Every problem of every node that answered, and of all of them together. facts: by node.host."""
+    subjects = [Subject(cluster, node, facts[node.host]) for node in cluster.nodes if node.host in facts]
+    found = [problem for subject in subjects for one in CHECKS for problem in one(subject)]
+    found.extend(_together(cluster, subjects))
+    return tuple(replace(problem, severity="warning") if problem.id in cluster.waive else problem for problem in found)
+
+
+def _together(cluster: Cluster, subjects: list[Subject]) -> Iterator[Problem]:
+    keys: tuple[tuple[str, str, Callable[[Subject], str], str], ...] = (
+        (
+            "duplicate-name",
+            "name",
+            lambda s: s.node.name,
+            "hostnamectl set-hostname NAME on one; or name: in the profile",
+        ),
+        (
+            "duplicate-machine-id",
+            "machine-id",
+            lambda s: s.facts.machine_id,
+            "on the clone: rm /etc/machine-id && systemd-machine-id-setup && reboot",
+        ),
+        ("duplicate-address", "address", lambda s: s.node.address, "say address: for each node in the profile"),
+    )
+    for id_, what, key, fix in keys:
+        seen: dict[str, Subject] = {}
+        for s in subjects:
+            value = key(s)
+            if value and value in seen:
+                yield s.problem(
+                    id_, f"its {what} {value} is also that of {seen[value].node.title} ({seen[value].node.host})", fix
+                )
+            seen.setdefault(value, s)

@@ -1,0 +1,66 @@
+"""The machine's own Docker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from packaging.version import Version
+
+from kubeup import docker_options
+from kubeup.facts import Facts
+from kubeup.model import Cluster, Runtime
+from kubeup.plan import Plan
+from kubeup.preflight.problem import Problem, Subject, version
+
+
+def docker(s: Subject) -> Iterator[Problem]:
+    if s.cluster.runtime is not Runtime.DOCKER or not s.node.is_node:
+        return
+    found = s.facts.docker
+    if found.source == "snap":
+        yield s.problem(
+            "docker-snap",
+            "its Docker is a snap, which cri-dockerd cannot use",
+            "snap remove docker && apt-get install docker.io; or runtime: containerd",
+        )
+    elif found.version and version(found.version) < Version("23"):
+        yield s.problem(
+            "docker-old",
+            f"its Docker is {found.version}, and cri-dockerd needs 23 or newer",
+            "install a newer Docker; or runtime: containerd",
+        )
+
+
+def docker_settings(s: Subject) -> Iterator[Problem]:
+    if s.cluster.runtime is not Runtime.DOCKER or not s.node.is_node:
+        return
+    others = sorted(set(s.cluster.registries.mirrors) - {"docker.io"})
+    if others:
+        yield s.problem(
+            "docker-mirrors",
+            f"Docker takes mirrors of docker.io only: those of {', '.join(others)} do nothing here",
+            "runtime: containerd, or name the mirror in the images' own names (image_repository for kubeup's)",
+            severity="warning",
+        )
+    for found in docker_options.merge(s.cluster, s.facts).conflicts:
+        yield s.problem("docker-options", found.message, found.fix, found.evidence, severity=found.severity)
+
+
+def restarts(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[Problem, ...]:
+    """Restarts of a Docker that is the machine's own, while containers of the user's run on it."""
+    found = []
+    for machine, node in zip(cluster.nodes, plan.nodes, strict=True):
+        about = facts[machine.host]
+        for start in node.starts:
+            if start.unit.foreign and start.restart and not start.reload and about.docker.containers:
+                found.append(
+                    Problem(
+                        "docker-restart",
+                        node.node,
+                        f"its Docker has to be restarted ({', '.join(start.why)}), and containers run on it",
+                        "kubeup up --restart-docker",
+                        about.docker.containers,
+                        "warning",
+                    )
+                )
+    return tuple(found)

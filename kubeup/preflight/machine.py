@@ -1,0 +1,143 @@
+"""The machine itself: system, resources, clock, cgroups, tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packaging.version import Version
+
+from kubeup.model import ProxyMode
+from kubeup.preflight.problem import Problem, Subject, version
+
+CLOCK_SECONDS = 60.0
+DISK_BYTES = 3 * 10**9
+MASTER_BYTES, NODE_BYTES = 1_700_000_000, 700_000_000
+CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
+
+
+def system(s: Subject) -> Iterator[Problem]:
+    facts = s.facts
+    if facts.uid != 0:
+        yield s.problem("not-root", "kubeup does not get to be root", "log in as root, or as a user with sudo")
+    if facts.init != "systemd":
+        yield s.problem(
+            "no-systemd", f"its first process is {facts.init}, not systemd", "kubeup needs a machine run by systemd"
+        )
+    if facts.arch not in ("amd64", "arm64"):
+        yield s.problem("architecture", f"no release is made for {facts.arch}", "use machines with amd64 or arm64")
+    if facts.os_id not in ("debian", "ubuntu"):
+        yield s.problem(
+            "untested-os",
+            f"{facts.os_name or facts.os_id or 'its system'} is neither Debian nor Ubuntu",
+            "it may work; nobody tried",
+            severity="warning",
+        )
+    if s.node.name in ("localhost", "") or not all(part.isalnum() or part in "-." for part in s.node.name):
+        yield s.problem(
+            "bad-hostname",
+            f"its hostname `{s.node.name}` cannot name a node",
+            "hostnamectl set-hostname NAME on the node; or name: under the node in the profile",
+        )
+
+
+def resources(s: Subject) -> Iterator[Problem]:
+    facts = s.facts
+    if facts.disk_free < DISK_BYTES and not facts.record.exists:
+        free = facts.disk_free / 10**9
+        yield s.problem(
+            "disk-full",
+            f"there are {free:.1f} GB free in {facts.disk_path}, and kubeup needs {DISK_BYTES / 10**9:.0f} GB",
+            "make room on the node: df -h /var/lib; apt-get clean; journalctl --vacuum-size=100M",
+        )
+    wanted = MASTER_BYTES if s.node.is_master else NODE_BYTES
+    if facts.memory < wanted:
+        yield s.problem(
+            "little-memory",
+            f"it has {facts.memory / 10**6:.0f} MB of memory; {wanted / 10**6:.0f} MB are little enough",
+            "give it more",
+            severity="warning",
+        )
+    fail_swap = s.cluster.override("kubelet").config.get("failSwapOn", True)
+    if facts.swap and s.node.is_node and fail_swap is not False:
+        yield s.problem(
+            "swap",
+            f"swap is on ({facts.swap / 10**6:.0f} MB), and kubelet does not start with it",
+            "swapoff -a on the node, and take it out of /etc/fstab; or kubelet: {config: {failSwapOn: false}}",
+        )
+
+
+def clock(s: Subject) -> Iterator[Problem]:
+    offset = s.facts.clock_offset
+    if abs(offset) > CLOCK_SECONDS:
+        ahead = "ahead of" if offset > 0 else "behind"
+        yield s.problem(
+            "clock",
+            f"its clock is {_duration(abs(offset))} {ahead} this machine's, and certificates go by it",
+            "timedatectl set-ntp true on the node (or is it this machine's clock that is wrong?)",
+        )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def cgroups(s: Subject) -> Iterator[Problem]:
+    if not s.node.is_node:
+        return
+    new = Version(s.cluster.versions.kubernetes) >= Version("1.35")
+    allowed = s.cluster.override("kubelet").config.get("failCgroupV1") is False
+    if s.facts.cgroup == 1 and new and not allowed:
+        yield s.problem(
+            "cgroup-v1",
+            f"it runs on cgroup v1, which kubelet {s.cluster.versions.kubernetes} refuses (since 1.35)",
+            "boot it with systemd.unified_cgroup_hierarchy=1; or kubelet: {config: {failCgroupV1: false}}",
+        )
+    missing = CONTROLLERS - set(s.facts.cgroup_controllers)
+    if missing:
+        yield s.problem(
+            "cgroup-controllers",
+            f"its kernel runs without the cgroup controllers {', '.join(sorted(missing))}",
+            "add cgroup_enable=memory to the kernel's command line (Raspberry Pi: /boot/firmware/cmdline.txt)",
+        )
+
+
+def tools(s: Subject) -> Iterator[Problem]:
+    facts = s.facts
+    if not s.node.is_node:
+        return
+    if not facts.iptables:
+        yield s.problem(
+            "no-iptables", "iptables is missing, and kubelet and flannel need it", "apt-get install iptables"
+        )
+    if not facts.conntrack:
+        yield s.problem("no-conntrack", "conntrack is missing, and kube-proxy needs it", "apt-get install conntrack")
+    if s.cluster.proxy_mode is ProxyMode.NFTABLES:
+        yield from _nftables(s)
+    for module in facts.missing_modules:
+        yield s.problem("kernel-module", f"its kernel has no {module}", f"modprobe {module}; or use another kernel")
+
+
+def _nftables(s: Subject) -> Iterator[Problem]:
+    facts = s.facts
+    if not facts.nft or version(facts.nft) < Version("1.0.1"):
+        have = f"nft {facts.nft} is too old" if facts.nft else "nft is missing"
+        yield s.problem(
+            "nft-version",
+            f"{have}: kube-proxy in nftables mode needs 1.0.1",
+            "apt-get install nftables; or proxy_mode: iptables",
+        )
+    if version(facts.kernel.split("-")[0]) < Version("5.13"):
+        yield s.problem(
+            "kernel-version",
+            f"its kernel is {facts.kernel}: kube-proxy in nftables mode needs 5.13",
+            "proxy_mode: iptables; or a newer kernel",
+        )
+    if facts.ipvs_services:
+        yield s.problem(
+            "ipvs-in-use",
+            "IPVS is in use, and kube-proxy in nftables mode flushes the machine's whole IPVS table",
+            "proxy_mode: iptables",
+            facts.ipvs_services[:5],
+        )

@@ -1,0 +1,65 @@
+"""Ports, firewalls, routes."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from kubeup import components
+from kubeup.preflight.problem import Problem, Subject
+
+
+def ports(s: Subject) -> Iterator[Problem]:
+    ours = {s.facts.unit(part.unit).pid for part in _parts(s) if part.unit in s.facts.record.units}
+    needed = {port: part.name for part in _parts(s) for port in part.ports}
+    for listener in s.facts.listeners:
+        if listener.port in needed and listener.pid not in ours:
+            yield s.problem(
+                "port-taken",
+                f"port {listener.port}, which {needed[listener.port]} needs, is taken by {listener.process} "
+                f"(process {listener.pid})",
+                f"stop it: systemctl status {listener.pid} on the node says what it belongs to",
+            )
+
+
+def _parts(s: Subject) -> tuple[components.Component, ...]:
+    return components.of_node(s.cluster, s.node)
+
+
+def firewall(s: Subject) -> Iterator[Problem]:
+    peers = [node.address for node in s.cluster.nodes if node.address and node.host != s.node.host]
+    net = s.cluster.network.flannel_net
+    for found in s.facts.firewalls:
+        text = "\n".join(found.rules)
+        missing = [address for address in (*peers, str(net)) if address not in text]
+        if not missing:
+            continue
+        if found.name == "ufw":
+            commands = [f"ufw allow from {address}" for address in missing]
+            commands += [f"ufw route allow from {net}", f"ufw route allow to {net}"]
+        else:
+            commands = [f"firewall-cmd --permanent --zone=trusted --add-source={address}" for address in missing]
+            commands.append("firewall-cmd --reload")
+        yield s.problem(
+            "firewall",
+            f"{found.name} is active, and would drop what nodes and pods send each other",
+            "on the node: " + " && ".join(commands),
+            found.rules,
+        )
+
+
+def routes(s: Subject) -> Iterator[Problem]:
+    network = s.cluster.network
+    ours = {"cni0", "flannel.1"}
+    ranges = (("flannel_net", network.flannel_net), ("service_cluster_ip_range", network.service_range))
+    for name, range_ in ranges:
+        for destination, device in s.facts.routes:
+            if destination == "default" or device in ours:
+                continue
+            there = ipaddress.IPv4Network(destination, strict=False)
+            if there.overlaps(range_):
+                yield s.problem(
+                    "route-collides",
+                    f"it has a route to {destination} by {device or 'nobody'}, inside of {name} {range_}",
+                    f"take another {name} in the profile, or remove the route (ip route delete {destination})",
+                )

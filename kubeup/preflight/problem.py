@@ -1,0 +1,55 @@
+"""What is in the way, and whom it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from packaging.version import InvalidVersion, Version
+
+from kubeup.errors import KubeupError, NodeError
+from kubeup.facts import Facts
+from kubeup.model import Cluster, Node
+
+
+@dataclass(frozen=True)
+class Problem:
+    """id: stable, in kebab-case; ``waive: [ID]`` in a profile makes an error a warning. message: one sentence.
+
+    fix: what to type.
+    """
+
+    id: str
+    node: str
+    message: str
+    fix: str = ""
+    evidence: tuple[str, ...] = ()
+    severity: str = "error"
+
+    def format(self) -> str:
+        lines = [f"{self.node}: {self.message} [{self.id}]", *(f"    | {line}" for line in self.evidence)]
+        return "\n".join([*lines, f"    fix: {self.fix}"] if self.fix else lines)
+
+    def error(self) -> KubeupError:
+        return NodeError(self.node, self.id, self.message, evidence=self.evidence, fix=self.fix)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One node under examination."""
+
+    cluster: Cluster
+    node: Node
+    facts: Facts
+
+    def problem(
+        self, id_: str, message: str, fix: str, evidence: Iterable[str] = (), severity: str = "error"
+    ) -> Problem:
+        return Problem(id_, self.node.title, message, fix, tuple(evidence), severity)
+
+
+def version(text: str) -> Version:
+    try:
+        return Version(text or "0")
+    except InvalidVersion:
+        return Version("0")
