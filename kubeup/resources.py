@@ -119,8 +119,9 @@ class Trace:
 
     kind: docker-pods, link, nft-table, chain-prefix, link-rules (iptables rules of base chains that name a link),
     forward-policy (of an iptables table), iptables-base, sysctl, tree (a folder of state), folders (empty ones),
-    mounts, netns-prefix, cgroup, processes (executables below a folder). name: of that kind. value: what kubeup's
-    components set (sysctl, forward-policy), so that ``down`` undoes it only if it still has it; empty: whatever it is.
+    module, mounts, netns-prefix, cgroup, processes (executables below a folder). name: of that kind. value: what
+    kubeup's components set (sysctl, forward-policy), so that ``down`` undoes it only if it still has it; empty:
+    whatever it is.
     """
 
     kind: str

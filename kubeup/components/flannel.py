@@ -49,6 +49,7 @@ COMPONENT = Component(
         Trace("tree", "/run/flannel"),
         Trace("chain-prefix", "FLANNEL-"),
         Trace("nft-table", "ip flannel-ipv4"),
+        Trace("module", "br_netfilter"),
         Trace("nft-table", "inet cni_hostport"),
         Trace("nft-table", "ip cni_hostport"),
         Trace("nft-table", "ip6 cni_hostport"),

@@ -77,6 +77,7 @@ tools() {
 
 modules() {
     grep -q overlay /proc/filesystems || modprobe -n overlay 2>/dev/null || fact module overlay
+    [ -e /proc/sys/net/bridge ] || modprobe -n br_netfilter 2>/dev/null || fact module br_netfilter
 }
 
 # What Docker's unit and its drop-ins say without kubeup's own, with lines that go on joined.

@@ -20,6 +20,7 @@ observed() {
         link-rules) there rules_of "$2" ;;
         forward-policy) iptables-save -t "$2" 2>/dev/null | sed -n 's/^:FORWARD \([A-Z]*\).*/\1/p' ;;
         sysctl) [ ! -r "/proc/sys/$2" ] || tr '\t\n' '  ' <"/proc/sys/$2" | sed 's/ *$//' ;;
+        module) if grep -q "^$2 " /proc/modules || [ ! -d /sys/module ] || [ -d "/sys/module/$2" ]; then echo yes; else echo no; fi ;;
         tree | folders) there test -e "$ROOT$2" ;;
         netns-prefix) for name in "$ROOT/run/netns/$2"*; do [ -e "$name" ] && printf '%s ' "${name##*/}"; done ;;
         docker-pods | mounts | cgroup | processes) echo no ;;
@@ -40,6 +41,7 @@ do_clear() {
         link-rules) [ "$before" = yes ] || clear_rules "$2" ;;
         forward-policy) clear_policy "$2" "${before:-ACCEPT}" "$ours" ;;
         sysctl) clear_sysctl "$2" "$before" "$ours" ;;
+        module) [ "$before" = yes ] || clear_module "$2" ;;
         tree) [ "$before" = yes ] || remove_tree "$2" ;;
         folders) [ "$before" = yes ] || find "$ROOT$2" -xdev -depth -type d -empty -delete 2>/dev/null ;;
         mounts) unmount_below "$2" ;;
@@ -49,6 +51,15 @@ do_clear() {
         processes) kill_below "$2" ;;
     esac
     remember trace "$1 $2" -
+}
+
+# A module changes what bridges do; a Docker that came meanwhile needs it.
+clear_module() {
+    if systemctl is-active --quiet docker.service; then
+        say "note${TAB}left${TAB}the kernel module $1 stays loaded, for Docker uses it"
+    else
+        modprobe -r "$1" 2>/dev/null || [ ! -d "/sys/module/$1" ] || say "note${TAB}left${TAB}the kernel module $1 is in use: it stays"
+    fi
 }
 
 # A sysctl that someone else changed since is theirs.
