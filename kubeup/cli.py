@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from kubeup import __version__, cluster_facts, down, engine, kubeconfig, session, up, validate
+from kubeup.cli_import import import_command
 from kubeup.cli_lab import lab
 from kubeup.cli_node import node
 from kubeup.cli_release import release_group
@@ -61,6 +62,7 @@ def main() -> None:
     """
 
 
+main.add_command(import_command)
 main.add_command(lab)
 main.add_command(node)
 main.add_command(release_group)

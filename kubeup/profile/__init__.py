@@ -10,7 +10,7 @@ from kubeup.model import Cluster
 from kubeup.profile import lint, loader, tree
 from kubeup.profile.problem import Problem
 
-__all__ = ["LoadedProfile", "Problem", "load", "load_text"]
+__all__ = ["LoadedProfile", "Problem", "examine", "load", "load_text"]
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,7 @@ def load(path: Path, folder: Path | None = None) -> LoadedProfile:
 
 def load_text(text: str, file: str, folder: Path = Path()) -> LoadedProfile:
     """The same for a text. file: its name in messages; folder: what paths in it are relative to."""
-    root, problems = tree.read(text)
-    cluster = None
-    if root is not None:
-        reading = loader.Reading(problems)
-        cluster = loader.cluster(root, reading, folder, Path(file).stem)
-        if cluster is not None:
-            lint.check(cluster, reading)
-    problems.sort(key=lambda problem: (problem.place.line, problem.place.column))
+    cluster, problems = examine(text, Path(file).stem, folder)
     lines = text.split("\n")
     errors = [problem.format(file, lines) for problem in problems if problem.severity == "error"]
     if errors or cluster is None:
@@ -53,3 +46,16 @@ def load_text(text: str, file: str, folder: Path = Path()) -> LoadedProfile:
         )
     warnings = tuple(problem.format(file, lines) for problem in problems if problem.severity == "warning")
     return LoadedProfile(cluster, warnings, file)
+
+
+def examine(text: str, stem: str, folder: Path = Path()) -> tuple[Cluster | None, list[Problem]]:
+    """The cluster, and all problems by their places. stem: the file's, of which the name is made."""
+    root, problems = tree.read(text)
+    cluster = None
+    if root is not None:
+        reading = loader.Reading(problems)
+        cluster = loader.cluster(root, reading, folder, stem)
+        if cluster is not None:
+            lint.check(cluster, reading)
+    problems.sort(key=lambda problem: (problem.place.line, problem.place.column))
+    return cluster, problems

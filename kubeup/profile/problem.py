@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kubeup.profile.tree import Place
 
+WORD = re.compile(r"\S+")
+USER = re.compile(r"(?:(?<![\w+.-])\w[\w+.-]*:)?//[^\s/:@]*:|(?<![\w.%+-])(?<!\$\{)[\w.%+-]+:")
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -24,21 +27,30 @@ class Problem:
         """FILE:LINE:COLUMN: message, the line, a mark under the text, the fix."""
         number = self.place.line
         kind = "" if self.severity == "error" else "warning: "
-        told = [f"{file}:{number}:{self.place.column}: {kind}{_without_passwords(self.message)}"]
+        told = [f"{file}:{number}:{self.place.column}: {kind}{without_passwords(self.message)}"]
         if 0 < number <= len(lines) and lines[number - 1].strip():
             # Columns count characters; a tab is shown as one blank, so that the mark stands right.
-            line = _without_passwords(lines[number - 1].rstrip().replace("\t", " "))
+            line = without_passwords(lines[number - 1].rstrip().replace("\t", " "))
             width = max(1, min(len(self.text), len(line) - self.place.column + 1)) if self.text else 1
             told.append(f"    {line}")
             told.append("    " + " " * (self.place.column - 1) + "^" * width)
-        told.append(f"  {_without_passwords(self.fix)}")
+        told.append(f"  {without_passwords(self.fix)}")
         return "\n".join(told)
 
 
-def _without_passwords(text: str) -> str:
+def without_passwords(text: str) -> str:
     """The text with every password of a URL as stars, as many as it has letters, so that marks below stand right.
 
-    With or without a scheme, and up to the last @ of the word: a password may hold one itself.
+    With or without a scheme, and up to the last @ of the word: a password may hold one itself. ``${name:-...}`` is a
+    shell's default and no name of a user.
     """
-    form = r"((?:\w[\w+.-]*:)?//[^\s/:@]*:|(?<![\w.])[\w.%+-]+:)(\S+)(?=@)"
-    return re.sub(form, lambda found: found.group(1) + "*" * len(found.group(2)), text)
+    return WORD.sub(_hidden, text) if "@" in text else text
+
+
+def _hidden(word: re.Match[str]) -> str:
+    """One word: what stands between the user's name and the last @."""
+    before, at, after = word.group().rpartition("@")
+    user = USER.search(before)
+    if not at or user is None:
+        return word.group()
+    return before[: user.end()] + "*" * (len(before) - user.end()) + at + after

@@ -10,13 +10,25 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "kubeup"
 ONLY = {
-    "click": {"cli", "cli_lab", "cli_node", "cli_release"},
+    "click": {"cli", "cli_import", "cli_lab", "cli_node", "cli_release"},
     "rich": {"report", "session", "cli_release"},
     "jinja2": {"render"},
     "fabric": {"node/dialer"},
     "paramiko": {"node/dialer", "node/transport", "node/login"},
 }
-PURE = ("profile", "model", "components", "render", "resources", "facts", "preflight", "plan", "pki", "certificates")
+PURE = (
+    "profile",
+    "importer",
+    "model",
+    "components",
+    "render",
+    "resources",
+    "facts",
+    "preflight",
+    "plan",
+    "pki",
+    "certificates",
+)
 IMPURE = {"socket", "subprocess", "threading", "time"}
 
 
@@ -58,6 +70,7 @@ def test_arrows_point_downwards() -> None:
         "node",
         "components",
         "profile",
+        "importer",
         "release",
         "render",
         "plan",
