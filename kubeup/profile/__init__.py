@@ -8,7 +8,7 @@ from pathlib import Path
 from kubeup.errors import ProfileError
 from kubeup.model import Cluster
 from kubeup.profile import lint, loader, tree
-from kubeup.profile.problem import Problem
+from kubeup.profile.problem import MOST, Problem
 
 __all__ = ["LoadedProfile", "Problem", "examine", "load", "load_text"]
 
@@ -38,11 +38,14 @@ def load_text(text: str, file: str, folder: Path = Path()) -> LoadedProfile:
     """The same for a text. file: its name in messages; folder: what paths in it are relative to."""
     cluster, problems = examine(text, Path(file).stem, folder)
     lines = text.split("\n")
-    errors = [problem.format(file, lines) for problem in problems if problem.severity == "error"]
+    errors = [problem for problem in problems if problem.severity == "error"]
     if errors or cluster is None:
         count = f"{len(errors)} problem{'s' if len(errors) > 1 else ''}"
+        more = [f"... and {len(errors) - MOST} more"] if len(errors) > MOST else []
         raise ProfileError(
-            f"{file}: {count}; no node was contacted", evidence=errors, fix="docs/profile.md names every key"
+            f"{file}: {count}; no node was contacted",
+            evidence=[*(problem.format(file, lines) for problem in errors[:MOST]), *more],
+            fix="docs/profile.md names every key",
         )
     warnings = tuple(problem.format(file, lines) for problem in problems if problem.severity == "warning")
     return LoadedProfile(cluster, warnings, file)

@@ -24,7 +24,7 @@ from kubeup.model import (
 )
 from kubeup.profile import nodes as nodes_module
 from kubeup.profile import registries, versions
-from kubeup.profile.problem import Problem
+from kubeup.profile.problem import MOST, Problem
 from kubeup.profile.tree import Key, Tree
 
 COMPONENTS = (
@@ -89,7 +89,7 @@ class Reading:
 
     def unknown(self, key: Key, known: Iterable[str], what: str) -> None:
         """An unknown word, with the one that was meant."""
-        names = sorted(known)
+        names = sorted(known) if len(self.problems) < MOST else []
         near = difflib.get_close_matches(key.text.lower().replace("-", "_"), names, 1, 0.6)
         near = near or difflib.get_close_matches(key.text.lower(), names, 1, 0.6)
         fix = f"did you mean `{near[0]}`?" if near else f"known are: {', '.join(names)}"
@@ -191,6 +191,17 @@ def strings(value: Tree | None, reading: Reading, example: str) -> dict[str, Tre
     return {key.text: item for key, item in value.entries if expect(item, "text", reading, example)}
 
 
+def path_of(value: Tree, reading: Reading, folder: Path) -> Path | None:
+    """The path of a file that a profile names, relative to its folder."""
+    try:
+        path = Path(value.text).expanduser()
+    except RuntimeError:
+        user = value.text.split("/")[0]
+        reading.error(value, f"{user} is nobody's home on this machine", "write the path without ~")
+        return None
+    return path if path.is_absolute() else folder / path
+
+
 @dataclass(frozen=True)
 class _Ssh:
     """The ``ssh:`` section: what goes for every node that does not say otherwise."""
@@ -215,8 +226,8 @@ class _Ssh:
         get = value.get
         said = get("config")
         if said is not None and expect(said, "text", reading, "config: ssh_config"):
-            path = Path(said.text).expanduser()
-            config = str(path if path.is_absolute() else folder / path)
+            path = path_of(said, reading, folder)
+            config = str(path) if path is not None else config
         port = get("port")
         return _Ssh(
             user=_text(get("user"), reading),

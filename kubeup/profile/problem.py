@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kubeup.profile.tree import Place
 
+MOST = 200
+"""Problems that are shown; who has more begins with these."""
+WIDEST = 200
+"""Letters of a line; of a message a few more."""
 WORD = re.compile(r"\S+")
 USER = re.compile(r"(?:(?<![\w+.-])\w[\w+.-]*:)?//[^\s/:@]*:|(?<![\w.%+-])(?<!\$\{)[\w.%+-]+:")
 
@@ -27,15 +32,37 @@ class Problem:
         """FILE:LINE:COLUMN: message, the line, a mark under the text, the fix."""
         number = self.place.line
         kind = "" if self.severity == "error" else "warning: "
-        told = [f"{file}:{number}:{self.place.column}: {kind}{without_passwords(self.message)}"]
+        told = [f"{file}:{number}:{self.place.column}: {kind}{_short(without_passwords(self.message))}"]
         if 0 < number <= len(lines) and lines[number - 1].strip():
             # Columns count characters; a tab is shown as one blank, so that the mark stands right.
-            line = without_passwords(lines[number - 1].rstrip().replace("\t", " "))
-            width = max(1, min(len(self.text), len(line) - self.place.column + 1)) if self.text else 1
+            line = _shown(lines[number - 1])
+            line, column = _window(line, self.place.column)
+            width = max(1, min(len(self.text), len(line) - column + 1)) if self.text else 1
             told.append(f"    {line}")
-            told.append("    " + " " * (self.place.column - 1) + "^" * width)
-        told.append(f"  {without_passwords(self.fix)}")
+            told.append("    " + " " * (column - 1) + "^" * width)
+        told.append(f"  {_short(without_passwords(self.fix))}")
         return "\n".join(told)
+
+
+@functools.lru_cache(maxsize=16)
+def _shown(line: str) -> str:
+    """A line without its passwords; many problems may be of one line."""
+    return without_passwords(line.rstrip().replace("\t", " "))
+
+
+def _short(text: str) -> str:
+    """A text that may hold a value of any length."""
+    return text if len(text) <= 2 * WIDEST else f"{text[:WIDEST]} ... {text[-WIDEST // 2 :]}"
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """A line that a screen can show, and where the column is in it."""
+    if len(line) <= WIDEST:
+        return line, column
+    first = max(0, min(column - 1 - WIDEST // 3, len(line) - WIDEST))
+    before = "... " if first else ""
+    behind = " ..." if first + WIDEST < len(line) else ""
+    return f"{before}{line[first : first + WIDEST]}{behind}", column - first + len(before)
 
 
 def without_passwords(text: str) -> str:

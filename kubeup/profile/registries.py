@@ -51,8 +51,11 @@ def _mirrors(value: Tree, reading: Reading) -> tuple[str, ...]:
 
 def _file(item: Tree, reading: Reading, folder: Path, form: re.Pattern[str], what: str) -> str:
     """The text of a file named in the profile, relative to it. What is in it is never told."""
-    path = Path(item.text).expanduser()
-    path = path if path.is_absolute() else folder / path
+    from kubeup.profile.loader import path_of
+
+    path = path_of(item, reading, folder)
+    if path is None:
+        return ""
     try:
         text = path.read_bytes().decode()
     except (OSError, ValueError) as error:

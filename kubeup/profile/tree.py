@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from kubeup.profile.problem import Problem
+
+LARGEST = 128 * 1024
+DEEPEST = 50
+COPIES = 10_000
+"""Letters and levels of a profile, and values that aliases may repeat."""
+TOO_DEEP = "this is nested too deeply"
+TOO_DEEP_FIX = "a profile is no deeper than a few levels"
 
 
 @dataclass(frozen=True)
@@ -54,13 +63,19 @@ class Key:
 
 def read(text: str) -> tuple[Tree | None, list[Problem]]:
     """The tree of a document, or the problems that keep it from being read."""
+    if len(text) > LARGEST:
+        message = f"this has {len(text)} letters, and a profile no more than {LARGEST}"
+        return None, [Problem(Place(1, 1), "", message, "name the profile, not an archive or a log")]
+    deep = _brackets(text)
+    if deep is not None:
+        return None, [Problem(deep, "", TOO_DEEP, TOO_DEEP_FIX)]
     tab = _leading_tab(text)
     if tab is not None:
         return None, [
             Problem(tab, "\t", "a tab where spaces belong: YAML does not allow tabs for indentation", "type spaces")
         ]
     try:
-        node = YAML().compose(text)
+        node = _compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
@@ -72,8 +87,27 @@ def read(text: str) -> tuple[Tree | None, list[Problem]]:
         ]
     if node is None:
         return None, [Problem(Place(1, 1), "", "the profile is empty", "start from profiles/ai-i.yaml")]
-    problems: list[Problem] = []
-    return _convert(node, problems, 0), problems
+    conversion = _Conversion()
+    return conversion.tree(node), conversion.problems
+
+
+def _compose(text: str) -> Node | None:
+    with warnings.catch_warnings():
+        # YAML lets a later anchor have an earlier one's name.
+        warnings.simplefilter("ignore", ReusedAnchorWarning)
+        found: Node | None = YAML().compose(text)
+        return found
+
+
+def _brackets(text: str) -> Place | None:
+    """Where more brackets are open than a profile can need; the time to read such grows with their square."""
+    depth = 0
+    for bracket in re.finditer(r"[\[{]|[\]}]", text):
+        depth = depth + 1 if bracket.group() in "[{" else max(0, depth - 1)
+        if depth > 4 * DEEPEST:
+            at = bracket.start()
+            return Place(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+    return None
 
 
 def _leading_tab(text: str) -> Place | None:
@@ -84,35 +118,66 @@ def _leading_tab(text: str) -> Place | None:
     return None
 
 
-def _convert(node: Node, problems: list[Problem], depth: int) -> Tree:
-    place = Place(node.start_mark.line + 1, node.start_mark.column + 1)
-    if depth > 50:
-        problems.append(Problem(place, "", "this is nested too deeply", "a profile is no deeper than a few levels"))
-        return Tree("null", place)
-    if isinstance(node, MappingNode):
-        return Tree("mapping", place, entries=tuple(_entries(node, problems, depth)))
-    if isinstance(node, SequenceNode):
-        return Tree("list", place, items=tuple(_convert(item, problems, depth + 1) for item in node.value))
-    assert isinstance(node, ScalarNode)
-    plain = node.style is None
-    if plain and node.value in ("", "~", "null", "Null", "NULL"):
-        return Tree("null", place, text=node.value)
-    return Tree("text", place, text=node.value, quoted=not plain)
+class _Conversion:
+    """Nodes of YAML into trees. An alias stands for a whole copy, so copies are counted: a few lines can mean more than
+    any machine holds."""
 
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._path: list[Node] = []
+        self._seen: set[int] = set()
+        self._copies = 0
 
-def _entries(node: MappingNode, problems: list[Problem], depth: int) -> Iterator[tuple[Key, Tree]]:
-    seen: dict[str, Place] = {}
-    for key, value in node.value:
-        place = Place(key.start_mark.line + 1, key.start_mark.column + 1)
-        if not isinstance(key, ScalarNode):
-            problems.append(Problem(place, "", "a key must be a word", "write NAME: VALUE"))
-            continue
-        if key.value in seen:
-            problems.append(
-                Problem(
-                    place, key.value, f"`{key.value}` is said twice, first on line {seen[key.value].line}", "keep one"
-                )
-            )
-            continue
-        seen[key.value] = place
-        yield Key(key.value, place), _convert(value, problems, depth + 1)
+    def tree(self, node: Node) -> Tree:
+        place = Place(node.start_mark.line + 1, node.start_mark.column + 1)
+        if isinstance(node, ScalarNode):
+            plain = node.style is None
+            if plain and node.value in ("", "~", "null", "Null", "NULL"):
+                return Tree("null", place, text=node.value)
+            return Tree("text", place, text=node.value, quoted=not plain)
+        if self._refused(node, place):
+            return Tree("null", place)
+        self._path.append(node)
+        if isinstance(node, MappingNode):
+            found = Tree("mapping", place, entries=tuple(self._entries(node)))
+        else:
+            assert isinstance(node, SequenceNode)
+            found = Tree("list", place, items=tuple(self.tree(item) for item in node.value))
+        self._path.pop()
+        return found
+
+    def _refused(self, node: Node, place: Place) -> bool:
+        """Whether the node leads too far; said once each."""
+        if any(node is one for one in self._path):
+            self._say(place, "this holds itself, by an alias", "write the value out")
+            return True
+        if len(self._path) > DEEPEST:
+            self._say(place, TOO_DEEP, TOO_DEEP_FIX)
+            return True
+        if id(node) not in self._seen:
+            self._seen.add(id(node))
+            return False
+        if self._copies <= COPIES:
+            self._copies += 1 + len(node.value)
+            if self._copies > COPIES:
+                self._say(place, "with this, aliases stand for too much", "write the values out")
+        return self._copies > COPIES
+
+    def _say(self, place: Place, message: str, fix: str) -> None:
+        problem = Problem(place, "", message, fix)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def _entries(self, node: MappingNode) -> Iterator[tuple[Key, Tree]]:
+        seen: dict[str, Place] = {}
+        for key, value in node.value:
+            place = Place(key.start_mark.line + 1, key.start_mark.column + 1)
+            if not isinstance(key, ScalarNode):
+                self._say(place, "a key must be a word", "write NAME: VALUE")
+                continue
+            if key.value in seen:
+                message = f"`{key.value}` is said twice, first on line {seen[key.value].line}"
+                self.problems.append(Problem(place, key.value, message, "keep one"))
+                continue
+            seen[key.value] = place
+            yield Key(key.value, place), self.tree(value)

@@ -45,7 +45,7 @@ def _kubernetes(value: Tree, reading: Reading) -> str:
     text = value.text.removeprefix("v")
     if text in NEWEST:
         return NEWEST[text]
-    found = re.fullmatch(r"(\d+\.\d+)\.\d+", text)
+    found = re.fullmatch(r"([0-9]{1,4}\.[0-9]{1,4})\.[0-9]{1,4}", text)
     if found and found.group(1) in NEWEST:
         return text
     known = ", ".join(NEWEST)
@@ -59,7 +59,7 @@ def _version(key: Key, value: Tree, reading: Reading) -> str:
     text = value.text.removeprefix("v")
     if key.text == "kubernetes":
         return _kubernetes(value, reading)
-    if not re.fullmatch(r"\d+\.\d+(\.\d+)?", text):
+    if not re.fullmatch(r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?", text):
         reading.error(value, f"`{value.text}` is not a version", "write it like 3.6.16")
         return ""
     if key.text == "etcd":

@@ -25,7 +25,7 @@ from kubeup.importer.settings import GONE, KNOWN
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent / "kube_up"
 FILES = sorted(FOLDER.glob("*.conf"))
-FUZZ = int(os.environ.get("KUBEUP_FUZZ", "1000"))
+FUZZ = int(os.environ.get("KUBEUP_FUZZ", "300"))
 MINIMAL = 'nodes="root@192.168.200.13 root@192.168.200.14"\nroles="ai i"\n'
 
 
@@ -384,9 +384,9 @@ TEXTS = [path.read_bytes().decode() for path in FILES] + [BASH, MINIMAL]
 
 def holds(text: str) -> None:
     """What must hold of any text: no traceback, no hang, and a profile exactly where there is no error."""
-    began = time.monotonic()
+    began = time.process_time()
     found = importer.load_text(text, "c.sh")
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert bool(found.profile) != bool(found.errors)
     if found.profile:
         profile.load_text(found.profile, "profile.yaml")

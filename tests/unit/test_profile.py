@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import random
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from kubeup import profile
 from kubeup.errors import ProfileError
 from kubeup.model import HostKeys, Role, Runtime, Source, Taint
+from tests.unit import mutations
 
 ROOT = Path(__file__).parents[2]
 WRONG = sorted((Path(__file__).parent / "profiles_wrong").glob("*.yaml"))
@@ -142,6 +145,75 @@ def test_no_text_makes_anything_but_a_profile_error(text: str, at: int, cut: int
     else:
         return
     assert told.evidence
+
+
+SOUND = mutations.parse(mutations.WHOLE)
+
+
+def test_the_whole_profile_is_sound() -> None:
+    profile.load_text(mutations.WHOLE, "p.yaml")
+    profile.load_text(mutations.write(SOUND, 3), "p.yaml")
+
+
+@settings(max_examples=FUZZ, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 2**64))
+def test_no_mutation_makes_anything_but_a_profile_error_or_takes_long(seed: int) -> None:
+    text = mutations.profile(random.Random(seed), SOUND)
+    began = time.process_time()
+    told = problems_of(text)
+    assert time.process_time() - began < 2
+    if text.count(mutations.PASSWORD) == text.count(f"{mutations.PASSWORD}@"):
+        assert not [one for one in told if mutations.PASSWORD in one]
+
+
+def problems_of(text: str) -> tuple[str, ...]:
+    """What is wrong with a profile; a sound one gives a cluster that can be used."""
+    try:
+        loaded = profile.load_text(text, "p.yaml")
+    except ProfileError as error:
+        told = error.evidence
+    else:
+        assert loaded.cluster.api_server
+        return ()
+    assert told
+    return told
+
+
+ADDRESSES = ", ".join(f"10.{number // 250}.1.{number % 250}" for number in range(5000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"key{number}: x\n" for number in range(9000)),
+        f"kubelet: {{{', '.join(f'key{number}: x' for number in range(8000))}}}",
+        f"nodes: [{{address: 1.2.3.4, role: ai, labels: {{{', '.join(f'k {n}: x y@z' for n in range(8000))}}}}}]",
+        f"nodes: [{ADDRESSES}]\nroles: ai{' i' * 4999}\nflannel_net: 10.0.0.0/8\n",
+        f"nodes: [{', '.join(['1.2.3.4'] * 9000)}]\nroles: {'ai ' * 9000}\n",
+        f"nodes: [a]\nroles: {'x ' * 60000}\n",
+        f"nodes: ['{'a:' * 30000}@', '{'%' * 50000}@']\nroles: ai",
+        f"nodes: [a]\nroles: ai\naddons: [{'x,' * 30000}]",
+        GOOD * 1500,
+        f"name: {'[' * 100000}",
+        f"name: {'{a: ' * 50000}",
+        f"name: {'- ' * 50000}",
+        f"name: {'x' * 10_000_000}",
+        "name: &a [*a, *a]",
+    ],
+    ids=lambda text: text[:20],
+)
+def test_no_profile_takes_long_or_fills_the_screen(text: str) -> None:
+    began = time.process_time()
+    told = problems_of(text)
+    # Twice what is seen on the slowest machine of ours; without bounds these take minutes.
+    assert time.process_time() - began < 6
+    assert told
+    assert sum(map(len, told)) < 300_000
+
+
+def test_a_large_cluster_loads() -> None:
+    text = f"nodes: [{ADDRESSES}]\nroles: ai{' i' * 4999}\nflannel_net: 172.16.0.0/12\nnode_mask: 26\n"
+    assert len(profile.load_text(text, "p.yaml").cluster.nodes) == 5000
 
 
 def test_every_key_is_documented() -> None:
