@@ -28,7 +28,7 @@ TripBuilder = Callable[[Node, NodePlan, int], Trip]
 """Builds one node's trip: (node, plan, the generation the node's record must have)."""
 Fetch = Callable[[frozenset[str]], Mapping[str, Path]]
 """Brings files that no node got by itself into the operator's cache: their sha256 -> where they lie by then."""
-PROBE_LIMIT = 60.0
+PROBE_LIMIT = 180.0
 LEVEL_LIMIT = 900.0
 
 

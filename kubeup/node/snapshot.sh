@@ -29,7 +29,7 @@ units() {
 network() {
     ip -o link 2>/dev/null | sed 's/^[0-9]*: //; s/@[^:]*//; s/\\.*//; s/ qlen .*//' | awk '{ name = $1; sub(/:$/, "", name); $1 = ""; print "link\t" name "\t" $0 }'
     ip -o addr 2>/dev/null | sed 's/^[0-9]*: //; s/\\.*//' | awk '{ print "address\t" $1 " " $3 "\t" $0 }'
-    { ip route show table all; ip -6 route show table all; } 2>/dev/null | sed 's/ *$//; s/ linkdown//' | listed route
+    { ip route show table all; ip -6 route show table all; } 2>/dev/null | sed 's/ *$//; s/ linkdown//; s/ expires [0-9]*sec//' | listed route
     { ip rule; ip -6 rule; } 2>/dev/null | listed rule
     for tool in iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy; do
         have "$tool-save" && "$tool-save" 2>/dev/null | grep -v '^#' | sed 's/ \[[0-9]*:[0-9]*\]$//' | numbered "$tool" rules

@@ -19,7 +19,10 @@ observed() {
         chain-prefix) chains_of "$2" | tr '\n' ' ' ;;
         link-rules) there rules_of "$2" ;;
         forward-policy) iptables-save -t "$2" 2>/dev/null | sed -n 's/^:FORWARD \([A-Z]*\).*/\1/p' ;;
-        sysctl) [ ! -r "/proc/sys/$2" ] || tr '\t\n' '  ' <"/proc/sys/$2" | sed 's/ *$//' ;;
+        sysctl)
+            # Its default is known once its module is loaded, which a component would do a moment later.
+            case $2 in net/netfilter/*) [ -e "/proc/sys/$2" ] || modprobe nf_conntrack 2>/dev/null ;; esac
+            [ ! -r "/proc/sys/$2" ] || tr '\t\n' '  ' <"/proc/sys/$2" | sed 's/ *$//' ;;
         module) if grep -q "^$2 " /proc/modules || [ ! -d /sys/module ] || [ -d "/sys/module/$2" ]; then echo yes; else echo no; fi ;;
         tree | folders) there test -e "$ROOT$2" ;;
         netns-prefix) for name in "$ROOT/run/netns/$2"*; do [ -e "$name" ] && printf '%s ' "${name##*/}"; done ;;
@@ -197,6 +200,8 @@ pids_of() {
 }
 
 clear_cgroup() {
+    # With systemd as the driver it is a unit of systemd's.
+    systemctl stop "$1.slice" >/dev/null 2>&1
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         pids=$(pids_of "$1")
         [ -n "$pids" ] || break

@@ -14,11 +14,13 @@ from kubeup.release import Wanted, cache, cache_root
 from kubeup.release.golang import machine_arch
 from tests.lab import registry
 from tests.lab.conftest import Cluster
+from tests.lab.scan import Scan
 from tests.lab.test_cluster import settle
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 LOGIN = "ann:registry-secret"
 PROXY_LOGIN = "ann:proxy-secret"
+SECRETS = ("registry-secret", "proxy-secret")
 HTPASSWD = "ann:$2y$05$"
 
 
@@ -88,10 +90,24 @@ def test_images_come_from_wherever_the_profile_says(cluster: Cluster, site: Site
         registry_auth=f"{{'{site.secure}': {site.files}/login}}",
         proxy=f"{{http: '{site.proxy.url}'}}",
     )
-    planned = cluster.kubeup("plan")
-    assert planned.returncode == 0, planned.stderr
-    done = cluster.kubeup("up")
-    assert done.returncode == 0, done.stderr
+    with Scan(SECRETS) as scan:
+        planned = cluster.kubeup("plan", "-o", "json"), cluster.kubeup("plan")
+        assert planned[1].returncode == 0, planned[1].stderr
+        done = cluster.kubeup("up")
+        assert done.returncode == 0, done.stderr
+    for told in (*planned, done):
+        scan.text("what it says", told.stdout + told.stderr)
+    for node in ("node3", "node4"):
+        scan.text(f"journal of {node}", cluster.on(node, "journalctl --no-pager -o cat"))
+        holders = (
+            f"grep -rlE '{'|'.join(SECRETS)}' /etc /var/lib/kubeup /var/lib/kubelet /tmp /var/tmp /run 2>/dev/null"
+        )
+        kept = cluster.on(node, f"{holders} | grep -v -e /srv/ -e '^/run/log' | xargs -r stat -c '%a %n'")
+        assert {line.split()[0] for line in kept.split("\n") if line} <= {"600"}, kept
+    scan.folder(cluster.home, besides=[cluster.home / "profile.yaml"])
+    scan.folder(cache_root() / "log")
+    assert scan.looks > 50
+    assert scan.found == set()
     for node in ("node3", "node4"):
         run_pod(cluster, f"direct-{node}", f"{site.plain}/direct/sleeper:1", node)
         run_pod(cluster, f"docker-{node}", "sleeper:1", node)
@@ -100,13 +116,17 @@ def test_images_come_from_wherever_the_profile_says(cluster: Cluster, site: Site
     assert site.proxy.seen == [], "the cluster's own machines are not asked through the proxy"
     run_pod(cluster, "behind", "outside.example:5000/behind/sleeper:1", "node3")
     assert "outside.example" in site.proxy.seen
-    told = planned.stdout + planned.stderr + done.stdout + done.stderr
-    processes = "".join(cluster.on(node, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '") for node in ("node3", "node4"))
-    for secret in ("registry-secret", "proxy-secret"):
-        assert secret not in told
-        assert secret not in processes
     modes = cluster.on("node3", "stat -c %a /etc/kubeup/containerd-proxy.env /var/lib/kubelet/config.json")
     assert modes == "600\n600\n"
+
+
+def test_the_scan_finds_what_is_planted(cluster: Cluster, site: Site, tmp_path: Path) -> None:
+    (tmp_path / "left").write_text("... registry-secret ...")
+    with Scan(SECRETS) as scan:
+        cluster.on("node3", "sh -c 'sleep 0.5; :' proxy-secret")
+    scan.folder(tmp_path)
+    assert any(place.startswith("process ") and place.endswith("proxy-secret") for place in scan.found)
+    assert f"{tmp_path}/left: registry-secret" in scan.found
 
 
 def test_another_mirror_restarts_nothing(cluster: Cluster, site: Site) -> None:
