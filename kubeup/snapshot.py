@@ -39,7 +39,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Exemption:
-    """Names of a kind that may differ, and why. new:KIND: what was not there before, and no change of what was."""
+    """Names of a kind that may differ, and why. kinds: a + behind one: only what is new."""
 
     kinds: frozenset[str]
     name: re.Pattern[str]
@@ -84,5 +84,5 @@ def compare(before: Things, after: Things, exempt: tuple[Exemption, ...] = ()) -
 
 
 def _covers(rule: Exemption, one: Difference) -> bool:
-    kinds = {one.kind} | ({f"new:{one.kind}"} if one.before is None else set())
+    kinds = {one.kind, f"{one.kind}+"} if one.before is None else {one.kind}
     return bool(kinds & rule.kinds) and rule.name.fullmatch(one.name) is not None

@@ -129,6 +129,16 @@ def http_ok(port: int, path: str = "/healthz") -> str:
 
 
 UPSTREAM = "registry.k8s.io"
+CNI_TRACES = (
+    Trace("netns-prefix", "cni-"),
+    Trace("cni", "kubeup"),
+    Trace("folder", "/var/lib/cni/results"),
+    Trace("folder", "/var/lib/cni/networks"),
+    Trace("folder", "/var/lib/cni"),
+    Trace("folder", "/run/netns"),
+    Trace("link", "cni0"),
+)
+"""What pods' networks leave; kubeup is the network's name in templates/flannel-cni."""
 CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
 
 

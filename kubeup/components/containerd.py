@@ -4,7 +4,7 @@ for a second containerd on the same root takes the first one's database lock."""
 from __future__ import annotations
 
 from kubeup.components import registries
-from kubeup.components.base import CNI_PLUGINS, NODE, UPSTREAM, Component, Context, Template, pause_name
+from kubeup.components.base import CNI_PLUGINS, CNI_TRACES, NODE, UPSTREAM, Component, Context, Template, pause_name
 from kubeup.model import Runtime
 from kubeup.resources import Action, Directory, Trace
 
@@ -52,12 +52,15 @@ COMPONENT = Component(
         Trace("processes", "/var/lib/kubeup/store"),
         Trace("mounts", STATE),
         Trace("mounts", ROOT),
-        Trace("netns-prefix", "cni-"),
+        Trace("apparmor", "cri-containerd.apparmor.d"),
+        # Its shims keep their sockets and notes where Docker's keep theirs, state and root of its own or not.
+        Trace("shims", STATE),
         Trace("tree", STATE),
-        Trace("tree", "/run/containerd"),
-        Trace("tree", "/var/lib/cni"),
-        Trace("tree", "/run/netns"),
-        Trace("link", "cni0"),
+        Trace("folder", "/run/containerd/runc/k8s.io"),
+        Trace("folder", "/run/containerd/runc"),
+        Trace("folder", "/run/containerd/s"),
+        Trace("folder", "/run/containerd"),
+        *CNI_TRACES,
     ),
     ready=lambda _: f"{CTR} version",
     runtime=Runtime.CONTAINERD,

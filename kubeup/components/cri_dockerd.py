@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.components.base import NODE, UPSTREAM, Component, Context, Flags, Template, pause_name
+from kubeup.components.base import CNI_TRACES, NODE, UPSTREAM, Component, Context, Flags, Template, pause_name
 from kubeup.model import Runtime
 from kubeup.resources import Action, Trace
 
@@ -44,10 +44,8 @@ COMPONENT = Component(
     actions=actions,
     traces=(
         Trace("docker-pods", "io.kubernetes.pod.uid"),
-        Trace("netns-prefix", "cni-"),
         Trace("tree", "/var/lib/cri-dockerd"),
-        Trace("tree", "/var/lib/cni"),
-        Trace("link", "cni0"),
+        *CNI_TRACES,
     ),
     ready=lambda _: f"test -S {SOCKET}",
     runtime=Runtime.DOCKER,

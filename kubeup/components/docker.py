@@ -51,8 +51,11 @@ COMPONENT = Component(
     directories=(Directory("/var/lib/docker", 0o710, data=True),),
     traces=(
         Trace("link", "docker0"),
+        Trace("apparmor", "docker-default"),
+        Trace("shims", "/run/docker/containerd/daemon"),
         Trace("tree", "/run/docker"),
-        Trace("tree", "/run/containerd"),
+        Trace("folder", "/run/containerd/s"),
+        Trace("folder", "/run/containerd"),
         Trace("chain-prefix", "DOCKER"),
         # dockerd sets FORWARD to drop where it switches forwarding on by itself.
         Trace("link-rules", "docker0"),

@@ -59,7 +59,7 @@ COMPONENT = Component(
             for family in ("ip", "ip6")
             for table in ("filter", "nat", "mangle")
         ),
-        Trace("sysctl", "net/ipv4/ip_forward", "1"),
+        Trace("forwarding", "net/ipv4", "1"),
     ),
     ports=(8471,),
     ready=lambda _: f"test -s /etc/kubeup/cni/net.d/10-flannel.conflist && {http_ok(8471)}",

@@ -40,7 +40,10 @@ COMPONENT = Component(
         Trace("chain-prefix", "KUBE-"),
         Trace("sysctl", "net/netfilter/nf_conntrack_tcp_timeout_established", "86400"),
         Trace("sysctl", "net/netfilter/nf_conntrack_tcp_timeout_close_wait", "3600"),
-        Trace("sysctl", "net/ipv4/conf/all/route_localnet"),
+        # How many, follows from the machine's processors.
+        Trace("sysctl", "net/netfilter/nf_conntrack_max"),
+        Trace("sysctl", "net/netfilter/nf_conntrack_buckets"),
+        Trace("sysctl", "net/ipv4/conf/all/route_localnet", "1"),
     ),
     ports=(10249, 10256),
     ready=lambda _: http_ok(10256),

@@ -284,7 +284,7 @@ def size_of(trip: Trip) -> int:
 
 def _small(trip: Trip) -> bytes:
     out = io.BytesIO()
-    members: dict[str, bytes] = {name: (HALF / name).read_bytes() for name in ("apply.sh", "undo.sh")}
+    members: dict[str, bytes] = {name: (HALF / name).read_bytes() for name in ("apply.sh", "undo.sh", "shared.sh")}
     members["steps"] = "".join(line + "\n" for line in trip.lines).encode()
     members.update({f"blob/{digest}": content for digest, content in trip.blobs.items()})
     for name, content in members.items():

@@ -6,6 +6,9 @@
 # FAMILY TABLE are two words on purpose:
 # shellcheck disable=SC2086
 
+# shellcheck source=kubeup/node/shared.sh
+. ./shared.sh
+
 # observe KIND NAME OURS: what is there before kubeup, recorded as BEFORE=>OURS.
 do_observe() {
     [ -n "$(recorded trace "$1 $2")" ] || remember trace "$1 $2" "$(observed "$1" "$2")=>$3"
@@ -21,12 +24,15 @@ observed() {
         forward-policy) iptables-save -t "$2" 2>/dev/null | sed -n 's/^:FORWARD \([A-Z]*\).*/\1/p' ;;
         sysctl)
             # Its default is known once its module is loaded, which a component would do a moment later.
-            case $2 in net/netfilter/*) [ -e "/proc/sys/$2" ] || modprobe nf_conntrack 2>/dev/null ;; esac
-            [ ! -r "/proc/sys/$2" ] || tr '\t\n' '  ' <"/proc/sys/$2" | sed 's/ *$//' ;;
+            case $2 in net/netfilter/*) [ -e "$ROOT/proc/sys/$2" ] || modprobe nf_conntrack 2>/dev/null ;; esac
+            [ ! -r "$ROOT/proc/sys/$2" ] || tr '\t\n' '  ' <"$ROOT/proc/sys/$2" | sed 's/ *$//' ;;
         module) if grep -q "^$2 " /proc/modules || [ ! -d /sys/module ] || [ -d "/sys/module/$2" ]; then echo yes; else echo no; fi ;;
-        tree | folders) there test -e "$ROOT$2" ;;
+        forwarding) forwarding ;;
+        apparmor) there grep -q "^$2 " "$ROOT$APPARMOR/profiles" ;;
+        tree | folders | folder) there test -e "$ROOT$2" ;;
         netns-prefix) for name in "$ROOT/run/netns/$2"*; do [ -e "$name" ] && printf '%s ' "${name##*/}"; done ;;
-        docker-pods | mounts | cgroup | processes) echo no ;;
+        docker-pods) docker ps -aq --no-trunc --filter "label=$2" 2>/dev/null | tr '\n' ' ' ;;
+        mounts | cgroup | processes | shims | cni) echo no ;;
     esac
 }
 
@@ -46,10 +52,15 @@ do_clear() {
         sysctl) clear_sysctl "$2" "$before" "$ours" ;;
         module) [ "$before" = yes ] || clear_module "$2" ;;
         tree) [ "$before" = yes ] || remove_tree "$2" ;;
+        folder) [ "$before" = yes ] || clear_folder "$2" ;;
         folders) [ "$before" = yes ] || find "$ROOT$2" -xdev -depth -type d -empty -delete 2>/dev/null ;;
+        forwarding) clear_forwarding "$before" "$ours" ;;
+        apparmor) [ "$before" = yes ] || clear_apparmor "$2" ;;
+        shims) clear_shims "$2" ;;
+        cni) clear_cni "$2" ;;
         mounts) unmount_below "$2" ;;
         netns-prefix) clear_netns "$2" "$before" ;;
-        docker-pods) clear_docker_pods "$2" ;;
+        docker-pods) clear_docker_pods "$2" "$before" ;;
         cgroup) clear_cgroup "$2" ;;
         processes) kill_below "$2" ;;
     esac
@@ -68,10 +79,12 @@ clear_module() {
 # A sysctl that someone else changed since is theirs.
 clear_sysctl() {
     [ -n "$2" ] || return 0
-    now=$(tr '\t\n' '  ' <"/proc/sys/$1" 2>/dev/null | sed 's/ *$//')
+    now=$(observed sysctl "$1")
     [ "$now" = "$2" ] && return 0
-    if [ "$3" = - ] || [ "$now" = "$3" ]; then
-        printf '%s\n' "$2" >"/proc/sys/$1" 2>/dev/null || say "note${TAB}left${TAB}sysctl $1 could not be set back to $2"
+    ours=$3
+    [ "$ours" != - ] || ours=$(ours_of "$1")
+    if [ "$now" = "$ours" ]; then
+        printf '%s\n' "$2" >"$ROOT/proc/sys/$1" 2>/dev/null || say "note${TAB}left${TAB}sysctl $1 could not be set back to $2"
     else
         say "note${TAB}left${TAB}sysctl $1 is $now, which is not kubeup's value: it stays"
     fi
@@ -155,13 +168,17 @@ clear_base() {
     fi
 }
 
-# unmount_below PREFIX: the deepest first.
+# unmount_below PREFIX: the deepest first. What is mounted there may be someone's data: nothing is removed below a mount.
 unmount_below() {
-    awk -v prefix="$1/" 'index($5, prefix) == 1 { print length($5), $5 }' /proc/self/mountinfo | sort -rn |
-        while read -r _ path; do
-            path=$(printf '%b' "$path")
-            umount "$path" 2>/dev/null || umount -l "$path" 2>/dev/null
-        done
+    mounts_below "$1" | while read -r _ path; do
+        path=$(printf '%b' "$path")
+        umount "$path" 2>/dev/null || umount -l "$path" 2>/dev/null
+    done
+    [ -z "$(mounts_below "$1")" ] || fail "$(mounts_below "$1" | sed 's/^[0-9]* //;q') cannot be unmounted"
+}
+
+mounts_below() {
+    awk -v prefix="$ROOT$1/" 'index($5, prefix) == 1 { print length($5), $5 }' /proc/self/mountinfo | sort -rn
 }
 
 remove_tree() {
@@ -181,36 +198,21 @@ clear_netns() {
     for name in "$ROOT/run/netns/$1"*; do
         [ -e "$name" ] || continue
         case " $2" in *" ${name##*/} "*) continue ;; esac
-        umount "$name" 2>/dev/null
+        # Twice where another program made the folder a mount of its own meanwhile (ip netns add).
+        while umount "$name" 2>/dev/null; do :; done
         rm -f "$name"
     done
 }
 
-# clear_docker_pods LABEL: kubelet's containers go, no other does.
+# clear_docker_pods LABEL BEFORE: kubelet's containers go, no other does.
 clear_docker_pods() {
     command -v docker >/dev/null 2>&1 && systemctl is-active --quiet docker.service || return 0
-    pods=$(docker ps -aq --filter "label=$1" 2>/dev/null)
+    pods=
+    for id in $(docker ps -aq --no-trunc --filter "label=$1" 2>/dev/null); do
+        case " $2 " in *" $id "*) ;; *) pods="$pods $id" ;; esac
+    done
     # shellcheck disable=SC2086
     [ -z "$pods" ] || quietly docker rm -f $pods || fail "cannot remove the pods' containers"
-}
-
-# pids_of CGROUP: processes in it and below, in every hierarchy.
-pids_of() {
-    find /sys/fs/cgroup -maxdepth 8 -path "*/$1*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -un
-}
-
-clear_cgroup() {
-    # With systemd as the driver it is a unit of systemd's.
-    systemctl stop "$1.slice" >/dev/null 2>&1
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        pids=$(pids_of "$1")
-        [ -n "$pids" ] || break
-        # shellcheck disable=SC2086
-        kill -KILL $pids 2>/dev/null
-        sleep 0.1
-    done
-    find /sys/fs/cgroup -maxdepth 8 -depth -type d -path "*/$1*" -exec rmdir {} + 2>/dev/null
-    return 0
 }
 
 # kill_below FOLDER: processes whose executable lies there (a containerd-shim outlives its containerd).
@@ -256,16 +258,12 @@ do_undo() {
 # back PATH KIND VALUE yes|no: gives a path back.
 do_back() {
     case $2 in
-        file)
-            if [ -f "$ROOT$1" ] && [ "$(value "$1")" != "$3" ] && ! same_as_original "$1" "$4"; then
-                quietly cp -a "$ROOT$1" "$ROOT$1.kubeup-saved" || fail "cannot save $1, which someone edited"
-                say "note${TAB}saved${TAB}$1.kubeup-saved"
-            fi
+        file | link)
+            save_changed "$1" "$3" "$4"
             give_back "$1" "$4"
             ;;
-        link) give_back "$1" "$4" ;;
-        dir) rmdir "$ROOT$1" 2>/dev/null || [ ! -d "$ROOT$1" ] || say "note${TAB}left${TAB}$1 is not empty: it stays" ;;
-        tree) if [ "$4" = yes ]; then empty_tree "$1"; else remove_tree "$1"; fi ;;
+        dir) clear_folder "$1" say ;;
+        tree) keep_saved "$1" || if [ "$4" = yes ]; then empty_tree "$1"; else remove_tree "$1"; fi ;;
     esac
     case $1 in */systemd/system/*) reload=yes ;; esac
     case $1 in
@@ -274,8 +272,6 @@ do_back() {
     esac
     remember own "$1" -
 }
-
-same_as_original() { [ "$2" = yes ] && cmp -s "$ORIGINAL$1" "$ROOT$1"; }
 
 give_back() {
     if [ "$2" = yes ] && { [ -e "$ORIGINAL$1" ] || [ -L "$ORIGINAL$1" ]; }; then
