@@ -220,6 +220,26 @@ def diff(node: str, desired: Desired, facts: Facts, order: Sequence[Stage]) -> N
     return NodePlan(node, facts.record.generation, binaries, observed if built or binaries else (), built, desired.mint)
 
 
+CLEARED = (
+    "docker-pods",
+    "cgroup",
+    "processes",
+    "mounts",
+    "netns-prefix",
+    "shims",
+    "cni",
+    "tree",
+    "folder",
+    "folders",
+    "link",
+    "nft-table",
+    "link-rules",
+    "forward-policy",
+    "chain-prefix",
+)
+"""Kinds of traces in the order in which they go: what runs first, tables that others' rules live in last."""
+
+
 def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
     """``down``: diff(empty Desired, facts). Everything in the record goes back, then the record goes."""
     if not facts.record.exists:
@@ -232,10 +252,11 @@ def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
     return NodePlan(node, record.generation, levels=(Level(0, "undo", tuple(steps)),))
 
 
-def _undo_rank(step: Step) -> int:
+def _undo_rank(step: Step) -> tuple[int, int]:
     """Units stop, then actions are undone while their tools are still there, then traces go, then paths."""
     ranks: tuple[type[object], ...] = (Stop, Undo, Clear, GiveBack)
-    return ranks.index(type(step))
+    kind = step.kind if isinstance(step, Clear) else ""
+    return ranks.index(type(step)), CLEARED.index(kind) if kind in CLEARED else len(CLEARED)
 
 
 def _by_hash(binaries: Iterable[Binary]) -> tuple[Binary, ...]:

@@ -137,23 +137,7 @@ def _unit(part: Component, context: Context, files: Sequence[File]) -> Unit:
 
 
 def _traces(parts: Iterable[Component]) -> tuple[Trace, ...]:
-    """In the order in which ``down`` clears them: what runs first, tables that others' rules live in last."""
-    ranks = (
-        "docker-pods",
-        "cgroup",
-        "processes",
-        "mounts",
-        "netns-prefix",
-        "tree",
-        "folders",
-        "link",
-        "nft-table",
-        "link-rules",
-        "forward-policy",
-        "chain-prefix",
-    )
-    every = dict.fromkeys(trace for part in parts for trace in part.traces)
-    return tuple(sorted(every, key=lambda trace: ranks.index(trace.kind) if trace.kind in ranks else len(ranks)))
+    return tuple(dict.fromkeys(trace for part in parts for trace in part.traces))
 
 
 def _meta(context: Context) -> tuple[tuple[str, str], ...]:

@@ -371,9 +371,11 @@ def test_a_killed_up_is_finished_by_the_next_and_a_half_installed_node_taken_dow
 
 def test_keep_data_and_up_bring_the_cluster_back_with_its_objects(running: Cluster) -> None:
     running.kubectl("create configmap kept --from-literal=a=b")
+    running.kubectl("create secret generic kept --from-literal=word=hush")
     assert running.kubeup("down", "--yes", "--keep-data").returncode == 0
     assert "inactive" in running.on("node3", "systemctl is-active etcd kubelet")
     done = running.kubeup("up")
     assert done.returncode == 0, done.stderr
     assert running.kubectl("get configmap kept -o jsonpath={.data.a}") == "b"
+    assert running.kubectl("get secret kept -o jsonpath={.data.word}") == "aHVzaA=="
     assert running.kubeup("down", "--yes").returncode == 0

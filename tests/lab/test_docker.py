@@ -22,17 +22,17 @@ docker network ls --format '{{.Name}}' | sort
 """
 
 
-def start_container(cluster: Cluster) -> str:
-    """node4 gets a Docker with options of its own and a container at work; what it looks like."""
+def start_container(cluster: Cluster, node: str = "node4") -> str:
+    """A node gets a Docker with options of its own and a container at work; what it looks like."""
     archive = path_of(cache_root(), Wanted("pause", Versions().pause, machine_arch())).read_bytes()
-    cluster.on("node4", 'mkdir -p /etc/docker; echo \'{"log-level": "warn"}\' >/etc/docker/daemon.json')
-    cluster.on("node4", "echo 'DOCKER_OPTS=\"--registry-mirror=http://mirror.example:5000\"' >/etc/default/docker")
-    cluster.on("node4", "systemctl start docker", limit=120)
+    cluster.on(node, 'mkdir -p /etc/docker; echo \'{"log-level": "warn"}\' >/etc/docker/daemon.json')
+    cluster.on(node, "echo 'DOCKER_OPTS=\"--registry-mirror=http://mirror.example:5000\"' >/etc/default/docker")
+    cluster.on(node, "systemctl start docker", limit=120)
     script = f"base64 -d <<'END' | docker load\n{base64.encodebytes(archive).decode()}END\n"
-    loaded = cluster.feed("node4", script)
+    loaded = cluster.feed(node, script)
     assert NAME in loaded, loaded
-    started = cluster.on("node4", f"docker run -d --name mine --network none {NAME}")
-    found = cluster.on("node4", SEEN)
+    started = cluster.on(node, f"docker run -d --name mine --network none {NAME}")
+    found = cluster.on(node, SEEN)
     assert "/mine" in found, started
     return found
 
