@@ -243,7 +243,9 @@ CLEARED = (
 def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
     """``down``: diff(empty Desired, facts). Everything in the record goes back, then the record goes."""
     if not facts.record.exists:
-        return NodePlan(node, 0)
+        # An up that was cut off while it brought bytes left these, and nothing else.
+        left = (Level(0, "undo", (Forget(False),)),) if facts.home else ()
+        return NodePlan(node, 0, levels=left)
     record = facts.record
     steps: list[Step] = list(_departures(Desired(), facts, keep_data=keep_data))
     steps.extend(Clear(kind, name, before) for (kind, name), before in record.traces.items())
@@ -402,8 +404,9 @@ def _changed(unit: Unit, desired: Desired, facts: Facts) -> tuple[str, ...]:
     ready = facts.record.ready.get(unit.name)
     wanted = _wanted_values(desired)
     if ready is None and unit.foreign:
-        # It ran before kubeup came, on what was there.
-        return tuple(path for path in unit.reads if wanted.get(path) != _value(facts.file(path)))
+        # It ran before kubeup came, on what was there; not on what an up wrote that was cut off before it said so.
+        owned = facts.record.owned
+        return tuple(path for path in unit.reads if path in owned or wanted.get(path) != _value(facts.file(path)))
     read = ready or {}
     return tuple(
         path for path in unit.reads if not _same(read.get(path, ""), wanted.get(path), _value(facts.file(path)))

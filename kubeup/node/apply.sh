@@ -18,10 +18,8 @@ STORE=$HOME_DIR/store
 ORIGINAL=$HOME_DIR/original
 TAB=$(printf '\t')
 here=$(pwd)
-reload=no
 dead=
 flushing=
-again=
 # shellcheck source=kubeup/node/undo.sh
 . ./undo.sh
 
@@ -62,22 +60,27 @@ value() {
     fi
 }
 
-# keep_original PATH: before its first change. Prints yes if something was there.
+# keep_original PATH: before its first change, for what is not in the record is not kubeup's yet. Prints yes if
+# something was there. Its folder may have been closed to others: they do not get to read the copy.
 keep_original() {
     owned=$(recorded own "$1")
     if [ -n "$owned" ]; then
         printf '%s' "$owned" | cut -f 3
+    elif is_of_store "$1"; then
+        echo no
     elif [ -e "$ROOT$1" ] || [ -L "$ROOT$1" ]; then
-        mkdir -p "$ORIGINAL${1%/*}" || return 1
-        [ -e "$ORIGINAL$1" ] || [ -L "$ORIGINAL$1" ] || {
-            rm -rf "$ORIGINAL$1.part"
-            cp -a "$ROOT$1" "$ORIGINAL$1.part" && sync "$ORIGINAL$1.part" && mv -T "$ORIGINAL$1.part" "$ORIGINAL$1"
-        } || return 1
+        (umask 077 && mkdir -p "$ORIGINAL${1%/*}") || return 1
+        rm -rf "$ORIGINAL$1.part"
+        cp -a "$ROOT$1" "$ORIGINAL$1.part" && { [ -L "$ROOT$1" ] || sync "$ORIGINAL$1.part"; } &&
+            mv -fT "$ORIGINAL$1.part" "$ORIGINAL$1" || return 1
         echo yes
     else
         echo no
     fi
 }
+
+# is_of_store PATH: a link of kubeup's whose line in the record did not reach the disk when the power failed.
+is_of_store() { case $(readlink "$ROOT$1") in /var/lib/kubeup/store/*) return 0 ;; *) return 1 ;; esac; }
 
 do_expect() {
     now=$(recorded meta generation)
@@ -103,7 +106,7 @@ do_make() {
     fi
     make_parents "${1%/*}"
     remember own "$1" "$4" "$2" "$had" "$5"
-    quietly mkdir -p "$ROOT$1" || fail "cannot make $1"
+    quietly mkdir -p -m "$2" "$ROOT$1" || fail "cannot make $1"
     [ "$had" = no ] || return 0
     quietly chmod "$2" "$ROOT$1" && quietly chown "$3" "$ROOT$1" || fail "cannot set mode and owner of $1"
 }
@@ -123,13 +126,11 @@ do_put() {
     make_parents "${2%/*}"
     remember own "$2" file "$1" "$had" "$5"
     new=$ROOT$2.kubeup-new
-    if quietly cp "$STAGE/$1" "$new" && quietly chmod "$3" "$new" && quietly chown "$4" "$new" &&
-        quietly sync "$new" && quietly mv -fT "$new" "$ROOT$2"; then
-        case $2 in */systemd/system/*) reload=yes ;; esac
-    else
+    quietly cp "$STAGE/$1" "$new" && quietly chmod "$3" "$new" && quietly chown "$4" "$new" &&
+        quietly sync "$RECORD" "$new" && quietly mv -fT "$new" "$ROOT$2" || {
         rm -f "$new"
-        fail "cannot write $2"
-    fi
+        fail "cannot write $2 (is the disk full?)"
+    }
 }
 
 # link TARGET PATH
@@ -219,10 +220,9 @@ do_download() {
     say "note${TAB}downloaded$TAB$1"
 }
 
-# systemd_reload UNIT: only where systemd knows another text of it; what it never saw it reads by itself.
+# systemd_reload UNIT: only where systemd knows another text of it; what it never saw it reads by itself. Asked
+# whether or not this trip wrote one: an earlier one may have, and was cut off.
 systemd_reload() {
-    [ "$reload" = yes ] || return 0
-    reload=no
     case $(systemctl show -p LoadState -p NeedDaemonReload "$1" 2>/dev/null) in
         *LoadState=loaded*NeedDaemonReload=no* | *NeedDaemonReload=no*LoadState=loaded*) return 0 ;;
     esac
@@ -301,6 +301,13 @@ do_do() {
     }
 }
 
+# sweep: files that were being written when an earlier trip was cut off.
+sweep() {
+    awk -F '\t' '$1 == "own" { print $2 }' "$RECORD" | while read -r path; do
+        [ ! -e "$ROOT$path.kubeup-new" ] && [ ! -L "$ROOT$path.kubeup-new" ] || rm -rf "$ROOT$path.kubeup-new"
+    done
+}
+
 # compact: one line a kind and key, deleted ones gone.
 compact() {
     awk -F '\t' '{ k = $1 FS $2; if (!(k in last)) order[n++] = k; last[k] = $0 }
@@ -334,6 +341,7 @@ while IFS=$TAB read -r verb a b c d e; do
 done <steps
 docker_again
 if [ -d "$HOME_DIR" ] && [ -f "$RECORD" ]; then
-    compact || fail "the record could not be compacted"
+    compact || fail "the record could not be compacted (is the disk full?)"
+    sweep
 fi
 say "done$TAB$number"

@@ -145,6 +145,7 @@ def _facts(lines: _Lines, contents: Mapping[str, bytes], midpoint: float, root: 
         record=parse_record(contents.get(RECORD, b"").decode("utf-8", "replace")),
         store={Path(row[1]).parent.name: int(row[0]) for row in lines.all("store")},
         pieces=_pieces(lines),
+        home=bool(lines.one("home")),
         kept_data=tuple(row[0] for row in lines.all("kept")),
         busy=lines.one("busy"),
     )

@@ -176,6 +176,7 @@ units() {
 }
 
 store() {
+    [ -e "$HOME_DIR" ] && fact home yes
     for path in "$HOME_DIR"/store/*/*; do
         case $path in *.part/*) continue ;; esac
         [ -f "$path" ] && stat --printf "store\t%s\t%n\n" -- "$path"

@@ -22,7 +22,6 @@ class Channel(Protocol):
 
     status_event: threading.Event
     exit_status: int
-    closed: bool
 
     def recv(self, nbytes: int) -> bytes: ...
     def recv_stderr(self, nbytes: int) -> bytes: ...
@@ -141,7 +140,7 @@ class Errors(threading.Thread):
         try:
             return self._channel.recv_stderr(SLICE)
         except TimeoutError:
-            return b"" if self._channel.closed else None
+            return None
         except OSError:
             return b""
 

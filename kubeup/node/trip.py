@@ -140,11 +140,14 @@ class Trip:
         return max(self._alive_at, self._sender.alive_at)
 
     def _receive(self) -> bytes | None:
-        """Bytes; none when there were none for a moment; empty at the end."""
+        """Bytes; none when there were none for a moment; empty at the end.
+
+        A closed channel still has what came before its end, perhaps since this moment passed; then it says the end.
+        """
         try:
             return self._channel.recv(SLICE)
         except TimeoutError:
-            return b"" if self._channel.closed else None
+            return None
 
     def _take(self, data: bytes) -> None:
         self._lines.take(data)

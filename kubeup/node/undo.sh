@@ -243,7 +243,6 @@ do_stop() {
     fi
     remember ready "$1" -
     remember unit "$1" -
-    reload=yes
 }
 
 # undo ID: with the script the node kept when the action ran.
@@ -265,20 +264,21 @@ do_back() {
         dir) clear_folder "$1" say ;;
         tree) keep_saved "$1" || if [ "$4" = yes ]; then empty_tree "$1"; else remove_tree "$1"; fi ;;
     esac
-    case $1 in */systemd/system/*) reload=yes ;; esac
+    # In the record, for the trip that does it may be another one.
     case $1 in
-        /etc/docker/daemon.json) again=${again:-reload} ;;
-        */docker.service.d/kubeup.conf | /etc/kubeup/docker-proxy.env) again=restart ;;
+        /etc/docker/daemon.json) [ -n "$(recorded meta docker-again)" ] || remember meta docker-again reload ;;
+        */docker.service.d/kubeup.conf | /etc/kubeup/docker-proxy.env) remember meta docker-again restart ;;
     esac
     remember own "$1" -
+    # Only now: a path that is in the record has its original.
+    rm -rf "$ORIGINAL$1"
 }
 
 give_back() {
+    rm -rf "$ROOT$1.kubeup-new"
     if [ "$2" = yes ] && { [ -e "$ORIGINAL$1" ] || [ -L "$ORIGINAL$1" ]; }; then
-        rm -rf "$ROOT$1.kubeup-new"
         quietly cp -a "$ORIGINAL$1" "$ROOT$1.kubeup-new" && quietly mv -fT "$ROOT$1.kubeup-new" "$ROOT$1" ||
             fail "cannot give $1 back"
-        rm -rf "$ORIGINAL$1"
     elif [ "$2" = no ]; then
         quietly rm -f "$ROOT$1" || fail "cannot remove $1"
     fi
@@ -286,9 +286,14 @@ give_back() {
 
 # docker_again: the machine's own Docker goes on without what kubeup had merged into its options.
 docker_again() {
-    [ -n "$again" ] && systemctl is-active --quiet docker.service || return 0
-    [ "$reload" = no ] || quietly systemctl daemon-reload
-    reload=no
+    again=$(recorded meta docker-again)
+    [ -n "$again" ] || return 0
+    ! systemctl is-active --quiet docker.service || docker_goes_on
+    remember meta docker-again -
+}
+
+docker_goes_on() {
+    systemd_reload docker.service
     users=$(docker ps --format '{{.Names}}' 2>/dev/null | tr '\n' ' ')
     if [ "$again" = reload ]; then
         quietly systemctl reload docker.service || fail "systemctl reload docker failed"
@@ -297,21 +302,24 @@ docker_again() {
     else
         say "note${TAB}left${TAB}Docker keeps the profile's options until it is restarted, for containers run: ${users}(systemctl restart docker)"
     fi
-    again=
 }
 
 # forget keep|-: the last step of down.
 do_forget() {
     docker_again
-    [ "$reload" = no ] || systemctl daemon-reload >/dev/null 2>&1
-    reload=no
+    # Units may have gone in an earlier trip that was cut off.
+    systemctl daemon-reload >/dev/null 2>&1
     if [ "$1" = keep ]; then
         rm -rf "$STORE" "$STAGE" "$HOME_DIR/undo" "$HOME_DIR/cache" "$HOME_DIR/incoming/piece"
         return 0
     fi
+    # The record goes last: until then the next down knows what is left to do. The folder may be a disk of its own.
     cd / || exit 1
-    say "done$TAB$number"
-    rm -rf "$ORIGINAL" "$STORE" "$STAGE" "$HOME_DIR/undo" "$HOME_DIR/cache" "$HOME_DIR/incoming" "$HOME_DIR/record" "$HOME_DIR/lock"
+    {
+        find "$HOME_DIR" -xdev -mindepth 1 -maxdepth 1 ! -name record ! -name lock -exec rm -rf {} + &&
+            rm -f "$HOME_DIR/record" "$HOME_DIR/lock"
+    } 2>/dev/null || fail "cannot empty $HOME_DIR"
     rmdir "$HOME_DIR" 2>/dev/null
+    say "done$TAB$number"
     exit 0
 }

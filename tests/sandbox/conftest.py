@@ -63,6 +63,8 @@ class Sandbox:
             env=self.environment(),
             timeout=60,
             check=False,
+            # A session of its own, so that a test can end all of it and nothing else.
+            start_new_session=True,
         )
 
     def carry_out(self, trip: Trip) -> list[str]:

@@ -94,6 +94,13 @@ def test_something_left_behind_that_holds_the_output_open_does_not_hold_the_trip
     assert time.monotonic() - begin < 10
 
 
+def test_an_answer_that_comes_together_with_its_end_is_not_lost(link: SshLink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the answer, its end and the channel's may all come while the reader is not looking."""
+    monkeypatch.setattr("kubeup.node.trip.POLL_SECONDS", 0.00001)
+    answers = [link.trip(Kind.PROBE, [b"echo in"]).stdout for _ in range(40)]
+    assert answers == [b"in\n"] * 40
+
+
 def test_a_script_cut_short_by_a_lost_line_does_not_run(link: SshLink, machine: Machine) -> None:
     def body() -> Iterator[bytes]:
         raise ConnectionError("the operator's machine went to sleep")

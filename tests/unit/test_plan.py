@@ -15,9 +15,9 @@ from kubeup.components.base import Context
 from kubeup.facts import ClusterFacts, DockerFact, Facts, FileFact, Owned, Record, UnitFact
 from kubeup.model import Cluster, Network, Node, Override, Role, Runtime, Versions
 from kubeup.node.bundle import content_of, level_trip
-from kubeup.plan import Do, Forget, GiveBack, Make, NodePlan, Put, Start, Stop, diff, empty_diff
+from kubeup.plan import Do, Forget, GiveBack, Make, NodePlan, Put, Stage, Start, Stop, diff, empty_diff
 from kubeup.release import Artifact
-from kubeup.resources import Desired, sha256
+from kubeup.resources import Desired, File, Unit, sha256
 from kubeup.up import make_plan
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.timezone.utc)
@@ -227,6 +227,23 @@ def test_down_knows_what_was_edited_meanwhile() -> None:
 
 def test_down_on_a_bare_node_does_nothing() -> None:
     assert empty_diff("node4", BARE).empty
+
+
+def test_down_takes_away_what_an_up_brought_that_was_cut_off_before_its_first_step() -> None:
+    assert empty_diff("node4", replace(BARE, home=True)).steps == (Forget(False),)
+
+
+def test_a_docker_whose_options_an_up_wrote_that_was_cut_off_is_still_told_to_read_them() -> None:
+    options = File("/etc/docker/daemon.json", b"{}\n", component="docker")
+    docker = Unit("docker.service", "docker", (options.path,), foreign=True, reloads=(options.path,))
+    desired = Desired(files=(options,), units=(docker,))
+    now = FileFact(options.path, "file", 0o644, "root:root", 3, options.wanted_digest)
+    running = {docker.name: UnitFact(docker.name, "loaded", "active")}
+    untouched = Facts(files={options.path: now}, units=running)
+    assert not diff("n", desired, untouched, (Stage("docker", 0),)).starts
+    owned = Record(owned={options.path: Owned("file", options.path, now.sha256, had_original=True)})
+    starts = diff("n", desired, replace(untouched, record=owned), (Stage("docker", 0),)).starts
+    assert [(start.unit.name, start.reload) for start in starts] == [(docker.name, True)]
 
 
 def test_no_secret_is_in_the_lines_of_a_trip() -> None:

@@ -1,0 +1,118 @@
+"""kubeup killed or cut off after any step: `up` completes with only what is missing, or `down` leaves no trace."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from kubeup import snapshot
+from tests.lab.conftest import Cluster
+from tests.lab.faults import NODES, Faults, Ledger, look_apart, passed
+from tests.lab.standstill import Point
+
+pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
+UP = ("up", "--no-validate")
+DOWN = ("down", "--yes", "--no-snapshot", "profile.yaml")
+# A soak ends after so many minutes, and goes on from there the next time.
+MINUTES = float(os.environ.get("KUBEUP_TEST_MINUTES", "60"))
+Before = Sequence[snapshot.Things]
+
+
+@pytest.fixture(scope="module")
+def before(cluster: Cluster) -> list[snapshot.Things]:
+    cluster.profile()
+    return [look_apart(cluster, number) for number in (0, 1)]
+
+
+@pytest.fixture
+def faults(cluster: Cluster, before: Before) -> Faults:
+    cluster.profile()
+    return Faults(cluster)
+
+
+def test_an_up_that_is_killed_while_bytes_travel_leaves_nothing(faults: Faults, before: Before) -> None:
+    faults.strike(Point("bytes", "node3", 1, 100_000_000), "kill", *UP)
+    assert "incoming" in faults.cluster.on("node3", "ls /var/lib/kubeup")
+    faults.finish_down(before)
+
+
+def test_an_up_goes_on_from_wherever_it_was_killed_or_cut(faults: Faults) -> None:
+    faults.strike(Point("bytes", "node3", 1, 300_000_000), "cut", *UP)
+    stored = int(faults.cluster.on("node3", "du -sm /var/lib/kubeup/incoming/piece").split()[0])
+    assert stored > 200
+    # The level's trip is the second one: after its staging.
+    faults.strike(Point("step", "node3", 2, 12), "kill", *UP)
+    assert faults.strike(Point("step", "node4", 1, 9), "cut", *UP).status == 1
+    # Between levels, before anyone is asked to go on: both connections are gone.
+    assert faults.strike(Point("phase", number=4), "cut", *UP).status == 0
+    faults.finish_up(validate=True)
+
+
+def test_a_down_goes_on_from_wherever_it_was_killed_or_cut(faults: Faults, before: Before) -> None:
+    faults.strike(Point("step", "node3", 1, 12), "kill", *DOWN)
+    cut = faults.strike(Point("step", "node3", 1, 40), "cut", *DOWN)
+    assert cut.status == 1
+    assert "the connection was lost" in cut.said
+    faults.finish_down(before)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("fault", ["kill", "cut"])
+def test_every_run_ends_after_one_more_step(faults: Faults, before: Before, fault: str) -> None:
+    """A cluster that is built, and taken down, by runs that each come one step further than the one before."""
+    ledger = Ledger()
+    for command in (UP, DOWN):
+        struck: dict[str, list[str]] = {node: [] for node in NODES}
+        for node in NODES:
+            while True:
+                begin = time.monotonic()
+                title = faults.strike_next(node, struck[node], fault, *command)
+                if title is None:
+                    break
+                struck[node].append(title)
+                ledger.add(
+                    f"{command[0]} again · {fault} · {node} · {len(struck[node])} · {title}",
+                    "",
+                    time.monotonic() - begin,
+                )
+        print(f"{command[0]}, {fault}: {sum(map(len, struck.values()))} runs, each ended one step after the last")
+        assert all(len(titles) > 20 for titles in struck.values())
+        if command is UP:
+            faults.finish_up(validate=True)
+        else:
+            faults.finish_down(before)
+    print(ledger.matrix())
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_the_whole_matrix(faults: Faults, before: Before) -> None:
+    """Every point from bare nodes, and from a cluster that is up; finished by the other command for the other fault."""
+    ledger, deadline = Ledger(), time.monotonic() + 60 * MINUTES
+    seen = faults.cluster.home / "seen"
+    faults.finish_down(before)
+    points: list[tuple[str, Point]] = []
+    for arguments in (UP, DOWN):
+        seen.unlink(missing_ok=True)
+        faults.walk(seen, *arguments)
+        points += [(arguments[0], point) for point in passed(seen)]
+    matrix = [(command, point, fault) for command, point in points for fault in ("kill", "cut", "power", "drop")]
+    # A sample of the slow ones; and in an order that makes a part of the matrix a sample of it all.
+    matrix = [one for index, one in enumerate(matrix) if one[2] in ("kill", "cut") or index % 10 == 0]
+    random.Random(1).shuffle(matrix)
+    for index, (command, point, fault) in enumerate(matrix):
+        name = (
+            f"{command} · {fault} · {point.node or 'all'} {point.trip} · {point.number} · {point.title or point.kind}"
+        )
+        if ledger.survived(name) or time.monotonic() > deadline:
+            continue
+        begin = time.monotonic()
+        problem = faults.survive(command, point, fault, before, finish="up" if index % 2 else "down")
+        ledger.add(name, problem, time.monotonic() - begin)
+    print(f"\n{ledger.matrix()}\n{len(matrix)} points in all; {ledger.path}")
+    assert not [name for name, row in ledger.rows.items() if row["problem"]]
