@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -203,7 +204,12 @@ def down_command(
         print(data.outcome(outcome, None))
         return
     summary.show(session.stderr(), outcome, undone=True)
-    session.stdout().print(f"The cluster {loaded.cluster.name} is down.", highlight=False)
+    if surveyed.unreached:
+        rest = f"The cluster {loaded.cluster.name} is down but for {', '.join(surveyed.unreached)}."
+        again = f"When it answers again: kubeup down {shlex.quote(loaded.path)}"
+        session.stdout().print(f"{rest} {again}", highlight=False, soft_wrap=True)
+    else:
+        session.stdout().print(f"The cluster {loaded.cluster.name} is down.", highlight=False)
 
 
 def _confirm(surveyed: down.Surveyed, yes: bool) -> None:

@@ -47,6 +47,10 @@ class Surveyed:
     plan: Plan
 
     @property
+    def unreached(self) -> tuple[str, ...]:
+        return tuple(node.title for node in self.cluster.nodes if node.host in self.failures)
+
+    @property
     def has_data(self) -> bool:
         """Whether there is an etcd to take a snapshot of."""
         return any("etcd.service" in facts.record.units for facts in self.facts.values())
@@ -135,6 +139,10 @@ def _write_snapshot(folder: Path, cluster: str, now: datetime.datetime, content:
 def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_access: bool) -> Outcome:
     """Undo on every node that answered. Raises FleetError with what failed; the rest is done all the same."""
     unreachable = list(surveyed.failures.values())
+    if unreachable and not surveyed.facts:
+        raise FleetError(
+            "no node answered; nothing was undone", unreachable, fix="mend them, and run `kubeup down` again"
+        )
     if unreachable and not skip_unreachable:
         raise FleetError(
             f"{len(unreachable)} nodes did not answer; nothing was undone",

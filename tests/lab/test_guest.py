@@ -67,7 +67,7 @@ def build(folder: Path) -> tuple[Path, Path]:
     (root / "etc/hosts").write_text("127.0.0.1 localhost guest\n")
     (root / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
     (root / "etc/systemd/network/10.network").write_text(NETWORK)
-    (root / "root/.ssh").mkdir(mode=0o700)
+    (root / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")], check=True)
     shutil.copy(folder / "key.pub", root / "root/.ssh/authorized_keys")
     subprocess.run(["chroot", str(root), "systemctl", "enable", "systemd-networkd", "ssh"], check=True)

@@ -97,7 +97,10 @@ def test_a_node_that_is_off_can_be_undone_later(cluster: Cluster) -> None:
         refused = cluster.kubeup("down", "--yes")
         assert refused.returncode == 1
         assert "--skip-unreachable" in refused.stderr
-        assert cluster.kubeup("down", "--yes", "--skip-unreachable").returncode == 0
+        skipped = cluster.kubeup("down", "--yes", "--skip-unreachable")
+        assert skipped.returncode == 0
+        assert f"The cluster {cluster.name} is down but for {cluster.addresses[1]}" in skipped.stdout, skipped.stdout
+        assert "When it answers again: kubeup down " in skipped.stdout
     finally:
         lab.power_on(cluster.name, "node4")
     assert "inactive" in cluster.on("node3", "systemctl is-active etcd")
