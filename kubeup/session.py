@@ -36,7 +36,7 @@ def load(path: Path | None) -> LoadedProfile:
                 raise UsageError(
                     "no profile: there is no ./profile.yaml, and no cluster was brought up from here",
                     fix="kubeup up PROFILE; the ready ones are in profiles/. Where a cluster's profile is lost, one "
-                    "of its `name:` and `nodes:` will do for `kubeup down PROFILE`",
+                    "with its `name:`, `nodes:` and any `roles:` will do for `kubeup down PROFILE`",
                 )
             path, folder = last
             stderr().print(f"profile: that of the last `up`, {path}", highlight=False, soft_wrap=True)

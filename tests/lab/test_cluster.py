@@ -308,6 +308,13 @@ def test_down_asks_when_nobody_can_answer(running: Cluster) -> None:
     assert running.kubeup("validate", "--read-only").returncode == 0
 
 
+def assert_as_found(cluster: Cluster, before: dict[str, str]) -> None:
+    for node, was in before.items():
+        now = cluster.on(node, LOOK)
+        lost, new = set(was.split("\n")) - set(now.split("\n")), set(now.split("\n")) - set(was.split("\n"))
+        assert sorted(f"- {line}" for line in lost) + sorted(f"+ {line}" for line in new) == [], node
+
+
 def test_down_leaves_the_nodes_as_they_were_found(running: Cluster, before: dict[str, str]) -> None:
     done = running.kubeup("down", "--yes")
     assert done.returncode == 0, done.stderr
@@ -323,10 +330,7 @@ def test_down_leaves_the_nodes_as_they_were_found(running: Cluster, before: dict
         size = tar.getmember("etcd.db").size
     assert "etc/kubernetes/pki/etcd/ca.key" in names
     assert size > 100_000
-    for node, was in before.items():
-        now = running.on(node, LOOK)
-        lost, new = set(was.split("\n")) - set(now.split("\n")), set(now.split("\n")) - set(was.split("\n"))
-        assert sorted(f"- {line}" for line in lost) + sorted(f"+ {line}" for line in new) == [], node
+    assert_as_found(running, before)
     assert not running.kubeconfig.exists()
 
 
@@ -369,7 +373,7 @@ def test_a_killed_up_is_finished_by_the_next_and_a_half_installed_node_taken_dow
     assert "Cluster validation succeeded" in done.stdout
 
 
-def test_keep_data_and_up_bring_the_cluster_back_with_its_objects(running: Cluster) -> None:
+def test_keep_data_and_up_bring_the_cluster_back_with_its_objects(running: Cluster, before: dict[str, str]) -> None:
     running.kubectl("create configmap kept --from-literal=a=b")
     running.kubectl("create secret generic kept --from-literal=word=hush")
     assert running.kubeup("down", "--yes", "--keep-data").returncode == 0
@@ -378,4 +382,7 @@ def test_keep_data_and_up_bring_the_cluster_back_with_its_objects(running: Clust
     assert done.returncode == 0, done.stderr
     assert running.kubectl("get configmap kept -o jsonpath={.data.a}") == "b"
     assert running.kubectl("get secret kept -o jsonpath={.data.word}") == "aHVzaA=="
-    assert running.kubeup("down", "--yes").returncode == 0
+    # Kept a second time, and given up from there.
+    assert running.kubeup("down", "--yes", "--keep-data").returncode == 0
+    assert running.kubeup("down", "--yes", "--no-snapshot", "profile.yaml").returncode == 0
+    assert_as_found(running, before)
