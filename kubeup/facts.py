@@ -128,7 +128,7 @@ class Facts:
     clock_offset: the node's clock minus the operator's (positive: the node is ahead), uncertain by half the round
     trip. addresses: IPv4 as ``a.b.c.d/len``. routes: (destination or "default", device). versions of tools are empty
     where the tool is absent. store: sha256 -> size of what the store holds. pieces: sha256 -> bytes that arrived of
-    what is not whole yet. home: kubeup's own folder is there, be it of an `up` that ended before its first step.
+    what is not whole yet. home: something is in kubeup's own folder, be it of an `up` that ended before its first step.
     checks: action id -> satisfied. busy: who holds the node's lock, empty if nobody.
     """
 

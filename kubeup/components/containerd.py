@@ -62,7 +62,8 @@ COMPONENT = Component(
         Trace("folder", "/run/containerd"),
         *CNI_TRACES,
     ),
-    ready=lambda _: f"{CTR} version",
+    # It runs on without the part that kubelet needs, e.g. where the machine is out of inotify instances.
+    ready=lambda _: f"{CTR} plugins ls | grep -Eq '^io[.]containerd[.]grpc[.]v1 +cri .* ok *$'",
     runtime=Runtime.CONTAINERD,
 )
 RUNC = Component(name="runc", role=NODE, version="runc", binaries=("runc",), runtime=Runtime.CONTAINERD, has_unit=False)

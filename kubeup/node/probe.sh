@@ -176,7 +176,8 @@ units() {
 }
 
 store() {
-    [ -e "$HOME_DIR" ] && fact home yes
+    # Empty, it may be a disk of its own that waits for kubeup.
+    [ -n "$(ls -A "$HOME_DIR" 2>/dev/null)" ] && fact home yes
     for path in "$HOME_DIR"/store/*/*; do
         case $path in *.part/*) continue ;; esac
         [ -f "$path" ] && stat --printf "store\t%s\t%n\n" -- "$path"
