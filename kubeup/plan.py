@@ -271,13 +271,15 @@ def _departures(desired: Desired, facts: Facts, *, keep_data: bool = False) -> l
     wanted_units = {unit.name for unit in desired.units}
     wanted_paths = {file.path for file in desired.files} | {directory.path for directory in desired.directories}
     wanted_paths |= {binary.link for binary in desired.binaries}
+    # What is kept stays in folders of kubeup's, which therefore stay kubeup's.
+    kept = {owned.path for owned in record.owned.values() if keep_data and owned.keep}
     wanted_actions = {action.id for action in desired.actions}
     steps: list[Step] = [
         Stop(name, record.units[name]) for name in reversed(tuple(record.units)) if name not in wanted_units
     ]
     steps.extend(Undo(action) for action in reversed(record.actions) if action not in wanted_actions)
     for owned in sorted(record.owned.values(), key=lambda owned: owned.path, reverse=True):
-        holds_wanted = owned.kind == "dir" and any(path.startswith(owned.path + "/") for path in wanted_paths)
+        holds_wanted = owned.kind == "dir" and any(path.startswith(owned.path + "/") for path in wanted_paths | kept)
         if owned.path not in wanted_paths and not holds_wanted and not (keep_data and owned.keep):
             steps.append(GiveBack(owned, _edited(owned, facts.file(owned.path))))
     return steps
