@@ -33,6 +33,8 @@ END = "#kubeup-end"
 BUSY = "kubeup-busy"
 PROMPT = "kubeup-password"
 BUSY_STATUS = 75
+STALLED_SECONDS = 120
+"""After so long without a byte of a trip, its node gives it up, and the lock with it; what arrived stays."""
 
 # No single quote, exclamation mark, double backslash or line break may stand in these: they are quoted as a whole for
 # whatever login shell there is (sh, fish, csh).
@@ -52,14 +54,23 @@ _LOCK = (
     '{ flock -n 9 && [ "$h/lock" -ef /proc/self/fd/9 ]; } || { echo "kubeup-busy $(cat "$h/lock")"; exit 75; }; '
     'echo "$who since $(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$h/lock"; '
 )
+# A line that died without a word (a laptop that went elsewhere) would leave tar waiting, and the lock held, for the two
+# hours until the server asks for a sign of life. So someone watches that bytes come. It holds none of our outputs: the
+# server waits for all who do; and it knows no process by "the last one begun", whose sign csh takes for its history.
+_WATCH = (
+    'echo $$ >unpacking; ( cd /; i=$h/incoming; n=0; size=; while sleep 1; [ "$(cat "$i/unpacking")" = $$ ]; do '
+    'now=$(du -s "$i"); n=$((n + 1)); [ "$now" = "$size" ] || n=0; size=$now; '
+    '[ $n -lt STALLED ] || { rm -f "$i/unpacking"; kill $$; }; done ) </dev/null >/dev/null 2>&1 9>&- & '
+)
 # What earlier trips left goes; pieces and downloads that arrived stay, so that they need not come again. tar's reason
 # is kept in a variable, since the disk may be full.
 _UNPACK = (
     'cd "$h/incoming" || exit 1; rm -rf steps blob apply.sh undo.sh shared.sh output unpack; '
-    "e=$(tar -xf - --no-same-owner 2>&1) || "
+    + _WATCH
+    + "e=$(tar -xf - --no-same-owner 2>&1 9>&-) || "
     '{ printf "failed\\tunpacking: %s (%s KiB free in %s)\\n" "$(echo "$e" | head -n 1)" '
-    '"$(df -Pk . | tail -n 1 | tr -s " " | cut -d " " -f 4)" "$h"; exit 1; }; '
-    "exec sh ./apply.sh"
+    '"$(df -Pk . | tail -n 1 | tr -s " " | cut -d " " -f 4)" "$h"; rm -f unpacking; exit 1; }; '
+    "rm -f unpacking; exec sh ./apply.sh"
 )
 _SCRIPTS = {Kind.PROBE: _PROBE, Kind.SHELL: _PROBE, Kind.APPLY: _GREET + _LOCK + _UNPACK}
 
@@ -71,5 +82,6 @@ def command(kind: Kind, *, sudo: bool) -> str:
     wrong one, is seen in any language; sudo-rs shows the same words inside a prompt of its own. env makes everything
     else sudo says English. The options are spelled out because the env of rust-coreutils takes a -S for its own.
     """
-    inner = f"sh -c '{_SCRIPTS[kind]}'"
+    script = _SCRIPTS[kind].replace("STALLED", str(STALLED_SECONDS))
+    inner = f"sh -c '{script}'"
     return f"env LC_ALL=C sudo --stdin --prompt={PROMPT} {inner}" if sudo else inner

@@ -130,7 +130,7 @@ def stage_trip(
     for binary in sorted(plan.binaries, key=lambda one: one.size):
         offset = arrived.get(binary.sha256, 0)
         packed = arrived.get(f"{binary.sha256}.gz", 0)
-        pieces.append(Piece(binary, paths[binary.sha256], offset if offset < binary.size else 0, packed))
+        pieces.append(Piece(binary, paths[binary.sha256], offset if offset <= binary.size else 0, packed))
         writer.line(f"storing {binary.name}", "store", binary.sha256, binary.name)
     return writer.trip(pieces)
 
@@ -229,6 +229,9 @@ def stream(trip: Trip, packer: Packer | None = None, arrived: Arrived = lambda _
     yield _small(trip)
     done = sum(len(blob) for blob in trip.blobs.values())
     for piece in trip.pieces:
+        if piece.offset == piece.binary.size and not piece.packed:
+            # All of it arrived, and the step that takes it in was not reached.
+            continue
         sending = _choose(piece, packer, meter)
         worth = piece.binary.size - piece.offset
         sent = 0

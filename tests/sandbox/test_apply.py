@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from kubeup.facts import Facts
+from kubeup.node import bundle
+from kubeup.node.boot import Kind
 from kubeup.node.bundle import Trip, level_trip, stage_trip
 from kubeup.plan import NodePlan, Stage, diff, empty_diff
 from kubeup.resources import Action, Binary, Desired, Directory, File, Inquiry, Unit, sha256
@@ -156,9 +158,6 @@ def test_a_plan_of_yesterday_is_refused_with_who_changed_the_node_since(sandbox:
 
 
 def test_bytes_that_arrived_are_not_sent_again(sandbox: Sandbox, tmp_path: Path) -> None:
-    from kubeup.node import bundle
-    from kubeup.node.boot import Kind
-
     found, facts = plan(sandbox, wish())
     source = tmp_path / "thing"
     source.write_bytes(BINARY)
@@ -171,6 +170,20 @@ def test_bytes_that_arrived_are_not_sent_again(sandbox: Sandbox, tmp_path: Path)
     trip = stage_trip(found, 0, 1, "a", {}, paths, {sha256(BINARY): arrived})
     assert bundle.size_of(trip) < len(BINARY) - arrived + 1000
     assert done(sandbox.carry_out(trip))
+
+
+def test_bytes_that_arrived_whole_and_were_not_taken_in_yet_are_not_sent_again(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    source = tmp_path / "thing"
+    source.write_bytes(BINARY)
+    sandbox.write(f"/var/lib/kubeup/incoming/piece/{sha256(BINARY)}.000000000000", BINARY.decode())
+    found, facts = plan(sandbox, wish())
+    trip = stage_trip(found, 0, 1, "a", {}, {sha256(BINARY): source}, facts.pieces)
+    assert bundle.size_of(trip) < 1000
+    assert BINARY[:1000] not in b"".join(bytes(chunk) for chunk in bundle.stream(trip))
+    assert done(sandbox.carry_out(trip))
+    assert not plan(sandbox, wish())[0].binaries
 
 
 def test_bytes_that_are_not_what_they_should_be_are_refused(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -211,7 +224,6 @@ def test_a_second_operator_is_told_who_is_at_work(sandbox: Sandbox) -> None:
 
 
 def test_a_login_shell_that_talks_does_not_disturb_the_probe(sandbox: Sandbox) -> None:
-    from kubeup.node.boot import Kind
     from kubeup.node.probe import parse, probe_script
 
     reply = sandbox.send(Kind.PROBE, probe_script(Inquiry()))

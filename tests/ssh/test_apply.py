@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -105,6 +106,30 @@ def test_a_lost_line_leaves_what_arrived_and_ends_the_nodes_half(
     wait_for("the lock is free", lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n")
     assert int(machine.run(arrived)) > 1_900_000
     assert "No such file" in machine.run("ls /tmp/ran", check=False)
+
+
+def test_a_line_that_died_without_a_word_does_not_hold_the_lock(
+    operator: Operator, node: Node, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes stop coming, and nobody says why: a laptop that was taken to another network."""
+    monkeypatch.setattr("kubeup.node.boot.STALLED_SECONDS", 2)
+    whole = archive("touch /tmp/ran", **{"piece/abc.0": b"x" * 3_000_000})
+    over = threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield whole[:1_000_000]
+        time.sleep(1.5)
+        yield whole[1_000_000:2_000_000]
+        over.wait(30)
+
+    reply = operator.connect(node).trip(Kind.APPLY, body())
+    over.set()
+    assert reply.status == -1, "ended by a signal"
+    assert reply.seconds > 3
+    wait_for("the lock is free", lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n")
+    assert int(machine.run(f"stat -c %s {HOME}/incoming/piece/abc.0")) > 1_900_000
+    assert "No such file" in machine.run("ls /tmp/ran", check=False)
+    wait_for("nobody watches any more", lambda: "sleep 1" not in machine.run("ps -e -o args"))
 
 
 def test_a_script_under_way_stops_at_its_next_word_when_the_line_is_lost(
