@@ -14,6 +14,7 @@ import json
 import tarfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from kubeup.errors import ReleaseError
@@ -27,22 +28,53 @@ Fetch = Callable[[str], bytes]
 """``manifests/TAG``, ``manifests/DIGEST`` or ``blobs/DIGEST`` of one repository -> its bytes. Digests: sha256:HEX."""
 
 
-def docker_archive(
-    name: str, files: Mapping[str, bytes], entrypoint: Sequence[str], arch: str, user: str = "65535:65535"
-) -> bytes:
-    """An archive of one layer. name: REPOSITORY:TAG; files: path without leading slash -> content, all 0755.
+@dataclass(frozen=True)
+class Entry:
+    """One thing in a layer that is more than a program. target: of a symbolic link. is_dir: a folder.
 
-    user: UID:GID the image's processes have.
+    capabilities: file capabilities, as bits (linux/capability.h), permitted and effective as ``setcap X=+ep`` has them.
     """
+
+    content: bytes = b""
+    mode: int = 0o644
+    target: str = ""
+    is_dir: bool = False
+    capabilities: int = 0
+
+
+Files = Mapping[str, "bytes | Entry"]
+"""What is in a layer: path without leading slash -> a program (0755, root's), or an Entry."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an image's processes start. user: UID:GID. env: beside PATH."""
+
+    entrypoint: Sequence[str] = ()
+    command: Sequence[str] = ()
+    user: str = "65535:65535"
+    env: Sequence[str] = field(default=())
+
+
+def docker_archive(name: str, files: Files, entrypoint: Sequence[str], arch: str, user: str = "65535:65535") -> bytes:
+    """An archive of one layer. name: REPOSITORY:TAG. user: UID:GID the image's processes have."""
+    return archive(name, files, Settings(entrypoint, user=user), arch)
+
+
+def archive(name: str, files: Files, settings: Settings, arch: str) -> bytes:
+    """An archive of one layer, with all that an image can say of its processes."""
     layer = _tar(files)
+    process: dict[str, Any] = {
+        "Entrypoint": list(settings.entrypoint),
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", *settings.env],
+        "User": settings.user,
+    }
+    if settings.command:
+        process["Cmd"] = list(settings.command)
     config = {
         "architecture": arch,
         "os": "linux",
-        "config": {
-            "Entrypoint": list(entrypoint),
-            "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-            "User": user,
-        },
+        "config": process,
         "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
     }
     return pack(name, json.dumps(config, sort_keys=True).encode(), [layer])
@@ -131,11 +163,28 @@ def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _tar(files: Mapping[str, bytes]) -> bytes:
+def _tar(files: Files) -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for path, content in sorted(files.items()):
+    plain = not any(isinstance(entry, Entry) and entry.capabilities for entry in files.values())
+    kind = tarfile.USTAR_FORMAT if plain else tarfile.PAX_FORMAT
+    with tarfile.open(fileobj=out, mode="w", format=kind) as tar:
+        for path, found in sorted(files.items()):
+            entry = found if isinstance(found, Entry) else Entry(found, 0o755)
             info = tarfile.TarInfo(path)
-            info.size, info.mode, info.mtime = len(content), 0o755, 0
-            tar.addfile(info, io.BytesIO(content))
+            info.size, info.mode, info.mtime = len(entry.content), entry.mode, 0
+            if entry.is_dir or entry.target:
+                info.type = tarfile.DIRTYPE if entry.is_dir else tarfile.SYMTYPE
+                info.linkname = entry.target
+            if entry.capabilities:
+                info.pax_headers = {"SCHILY.xattr.security.capability": _vfs_cap(entry.capabilities)}
+            tar.addfile(info, io.BytesIO(entry.content))
     return out.getvalue()
+
+
+def _vfs_cap(bits: int) -> str:
+    """struct vfs_cap_data, revision 2 with the effective bit: https://man7.org/linux/man-pages/man7/capabilities.7.html
+
+    tarfile writes text; all its bytes are below 0x80 for capabilities whose number modulo 8 is not 7.
+    """
+    words = (0x02000001, bits & 0xFFFFFFFF, 0, bits >> 32, 0)
+    return b"".join(word.to_bytes(4, "little") for word in words).decode("ascii")

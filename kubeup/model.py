@@ -121,6 +121,14 @@ class Versions:
     crictl: str = "1.37.0"
     docker: str = "28.5.2"
     pause: str = "3.10.2"
+    coredns: str = "1.15.0"
+    metrics_server: str = "0.9.0"
+    contour: str = "1.33.8"
+    envoy: str = "1.40.0"
+    metallb: str = "0.16.2"
+    local_path_provisioner: str = "0.0.30"
+    kube_network_policies: str = "1.1.2"
+    headlamp: str = "0.45.0"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubeup.release.addon_images import AddonImage, addon_images
 from kubeup.release.catalog import BY_NAME, ROWS
 from kubeup.release.model import (
     Artifact,
@@ -20,6 +21,7 @@ from kubeup.release.search import resolve
 __all__ = [
     "BY_NAME",
     "ROWS",
+    "AddonImage",
     "Artifact",
     "Building",
     "Download",
@@ -29,6 +31,7 @@ __all__ = [
     "Tried",
     "Wanted",
     "Without",
+    "addon_images",
     "cache_root",
     "resolve",
     "version_field",

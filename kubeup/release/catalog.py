@@ -1,4 +1,4 @@
-"""What upstream publishes, and under which URL: one row a binary.
+"""What upstream publishes, and under which URL: one row a binary or image.
 
 A mirror has the same layout below its own URL, upstream's host name being the first folder:
 MIRROR/dl.k8s.io/release/v1.37.2/bin/linux/amd64/kubelet.
@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubeup.errors import ReleaseError
+from kubeup.release.addon_images import ADDON_IMAGES
 from kubeup.release.model import Wanted
 
 GITHUB = "github.com"
 DOCKER_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
+REGISTRIES = {"docker.io": "registry-1.docker.io"}
+"""Where a registry's name is not where it answers."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,9 @@ class Row:
 
     version: the field of model.Versions that speaks of it. sums: the URL of upstream's checksum of what is at ``url``;
     empty where upstream publishes none, so that a pin is needed. member: the path inside the archive at ``url``; empty
-    where the URL is the file itself. module: what builds it from Go modules (golang.RECIPES), empty where nothing does.
-    optional: clusters run without it. image: ``url`` is a manifest of a registry, and what is kept is an image archive.
+    where the URL is the file itself. module: what builds it (recipes.RECIPES, image_builds.BUILDS), empty where nothing
+    does. optional: clusters run without it. image: REPOSITORY:TAG of an image, as nodes call it; ``url`` is its
+    manifest in a registry then, and what is kept is an image archive.
     """
 
     names: tuple[str, ...]
@@ -32,7 +36,13 @@ class Row:
     member: str = ""
     module: str = ""
     optional: bool = False
-    image: bool = False
+    image: str = ""
+
+
+def _image(name: str, version: str, repository: str, tag: str, module: str) -> Row:
+    host, _, path = repository.partition("/")
+    url = f"{REGISTRIES.get(host, host)}/v2/{path}/manifests/{tag}"
+    return Row((name,), version, url, module=module, image=f"{repository}:{tag}")
 
 
 ROWS = (
@@ -111,7 +121,10 @@ ROWS = (
         "download.docker.com/linux/static/stable/{docker_arch}/docker-{v}.tgz",
         member="docker/{plain}",
     ),
-    Row(("pause",), "pause", "registry.k8s.io/v2/pause/manifests/{v}", module="pause", image=True),
+    _image("pause", "pause", "registry.k8s.io/pause", "{v}", "pause"),
+    *(_image(one.name, one.version, one.repository, one.tag, one.module) for one in ADDON_IMAGES),
+    # A registry of one's own: no cluster of kubeup's needs it.
+    _image("image:registry", "", "docker.io/library/registry", "{v}", "registry"),
 )
 BY_NAME = {name: row for row in ROWS for name in row.names}
 

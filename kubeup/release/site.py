@@ -17,7 +17,7 @@ from email.message import Message
 from typing import IO, Any
 
 from kubeup.model import Proxy
-from kubeup.release import proxies
+from kubeup.release import proxies, tokens
 from kubeup.release.catalog import fill
 from kubeup.release.model import Wanted
 
@@ -32,9 +32,9 @@ CHUNK = 1 << 18
 class UnavailableError(Exception):
     """A source cannot provide a file; the reason in words, for people. status: what HTTP answered, 0 for nothing."""
 
-    def __init__(self, reason: str, status: int = 0) -> None:
+    def __init__(self, reason: str, status: int = 0, challenge: str = "") -> None:
         super().__init__(reason)
-        self.status = status
+        self.status, self.challenge = status, challenge
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Site:
         self._hops: dict[tuple[str, int, bool], _Hop] = {}
         self._dead: dict[str, str] = {}
         self._texts: dict[str, str] = {}
+        self._tokens: dict[str, str] = {}
 
     def url(self, pattern: str, wanted: Wanted) -> str:
         path = fill(pattern, wanted)
@@ -84,19 +85,42 @@ class Site:
         return not self._login and not self.base.startswith("file:")
 
     def open(self, url: str, offset: int = 0, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
-        """Ask for a URL, from ``offset`` on where the site can. Raises UnavailableError."""
+        """Ask for a URL, from ``offset`` on where the site can. Raises UnavailableError.
+
+        A registry that wants a token names the place that gives one to anybody, or for the login.
+        """
+        repository = tokens.repository(url)
+        authorization = self._tokens.get(repository, "") or self._login
+        try:
+            return self._open(url, offset, method, headers or {}, authorization)
+        except UnavailableError as error:
+            place = tokens.place(error.challenge) if error.status == 401 else ""
+            if not place or not repository:
+                raise
+            self._tokens[repository] = self._token(place)
+        return self._open(url, offset, method, headers or {}, self._tokens[repository])
+
+    def _token(self, place: str) -> str:
+        with self._open(place, 0, "GET", {}, self._login).stream as stream:
+            found = tokens.token(stream.read(TEXT_LIMIT))
+        if not found:
+            raise UnavailableError(f"{place.partition('?')[0]} gave no token")
+        return f"Bearer {found}"
+
+    def _open(self, url: str, offset: int, method: str, headers: Mapping[str, str], authorization: str) -> Answer:
         host = self._reach(url)
-        request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
+        request = urllib.request.Request(url, headers=dict(headers), method=method)
         if offset:
             request.add_header("Range", f"bytes={offset}-")
-        if self._login:
+        if authorization:
             # Not sent on to where the site may redirect.
-            request.add_unredirected_header("Authorization", self._login)
+            request.add_unredirected_header("Authorization", authorization)
         try:
             reply = self._opener.open(request, timeout=CONNECT_SECONDS)
         except urllib.error.HTTPError as error:
             error.close()
-            raise UnavailableError(f"{url} answered {error.code} {error.reason}", error.code) from error
+            challenge = error.headers.get("WWW-Authenticate") or ""
+            raise UnavailableError(f"{url} answered {error.code} {error.reason}", error.code, challenge) from error
         except (OSError, http.client.HTTPException) as error:
             raise self._failed(url, host, error) from error
         begins = _begin(reply.headers) if reply.status == 206 else 0

@@ -20,7 +20,8 @@ from kubeup.release.model import Artifact, Download, Progress, Say, Wanted
 from kubeup.release.site import CHUNK, Answer, Site, UnavailableError
 
 ATTEMPTS = 3
-IMAGE_LIMIT = 64 << 20
+IMAGE_LIMIT = 512 << 20
+"""Bytes of one part of an image; Envoy's largest layer has some 60 MB."""
 
 
 class StoppedError(Exception):
@@ -191,8 +192,8 @@ class Fetcher:
             self.say(Progress(job.first, len(content), len(content)))
             return content
 
-        name = f"{base.rpartition('/v2/')[0].rpartition('/')[2]}/{base.rpartition('/v2/')[2]}:{job.first.version}"
-        content = images.pull(get, name, job.first.version, job.first.arch)
+        name = fill(job.row.image, job.first)
+        content = images.pull(get, name, url.rpartition("/")[2], job.first.arch)
         path = cache.path_of(self.root, job.first)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}")

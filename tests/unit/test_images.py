@@ -14,8 +14,10 @@ import pytest
 
 from kubeup import images
 from kubeup.errors import ReleaseError
-from kubeup.model import Source
-from kubeup.release import Wanted, resolve
+from kubeup.model import Source, Versions
+from kubeup.release import BY_NAME, Wanted, addon_images, image_builds, resolve
+from kubeup.release.catalog import fill
+from kubeup.release.recipes import RECIPES
 from tests.unit.upstream import Upstream, serving
 
 PAUSE = Wanted("pause", "3.10.2", "arm64")
@@ -76,6 +78,44 @@ def test_pause_is_pulled_for_its_architecture_and_becomes_an_archive(registry: U
     assert json.loads(found[manifest["Config"]])["architecture"] == "arm64"
     (again,) = resolve([PAUSE], [Source("mirror", registry.folder.as_uri())], root=tmp_path / "other")
     assert again.sha256 == artifact.sha256
+
+
+def test_a_registry_that_wants_a_token_is_asked_for_one_once(registry: Upstream, tmp_path: Path) -> None:
+    registry.token = "for-anybody"
+    (artifact,) = resolve([PAUSE], [Source("mirror", registry.url)], root=tmp_path / "cache")
+    assert members(artifact.path.read_bytes())
+    (asked,) = registry.asked("/token")
+    assert "scope=repository%3Ax%3Apull" in asked
+    assert "service=registry" in asked
+
+
+@pytest.mark.parametrize("name", addon_images)
+def test_an_addons_image_has_upstreams_name(name: str) -> None:
+    image = addon_images[name]
+    row = BY_NAME[image.name]
+    wanted = image.wanted(Versions(), "amd64")
+    assert fill(row.image, wanted) == image.reference(Versions())
+    host, _, path = image.repository.partition("/")
+    url = fill(row.url, wanted)
+    assert url.startswith(f"{'registry-1.docker.io' if host == 'docker.io' else host}/v2/{path}/manifests/")
+    assert not row.module or row.module in {**RECIPES, **image_builds.BUILDS}
+
+
+def test_a_layer_keeps_folders_links_and_capabilities() -> None:
+    files: images.Files = {
+        "tmp": images.Entry(is_dir=True, mode=0o1777),
+        "bin/sh": images.Entry(target="/bin/busybox"),
+        "coredns": images.Entry(b"program", 0o755, capabilities=1 << 10),
+    }
+    found = members(images.archive("a/b:1", files, images.Settings(("/coredns",), user="65532:65532"), "amd64"))
+    (manifest,) = json.loads(found["manifest.json"])
+    with tarfile.open(fileobj=io.BytesIO(found[manifest["Layers"][0]])) as layer:
+        assert layer.getmember("tmp").isdir()
+        assert layer.getmember("tmp").mode == 0o1777
+        assert layer.getmember("bin/sh").linkname == "/bin/busybox"
+        # What `setcap cap_net_bind_service=+ep` writes.
+        capability = layer.getmember("coredns").pax_headers["SCHILY.xattr.security.capability"]
+        assert capability.encode() == bytes.fromhex("0100000200040000000000000000000000000000")
 
 
 def test_a_pin_of_pause_is_of_its_archive(registry: Upstream, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import re
 import tarfile
 import threading
@@ -17,7 +18,8 @@ from pathlib import Path
 class Upstream:
     """requests: ``METHOD PATH [RANGE]`` in order. breaks: path -> bytes after which the line is cut, once.
 
-    holds: a path of which half is sent, and the rest only at the end of the test.
+    holds: a path of which half is sent, and the rest only at the end of the test. token: asked for as registries do,
+    and given to anybody at /token.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -28,6 +30,7 @@ class Upstream:
         self.holds = ""
         self.ended = threading.Event()
         self.login = ""
+        self.token = ""
         self.ranges = True
 
     def put(self, path: str, content: bytes, sums: str = "") -> bytes:
@@ -88,6 +91,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _reply(self, body: bool) -> None:
         asked = self.headers.get("Range", "")
         self.site.requests.append(f"{self.command} {self.path} {asked}".strip())
+        if self.site.token and self.path.partition("?")[0] == "/token":
+            self._send(json.dumps({"token": self.site.token}).encode(), "", body)
+            return
+        if self.site.token and self.headers.get("Authorization") != f"Bearer {self.site.token}":
+            self.send_response(401)
+            scope = f'Bearer realm="{self.site.url}/token",service="registry",scope="repository:x:pull"'
+            self.send_header("WWW-Authenticate", scope)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if self.site.login:
             given = self.headers.get("Authorization", "").removeprefix("Basic ")
             if base64.b64decode(given).decode() != self.site.login:
