@@ -206,7 +206,7 @@ def carry_out(node: Node, link: Link, trip: Trip, operator: str, say: Say, packe
     """One APPLY trip; returns its notes, raises StepError with output and journal when a step failed."""
     progress = _Progress(node, trip, say)
     body = bundle.stream(trip, packer, progress.arrived)
-    reply = link.trip(Kind.APPLY, body, on_line=progress.line, limit=LEVEL_LIMIT, operator=operator)
+    reply = link.trip(Kind.APPLY, body, on_line=progress.line, limit=max(LEVEL_LIMIT, trip.limit), operator=operator)
     progress.conclude(reply)
     return progress.notes
 

@@ -9,6 +9,7 @@
     │   └── StepError           a step on the node failed; carries its output and journal
     ├── FleetError              several nodes failed; carries every one of them
     ├── ReleaseError            a binary could not be had, or is not what it should be
+    ├── ImageError              an archive of images cannot be used, or an image cannot be had
     └── LabError                the lab cannot be built or is in the way of something
 
 Each carries what happened (``message``), what was seen (``evidence``, lines) and what to type next (``fix``).
@@ -84,6 +85,10 @@ class FleetError(KubeupError):
 
 class ReleaseError(KubeupError):
     """A binary or image could not be had from any source, or its checksum is wrong."""
+
+
+class ImageError(KubeupError):
+    """An archive holds no image that can be used, or an image could not be had."""
 
 
 class LabError(KubeupError):

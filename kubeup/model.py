@@ -199,6 +199,8 @@ class Cluster:
     ssh_config: str = ""
     """An OpenSSH client configuration to use instead of ~/.ssh/config."""
     addons: tuple[str, ...] = ("dns",)
+    images: tuple[str, ...] = ()
+    """The user's own images that nodes should have, as REPOSITORY:TAG."""
     waive: frozenset[str] = frozenset()
 
     @property

@@ -240,6 +240,10 @@ CLEARED = (
 """Kinds of traces in the order in which they go: what runs first, tables that others' rules live in last."""
 
 
+PUSHED = "image-"
+"""How the ids of actions begin that brought an image."""
+
+
 def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
     """``down``: diff(empty Desired, facts). Everything in the record goes back, then the record goes."""
     if not facts.record.exists:
@@ -277,7 +281,13 @@ def _departures(desired: Desired, facts: Facts, *, keep_data: bool = False) -> l
     steps: list[Step] = [
         Stop(name, record.units[name]) for name in reversed(tuple(record.units)) if name not in wanted_units
     ]
-    steps.extend(Undo(action) for action in reversed(record.actions) if action not in wanted_actions)
+    # Images that were pushed are in no desired state: they go with the cluster.
+    stays = PUSHED if desired.units else "-"
+    steps.extend(
+        Undo(action)
+        for action in reversed(record.actions)
+        if action not in wanted_actions and not action.startswith(stays)
+    )
     for owned in sorted(record.owned.values(), key=lambda owned: owned.path, reverse=True):
         holds_wanted = owned.kind == "dir" and any(path.startswith(owned.path + "/") for path in wanted_paths | kept)
         if owned.path not in wanted_paths and not holds_wanted and not (keep_data and owned.keep):

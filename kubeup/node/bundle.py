@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubeup.errors import KubeupError
-from kubeup.node.packing import Meter, Packer
+from kubeup.node.packing import Meter, Packer, Piece
 from kubeup.plan import (
     Await,
     Clear,
@@ -32,7 +32,7 @@ from kubeup.plan import (
     Undo,
 )
 from kubeup.release import Download
-from kubeup.resources import Action, Binary, File, sha256
+from kubeup.resources import Action, File, sha256
 
 CHUNK = 256 * 1024
 HALF = Path(__file__).parent
@@ -44,29 +44,20 @@ Vault = Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
-class Piece:
-    """The rest of a binary, from an offset on: what arrived earlier is not sent again.
-
-    packed: how many bytes of its packed form arrived, of which the rest is sent then.
-    """
-
-    binary: Binary
-    path: Path
-    offset: int
-    packed: int = 0
-
-
-@dataclass(frozen=True)
 class Trip:
-    """One trip: its steps with a title each (for progress), its small blobs, its large pieces."""
+    """One trip: its steps with a title each (for progress), its small blobs, its large pieces.
+
+    limit: seconds it may take, where that is more than usual.
+    """
 
     lines: tuple[str, ...]
     titles: tuple[str, ...]
     blobs: Mapping[str, bytes] = field(default_factory=dict)
     pieces: tuple[Piece, ...] = ()
+    limit: float = 0.0
 
 
-class _Writer:
+class Writer:
     """Collects lines, their titles and the blobs they name."""
 
     def __init__(self) -> None:
@@ -88,6 +79,10 @@ class _Writer:
 
     def script(self, text: str) -> str:
         return self.blob((text + "\n").encode()) if text else ""
+
+    def action(self, action: Action) -> None:
+        undo = self.script(action.undo)
+        self.line(action.title, "do", action.id, self.script(action.do), undo, str(action.timeout))
 
     def trip(self, pieces: Iterable[Piece] = ()) -> Trip:
         return Trip(tuple(self.lines), tuple(self.titles), dict(self.blobs), tuple(pieces))
@@ -116,7 +111,7 @@ def stage_trip(
 
     arrived: sha256 -> bytes the node has of it already.
     """
-    writer = _Writer()
+    writer = Writer()
     _open(writer, expected, generation, operator)
     for step in plan.steps:
         if isinstance(step, Remember) and step.key == "cluster":
@@ -142,7 +137,7 @@ def download_trip(
 
     downloads: sha256 of the binary -> where.
     """
-    writer = _Writer()
+    writer = Writer()
     _open(writer, expected, generation, operator)
     for step in plan.steps:
         if isinstance(step, Remember) and step.key == "cluster":
@@ -157,19 +152,19 @@ def download_trip(
 
 def level_trip(level: Level, expected: int, generation: int, operator: str, vault: Vault) -> Trip:
     """Carries out one level; its files were staged."""
-    writer = _Writer()
+    writer = Writer()
     _open(writer, expected, generation, operator)
     for step in level.steps:
         _write(writer, step, vault)
     return writer.trip()
 
 
-def _open(writer: _Writer, expected: int, generation: int, operator: str) -> None:
+def _open(writer: Writer, expected: int, generation: int, operator: str) -> None:
     writer.line("record", "expect", str(expected))
     writer.line("record", "generation", str(generation), operator)
 
 
-def _write(writer: _Writer, step: Step, vault: Vault) -> None:
+def _write(writer: Writer, step: Step, vault: Vault) -> None:
     match step:
         case Make(directory=d):
             kind, keep = ("tree" if d.data else "dir"), ("keep" if d.keep else "-")
@@ -188,7 +183,7 @@ def _write(writer: _Writer, step: Step, vault: Vault) -> None:
             paths = " ".join(u.reads)
             writer.line(f"waiting for {u.name}", "await", u.name, writer.script(u.ready), str(u.timeout), paths)
         case Do(action=a):
-            _write_action(writer, a)
+            writer.action(a)
         case Observe(trace=t):
             writer.line(f"observe {t.name}", "observe", t.kind, t.name, t.value)
         case Remember(key=key, value=value):
@@ -197,12 +192,7 @@ def _write(writer: _Writer, step: Step, vault: Vault) -> None:
             _write_undo(writer, step)
 
 
-def _write_action(writer: _Writer, action: Action) -> None:
-    undo = writer.script(action.undo)
-    writer.line(action.title, "do", action.id, writer.script(action.do), undo, str(action.timeout))
-
-
-def _write_undo(writer: _Writer, step: Step) -> None:
+def _write_undo(writer: Writer, step: Step) -> None:
     match step:
         case Stop(unit=unit, before=before):
             writer.line(f"stopping {unit}", "stop", unit, before)
@@ -259,12 +249,13 @@ class _Sending:
 def _choose(piece: Piece, packer: Packer | None, meter: Meter) -> _Sending:
     """Packed, if some of it came packed already, or if the link is slower than packing; else as it is."""
     digest, size = piece.binary.sha256, piece.binary.size
-    if packer and (piece.packed or (not piece.offset and packer.pays(piece.path, meter.rate))):
-        path = packer.pack(piece.binary, piece.path)
+    if packer and (piece.packed or (not piece.offset and packer.pays(piece, meter.rate))):
+        path = packer.pack(piece)
         whole = path.stat().st_size
         offset = piece.packed if piece.packed <= whole else 0
         return _Sending(f"piece/{digest}.gz.{offset:012d}", path, offset, whole - offset)
-    return _Sending(f"piece/{digest}.{piece.offset:012d}", piece.path, piece.offset, size - piece.offset)
+    name = f"piece/{digest}.{piece.offset:012d}"
+    return _Sending(name, piece.path, piece.start + piece.offset, size - piece.offset)
 
 
 def _read(sending: _Sending) -> Iterator[memoryview]:

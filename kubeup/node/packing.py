@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 import threading
 import time
 import zlib
@@ -21,6 +20,21 @@ LEVEL = 6
 SAMPLE = 1 << 20
 METERED = 8 << 20
 """Bytes after which a link's speed is believed: less fits into the buffers on the way and is taken in no time."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The rest of a binary, from an offset on: what arrived earlier is not sent again.
+
+    packed: how many bytes of its packed form arrived, of which the rest is sent then. start: where it begins in the
+    file at ``path``.
+    """
+
+    binary: Binary
+    path: Path
+    offset: int
+    packed: int = 0
+    start: int = 0
 
 
 @dataclass
@@ -49,34 +63,38 @@ class Packer:
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
 
-    def pays(self, path: Path, rate: float | None) -> bool:
+    def pays(self, piece: Piece, rate: float | None) -> bool:
         """Whether a link of this speed (bytes/s) gets a file sooner when it is packed first."""
         if rate is None:
             return False
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size // 2 - SAMPLE // 2))
-            sample = file.read(SAMPLE)
+        with piece.path.open("rb") as file:
+            file.seek(piece.start + max(0, piece.binary.size // 2 - SAMPLE // 2))
+            sample = file.read(min(SAMPLE, piece.binary.size))
         begin = time.monotonic()
         left = len(zlib.compress(sample, LEVEL)) / max(len(sample), 1)
         packing = len(sample) / max(time.monotonic() - begin, 1e-6)
         # size/packing + size*left/rate < size/rate
         return rate < packing * (1 - left)
 
-    def pack(self, binary: Binary, path: Path) -> Path:
+    def pack(self, piece: Piece) -> Path:
         """The packed file; made by whoever needs it first, others wait for it."""
         with self._lock:
-            lock = self._locks.setdefault(binary.sha256, threading.Lock())
-        target = self._folder / f"{binary.sha256}.gz"
+            lock = self._locks.setdefault(piece.binary.sha256, threading.Lock())
+        target = self._folder / f"{piece.binary.sha256}.gz"
         with lock:
             if not target.exists():
                 self._folder.mkdir(parents=True, exist_ok=True)
                 partial = target.with_suffix(f".new{os.getpid()}")
                 # No time and no name inside: the same bytes every time.
                 with (
-                    path.open("rb") as plain,
+                    piece.path.open("rb") as plain,
                     partial.open("wb") as out,
                     gzip.GzipFile("", "wb", LEVEL, out, mtime=0) as packed,
                 ):
-                    shutil.copyfileobj(plain, packed, SAMPLE)
+                    plain.seek(piece.start)
+                    left = piece.binary.size
+                    while left and (chunk := plain.read(min(left, SAMPLE))):
+                        packed.write(chunk)
+                        left -= len(chunk)
                 partial.rename(target)
         return target

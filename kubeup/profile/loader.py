@@ -64,6 +64,7 @@ KEYS = (
     "registry_auth",
     "image_repository",
     "addons",
+    "images",
     "waive",
     "lab",
 )
@@ -131,6 +132,7 @@ def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | 
         pins=_pins(get("pins"), reading),
         ssh_config=ssh.config,
         addons=tuple(words(get("addons"), reading, ADDONS)) if get("addons") else ("dns",),
+        images=registries.images(reading),
         waive=frozenset(words(get("waive"), reading)),
     )
 

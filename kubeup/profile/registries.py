@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kubeup.image_names import parse
 from kubeup.model import Registries
 from kubeup.profile.tree import Tree
 
@@ -34,6 +35,20 @@ def read(reading: Reading, folder: Path) -> Registries:
         {host: _file(item, reading, folder, CERTIFICATE, "certificates (PEM)") for host, item in authorities.items()},
         {host: _file(item, reading, folder, LOGIN, "one line, USER:PASSWORD").strip() for host, item in logins.items()},
     )
+
+
+def images(reading: Reading) -> tuple[str, ...]:
+    """``images``: the user's own that every node should have."""
+    from kubeup.profile.loader import words
+
+    value = reading.places.get("images")
+    found = words(value, reading)
+    for item in value.items if value is not None else ():
+        if item.kind == "text" and parse(item.text) is None:
+            reading.error(
+                item, f"`{item.text}` is not the name of an image", "write it like registry.example.com/app:1"
+            )
+    return tuple(found)
 
 
 def _mirrors(value: Tree, reading: Reading) -> tuple[str, ...]:

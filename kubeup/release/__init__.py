@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.release.addon_images import AddonImage, addon_images
+from kubeup.release.addon_images import BY_ADDON, AddonImage, addon_images
 from kubeup.release.catalog import BY_NAME, ROWS
 from kubeup.release.model import (
     Artifact,
@@ -19,6 +19,7 @@ from kubeup.release.model import (
 from kubeup.release.search import resolve
 
 __all__ = [
+    "BY_ADDON",
     "BY_NAME",
     "ROWS",
     "AddonImage",

@@ -54,5 +54,15 @@ ADDON_IMAGES = (
     ),
     AddonImage("image:headlamp", "ghcr.io/headlamp-k8s/headlamp", "headlamp"),
 )
+BY_ADDON: Mapping[str, tuple[str, ...]] = {
+    "dns": ("coredns",),
+    "metrics-server": ("metrics-server",),
+    "ingress": ("contour", "envoy"),
+    "storage": ("local-path-provisioner",),
+    "load-balancer": ("metallb-controller", "metallb-speaker"),
+    "network-policy": ("kube-network-policies",),
+    "dashboard": ("headlamp",),
+}
+"""What each addon runs, by the names of addon_images."""
 addon_images: Mapping[str, AddonImage] = {one.name.partition(":")[2]: one for one in ADDON_IMAGES}
 """By the name without ``image:`` (coredns, metrics-server, contour, envoy, ...)."""

@@ -63,11 +63,15 @@ class Answer:
 class Site:
     """Where URLs start: empty for upstream itself, else a mirror's URL, which may carry USER:PASSWORD@."""
 
-    def __init__(self, base: str, proxy: Proxy) -> None:
+    def __init__(self, base: str, proxy: Proxy, ca: str = "") -> None:
+        """ca: certificates (PEM) of further authorities that this site is trusted by."""
         self.base, self._login = _without_login(base.rstrip("/"))
         self.title = self.base or "official"
         self._proxy = proxies.effective(proxy)
-        handlers = (proxies.Handler(self._proxy), _PlainHandler(), _TlsHandler(context=ssl.create_default_context()))
+        context = ssl.create_default_context()
+        if ca:
+            context.load_verify_locations(cadata=ca)
+        handlers = (proxies.Handler(self._proxy), _PlainHandler(), _TlsHandler(context=context))
         self._opener = urllib.request.build_opener(*handlers)
         self._lock = threading.Lock()
         self._hops: dict[tuple[str, int, bool], _Hop] = {}

@@ -13,8 +13,8 @@ import pytest
 from kubeup.engine import carry_out
 from kubeup.errors import KubeupError
 from kubeup.model import Node
-from kubeup.node.bundle import Piece, Trip
-from kubeup.node.packing import Packer
+from kubeup.node.bundle import Trip
+from kubeup.node.packing import Packer, Piece
 from kubeup.node.probe import parse, probe_script
 from kubeup.node.transport import Kind, SshLink
 from kubeup.resources import Binary, Inquiry

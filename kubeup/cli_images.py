@@ -1,0 +1,173 @@
+"""``kubeup images``: what images the cluster needs, where they are, and bringing them there without a registry."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+import click
+
+from kubeup import cluster_facts, engine, image_store, release, session, up
+from kubeup.errors import FleetError, KubeupError, UsageError
+from kubeup.facts import Facts
+from kubeup.image_names import normal
+from kubeup.image_store import fetch, spool
+from kubeup.image_store.survey import NodeImages
+from kubeup.model import Cluster
+from kubeup.report import images as report
+
+PROFILE = click.option(
+    "--profile", "profile_path", type=click.Path(path_type=Path), help="Default: as for `kubeup up`."
+)
+PARALLEL = click.option("--parallel", default=32, show_default=True, metavar="N", help="Nodes worked on at once.")
+OUTPUT = click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts."
+)
+
+
+@click.group("images")
+def images_group() -> None:
+    """Images: what the cluster needs, where each node stands, and bringing them there without a registry."""
+
+
+@images_group.command("list")
+@PROFILE
+@PARALLEL
+@OUTPUT
+def list_command(profile_path: Path | None, parallel: int, output: str) -> None:
+    """Every image the cluster needs (pause, the addons', the profile's own), with where each node stands."""
+    found = _table(profile_path, parallel)
+    print(report.as_json(found)) if output == "json" else report.show(session.stdout(), found)
+
+
+@images_group.command("check")
+@PROFILE
+@PARALLEL
+@OUTPUT
+def check_command(profile_path: Path | None, parallel: int, output: str) -> None:
+    """Compare: does every node have every image, and the same one? Exit code 1 where not."""
+    found = _table(profile_path, parallel)
+    print(report.as_json(found)) if output == "json" else report.show(session.stdout(), found, check=True)
+    if not found.complete:
+        sys.exit(1)
+
+
+@images_group.command("push")
+@click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True)
+@click.option(
+    "--name", default="", help="What to call an image whose archive does not say (an OCI archive of skopeo's)."
+)
+@PROFILE
+@PARALLEL
+@OUTPUT
+def push_command(archives: tuple[str, ...], name: str, profile_path: Path | None, parallel: int, output: str) -> None:
+    """Bring images to every node, over SSH: files of `docker save` or OCI archives, also packed; `-` is stdin.
+
+    \b
+    docker save app:1 | kubeup images push -
+    kubeup images push app.tar.gz other.tar
+    """
+    if archives.count("-") > 1:
+        raise UsageError("standard input can be read once only", fix="kubeup images push - OTHER.tar")
+    loaded = session.load(profile_path)
+    with ExitStack() as stack:
+        images = [one for text in archives for one in _read(text, name, stack)]
+        fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
+        job = stack.enter_context(session.job(fleet))
+        cluster, facts, had, failures = _look(job, loaded.cluster)
+        _some_for_all(images, facts)
+        results = image_store.push(job, cluster, images, facts, had)
+    names = [name for one in images for name in one.names]
+    _tell(cluster, results.values, {**failures, **results.failures}, output, names)
+
+
+@images_group.command("pull")
+@click.argument("names", metavar="[NAME...]", nargs=-1)
+@PROFILE
+@PARALLEL
+@OUTPUT
+def pull_command(names: tuple[str, ...], profile_path: Path | None, parallel: int, output: str) -> None:
+    """Get images once, and bring them to every node that lacks them. Without NAME: all that the cluster needs.
+
+    This machine gets them, or, where it cannot, one node does; the others need no registry.
+    """
+    loaded = session.load(profile_path)
+    with ExitStack() as stack:
+        fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
+        job = stack.enter_context(session.job(fleet))
+        cluster, facts, had, failures = _look(job, loaded.cluster)
+        wanted = _chosen(cluster, names)
+        lacking = [one for one in wanted if not all(one.name in node.images for node in had.values())]
+        got = fetch.fetch(job, cluster, lacking if not names else wanted, facts, had)
+        results = image_store.push(job, cluster, got.images, facts, got.had)
+    told = {**failures, **results.failures, **got.failures}
+    _tell(cluster, results.values, told, output, [one.name for one in wanted if one.name not in got.failures])
+
+
+def _read(text: str, name: str, stack: ExitStack) -> Sequence[image_store.Image]:
+    source: Path | IO[bytes] = sys.stdin.buffer if text == "-" else Path(text)
+    if text == "-" and sys.stdin.isatty():
+        raise UsageError(
+            "`-` is standard input, and nothing comes from there", fix="docker save app:1 | kubeup images push -"
+        )
+    path = stack.enter_context(spool.plain(source, release.cache_root() / "spool"))
+    return image_store.read(path, name=name)
+
+
+def _look(
+    job: up.Job, cluster: Cluster
+) -> tuple[Cluster, dict[str, Facts], dict[str, NodeImages], dict[str, KubeupError]]:
+    """What the machines and their runtimes say; a node that does not answer is told at the end."""
+    asked = engine.gather(job.fleet, cluster, job.say)
+    resolved = cluster_facts.resolve(cluster, asked.values)
+    had = image_store.survey(job, resolved, asked.values)
+    failures = {**asked.failures, **had.failures}
+    if not had.values:
+        raise FleetError("no node has images to look at", tuple(failures.values()), fix="mend what is said above")
+    return resolved, dict(asked.values), dict(had.values), failures
+
+
+def _some_for_all(images: Sequence[image_store.Image], facts: dict[str, Facts]) -> None:
+    """An image that is for none of the machines is a slip."""
+    archs = {found.arch for found in facts.values()}
+    for one in images:
+        if one.arch not in archs:
+            raise UsageError(
+                f"{one.names[0]} is an image for {one.arch}", fix=f"take one for {', '.join(sorted(archs))}"
+            )
+
+
+def _chosen(cluster: Cluster, names: tuple[str, ...]) -> list[image_store.Need]:
+    known = {one.name: one for one in image_store.needs(cluster)}
+    if not names:
+        return list(known.values())
+    return [known.get(normal(name)) or image_store.Need(normal(name), "images") for name in names]
+
+
+def _table(profile_path: Path | None, parallel: int) -> report.Table:
+    loaded = session.load(profile_path)
+    with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
+        cluster, facts, had, failures = _look(job, loaded.cluster)
+    needed = image_store.needs(cluster)
+    return report.table(cluster, needed, had, fetch.known(needed, facts), failures)
+
+
+def _tell(
+    cluster: Cluster,
+    done: Mapping[str, image_store.Pushed],
+    failures: dict[str, KubeupError],
+    output: str,
+    names: Sequence[str],
+) -> None:
+    if output == "json":
+        print(report.pushed_json(cluster, done, failures, names))
+    else:
+        report.pushed(session.stdout(), cluster, done, names)
+    if failures:
+        causes = tuple(failures.values())
+        raise FleetError(
+            "not all of it could be done", causes, fix="run the same command again: bytes that arrived stay"
+        )

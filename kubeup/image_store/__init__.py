@@ -1,0 +1,14 @@
+"""Images on nodes without a registry: what is needed, what is there, and bringing the rest over SSH.
+
+archive.py: files that hold images. needs.py: what a cluster needs. survey.py: what nodes have.
+push.py: from here to nodes. fetch.py: to here.
+"""
+
+from __future__ import annotations
+
+from kubeup.image_store.archive import Image, read
+from kubeup.image_store.needs import Need, needs
+from kubeup.image_store.push import Pushed, push
+from kubeup.image_store.survey import NodeImages, survey
+
+__all__ = ["Image", "Need", "NodeImages", "Pushed", "needs", "push", "read", "survey"]

@@ -1,0 +1,182 @@
+"""Images to this machine: out of the release sources, out of a registry, or from a node that can pull."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import quote
+
+from kubeup import images, release
+from kubeup.components.containerd import CTR
+from kubeup.components.registries import FOLDER, SERVERS
+from kubeup.errors import ImageError, KubeupError, NodeError, ReleaseError
+from kubeup.events import Note, Phase, Working
+from kubeup.facts import Facts
+from kubeup.image_names import Reference, parse
+from kubeup.image_store.archive import Image, read
+from kubeup.image_store.needs import Need
+from kubeup.image_store.survey import NodeImages
+from kubeup.model import Cluster, Node, Runtime
+from kubeup.node.boot import Kind
+from kubeup.release import cache
+from kubeup.release.site import Site, UnavailableError
+from kubeup.release.web import IMAGE_LIMIT
+from kubeup.up import Job
+
+PULL_SECONDS = 900.0
+
+
+@dataclass
+class Got:
+    """What could be had. failures: by image name. had: what nodes have by now, those that pulled one included."""
+
+    images: list[Image] = field(default_factory=list)
+    failures: dict[str, KubeupError] = field(default_factory=dict)
+    had: dict[str, NodeImages] = field(default_factory=dict)
+
+
+def fetch(
+    job: Job, cluster: Cluster, needs: Sequence[Need], facts: Mapping[str, Facts], had: Mapping[str, NodeImages]
+) -> Got:
+    """Each image once for each architecture of the workers that answered; one that cannot be had stops no other."""
+    got = Got(had=dict(had))
+    archs = sorted({facts[node.host].arch for node in cluster.workers if node.host in had})
+    if needs:
+        job.say(Phase("getting images"))
+    for need in needs:
+        for arch in archs:
+            try:
+                got.images += read(_here(job, cluster, need, arch), arch, need.name, trusted=True)
+            except KubeupError as here:
+                _by_a_node(job, cluster, need, arch, facts, got, here)
+    return got
+
+
+def known(needs: Sequence[Need], facts: Mapping[str, Facts]) -> Mapping[str, frozenset[str]]:
+    """Name -> ids of the images of that name in the cache, of any architecture; nothing is fetched."""
+    found = {}
+    for need in needs:
+        paths = [path for arch in {one.arch for one in facts.values()} if (path := _cached(need, arch))]
+        found[need.name] = frozenset(image.id for path in paths for image in read(path, "", need.name, trusted=True))
+    return found
+
+
+def _cached(need: Need, arch: str) -> Path | None:
+    wanted = need.wanted(arch)
+    if wanted is None:
+        path = own_path(need.name, arch)
+        return path if path.is_file() else None
+    artifact = cache.find(release.cache_root(), wanted)
+    return artifact.path if artifact else None
+
+
+def own_path(name: str, arch: str) -> Path:
+    """Where an image of the user's lies in the cache, once it was pulled; one may be put there by hand."""
+    return release.cache_root() / "images" / quote(name, safe="") / f"{arch}.tar"
+
+
+def _here(job: Job, cluster: Cluster, need: Need, arch: str) -> Path:
+    wanted = need.wanted(arch)
+    if wanted is not None:
+        options = {"pins": cluster.pins, "proxy": cluster.proxy, "say": job.release_say}
+        (artifact,) = release.resolve([wanted], cluster.sources, **options)  # type: ignore[arg-type]
+        return artifact.path
+    path = own_path(need.name, arch)
+    if all(source.kind == "cache" for source in cluster.sources):
+        # What a tag means can change; only where nothing else may be asked the cache's word is enough.
+        if path.is_file():
+            return path
+        raise ImageError(f"{need.name} is not in the cache", evidence=[str(path)])
+    return _pulled(job, cluster, need.name, arch, path)
+
+
+def _pulled(job: Job, cluster: Cluster, name: str, arch: str, path: Path) -> Path:
+    reference = parse(name)
+    if reference is None:
+        raise ImageError(f"`{name}` is not the name of an image")
+    reasons = []
+    for base, ca in _places(cluster, reference):
+        site = Site(base, cluster.proxy, ca)
+        job.say(Working("this machine", f"pulling {name}"))
+
+        def get(part: str, site: Site = site) -> bytes:
+            headers = {"Accept": images.ACCEPT} if part.startswith("manifests/") else {}
+            return site.read(f"{site.base}/v2/{reference.path}/{part}", IMAGE_LIMIT, headers)[0]
+
+        try:
+            content = images.pull(get, name, reference.wanted, arch)
+        except UnavailableError as error:
+            reasons.append(str(error))
+            continue
+        except ReleaseError as error:
+            reasons += [error.message, *error.evidence]
+            continue
+        return _keep(path, content)
+    raise ImageError(f"{name} could not be pulled by this machine", evidence=reasons)
+
+
+def _places(cluster: Cluster, reference: Reference) -> list[tuple[str, str]]:
+    """(URL with the login, authority) of the mirrors, then of the registry itself."""
+    registries = cluster.registries
+    plain = reference.host in registries.insecure
+    own = SERVERS.get(reference.host, f"{'http' if plain else 'https'}://{reference.host}")
+    found = []
+    for url in (*registries.mirrors.get(reference.host, ()), own):
+        scheme, _, host = url.rstrip("/").partition("://")
+        login = registries.logins.get(reference.host if url == own else host.partition("/")[0], "")
+        user, colon, password = login.partition(":")
+        written = f"{quote(user, safe='')}:{quote(password, safe='')}@" if colon else ""
+        found.append((f"{scheme}://{written}{host.removesuffix('/v2')}", registries.ca.get(host, "")))
+    return found
+
+
+def _keep(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(content)
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _by_a_node(
+    job: Job, cluster: Cluster, need: Need, arch: str, facts: Mapping[str, Facts], got: Got, here: KubeupError
+) -> None:
+    """A node that can reach the registry pulls, and what it got comes here, to be sent to the others."""
+    reasons = [f"this machine: {here.message}", *(f"  {line}" for line in here.evidence)]
+    for node in cluster.workers:
+        if node.host not in got.had or facts[node.host].arch != arch:
+            continue
+        try:
+            path = _node_pulls(job, cluster, node, need.name, arch)
+            found = read(path, arch, need.name)
+        except KubeupError as error:
+            reasons += [f"{node.title}: {error.message}", *(f"  {line}" for line in error.evidence[-2:])]
+            continue
+        job.say(Note(f"pulled {need.name}, which this machine could not", node.title))
+        had = got.had[node.host]
+        got.had[node.host] = replace(had, images={**had.images, need.name: found[0].id})
+        got.images += found
+        return
+    got.failures[need.name] = ImageError(
+        f"{need.name} could not be had", evidence=reasons, fix="kubeup images push ARCHIVE, from where it can be had"
+    )
+
+
+def _node_pulls(job: Job, cluster: Cluster, node: Node, name: str, arch: str) -> Path:
+    job.say(Working(node.title, f"pulling {name}"))
+    if cluster.runtime is Runtime.DOCKER:
+        script = f"docker pull -q {name} >&2 && docker save {name}"
+    else:
+        hosts = f"--hosts-dir={FOLDER} " if any((cluster.registries.mirrors, cluster.registries.insecure)) else ""
+        script = f"{CTR} images pull {hosts}--platform=linux/{arch} {name} >&2 && "
+        script += f"{CTR} images export --platform=linux/{arch} - {name}"
+    reply = job.fleet.link(node).trip(Kind.SHELL, [f"{script}\n".encode()], limit=PULL_SECONDS)
+    if reply.status:
+        lines = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line.strip()]
+        raise NodeError(node.title, "pull", f"{name} could not be pulled", evidence=lines[-3:])
+    return _keep(own_path(name, arch), reply.stdout)

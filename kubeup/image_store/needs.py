@@ -1,0 +1,51 @@
+"""What images a cluster needs, and what for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kubeup.image_names import normal
+from kubeup.model import Cluster
+from kubeup.release import BY_ADDON, Wanted, addon_images
+
+PAUSE = "registry.k8s.io"
+
+
+@dataclass(frozen=True)
+class Need:
+    """One image. name: complete, as nodes are to call it. purpose: pause, an addon's name, or ``images``.
+
+    release: what the release sources call it, with its version; empty for the user's own.
+    """
+
+    name: str
+    purpose: str
+    release: tuple[str, str] = ("", "")
+
+    def wanted(self, arch: str) -> Wanted | None:
+        """None for the user's own."""
+        return Wanted(*self.release, arch) if self.release[0] else None
+
+
+def needs(cluster: Cluster) -> tuple[Need, ...]:
+    """pause, the addons' in the profile's order, then the user's own; each once."""
+    version = cluster.versions.pause
+    found = [Need(f"{cluster.image_repository or PAUSE}/pause:{version}", "pause", ("pause", version))]
+    for addon in cluster.addons:
+        found += of_addons(cluster, (addon,))
+    found += [Need(normal(name), "images") for name in cluster.images]
+    return tuple({one.name: one for one in reversed(found)}.values())[::-1]
+
+
+def of_addons(cluster: Cluster, addons: Iterable[str]) -> tuple[Need, ...]:
+    """The images of some addons."""
+    images = [(addon, addon_images[name]) for addon in addons for name in BY_ADDON.get(addon, ())]
+    return tuple(
+        Need(
+            one.reference(cluster.versions, cluster.image_repository),
+            addon,
+            (one.name, getattr(cluster.versions, one.version)),
+        )
+        for addon, one in images
+    )

@@ -1,0 +1,176 @@
+"""Bringing images to nodes: what a node lacks of layers goes over the wire once, in pieces that need not come again.
+
+On the node an OCI layout is put together of what came; layers that its runtime has already are named in there, and not
+sent. containerd takes such a layout (``ctr images import``), for the content store has the rest; Docker looks a layer
+up by the stack it lies on before it reads it from the archive (moby, image/tarexport/load.go).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from kubeup import engine, release
+from kubeup.components.containerd import CTR
+from kubeup.events import Finished, Phase
+from kubeup.facts import Facts
+from kubeup.fleet import Results
+from kubeup.image_store.archive import MANIFEST, Blob, Image
+from kubeup.image_store.survey import NodeImages, chain_ids
+from kubeup.model import Cluster, Node, Runtime
+from kubeup.node.bundle import Trip, Writer
+from kubeup.node.packing import Packer, Piece
+from kubeup.node.transport import Link
+from kubeup.plan import PUSHED
+from kubeup.resources import STORE, Action, Binary
+from kubeup.up import Job
+
+NAME = "blob"
+SLOWEST = 100_000
+"""Bytes a second: a slower link has its trip ended."""
+LOAD_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What came to one node. names: the images it lacked. bytes: sent, all told. seconds: from the first byte on."""
+
+    names: tuple[str, ...]
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+def push(
+    job: Job,
+    cluster: Cluster,
+    images: Sequence[Image],
+    facts: Mapping[str, Facts],
+    had: Mapping[str, NodeImages],
+    packer: Packer | None = None,
+) -> Results[Pushed]:
+    """Bring to every worker that answered what it lacks of these images, all at once; one that fails stops no other.
+
+    facts, had: by node.host, what ``survey`` found. Images of another architecture than a node's are not for it.
+    """
+    job.say(Phase("pushing images"))
+    packer = packer or Packer(release.cache_root() / "packed")
+    runtime = cluster.runtime or Runtime.CONTAINERD
+
+    def bring(node: Node, link: Link) -> Pushed:
+        begin, before = time.monotonic(), link.sent
+        lacking = lacks(images, facts[node.host].arch, had[node.host])
+        if not lacking:
+            return Pushed(())
+        trip = trip_of(lacking, runtime, had[node.host], facts[node.host])
+        size = sum(piece.binary.size for piece in trip.pieces)
+        trip = replace(trip, limit=LOAD_SECONDS + size / SLOWEST)
+        engine.carry_out(node, link, trip, job.operator, job.say, packer)
+        seconds = time.monotonic() - begin
+        job.say(Finished(node.title, "pushing images", seconds))
+        return Pushed(tuple(name for one in lacking for name in one.names), link.sent - before, seconds)
+
+    results = job.fleet.each([node for node in cluster.workers if node.host in had], bring)
+    engine.tell_failures(results, cluster.nodes, job.say)
+    return results
+
+
+def lacks(images: Sequence[Image], arch: str, had: NodeImages) -> tuple[Image, ...]:
+    """Those of its architecture of which a name is missing, or means another image."""
+    return tuple(one for one in images if one.arch == arch and not has(one, had))
+
+
+def has(image: Image, had: NodeImages) -> bool:
+    idents = (image.id, hashlib.sha256(image.manifest).hexdigest())
+    return all(had.images.get(name) in idents for name in image.names)
+
+
+def trip_of(images: Sequence[Image], runtime: Runtime, had: NodeImages, facts: Facts) -> Trip:
+    """One trip that brings some images to a node. Its last use of a layer removes it from kubeup's store."""
+    writer, known = Writer(), set(had.chains if runtime is Runtime.DOCKER else had.blobs)
+    parts: list[tuple[Image, list[Blob]]] = []
+    for image in images:
+        keys = chain_ids(f"sha256:{one}" for one in image.diffs)
+        if runtime is not Runtime.DOCKER:
+            keys = tuple(one.sha256 for one in image.layers)
+        parts.append((image, [layer for layer, key in zip(image.layers, keys, strict=True) if key not in known]))
+        known.update(keys)
+    needed = {layer.sha256: layer for _, layers in parts for layer in layers}
+    pieces = []
+    # Small ones first: by the time of the large ones the link's speed is known.
+    for layer in sorted(needed.values(), key=lambda one: one.size):
+        if layer.sha256 not in facts.store:
+            pieces.append(_piece(layer, facts.pieces))
+            writer.line("storing a layer", "store", layer.sha256, NAME)
+    for number, (image, layers) in enumerate(parts):
+        later = {layer.sha256 for _, others in parts[number + 1 :] for layer in others}
+        done = [layer.sha256 for layer in layers if layer.sha256 not in later]
+        writer.action(_load(writer, image, runtime, layers, done, had))
+    return writer.trip(pieces)
+
+
+def _piece(layer: Blob, arrived: Mapping[str, int]) -> Piece:
+    offset = arrived.get(layer.sha256, 0)
+    binary = Binary(NAME, "", layer.sha256, layer.size)
+    packed = arrived.get(f"{layer.sha256}.gz", 0)
+    return Piece(binary, layer.path, offset if offset < layer.size else 0, packed, layer.start)
+
+
+def _load(
+    writer: Writer, image: Image, runtime: Runtime, layers: Sequence[Blob], done: Sequence[str], had: NodeImages
+) -> Action:
+    """The step that hands an image to the runtime."""
+    script = [
+        "set -e",
+        "rm -rf image",
+        "mkdir -p image/blobs/sha256",
+        'printf \'{"imageLayoutVersion":"1.0.0"}\' >image/oci-layout',
+    ]
+    script += [f"cp blob/{writer.blob(content)} image/{path}" for path, content in _parts(image).items()]
+    script += [f"ln {STORE}/{one.sha256}/{NAME} image/blobs/sha256/{one.sha256}" for one in layers]
+    names = [shlex.quote(name) for name in image.names]
+    send = "tar -C image -cf - oci-layout index.json manifest.json blobs"
+    if runtime is Runtime.DOCKER:
+        script.append(f"{send} | docker load")
+        script += [f"docker image inspect {name} >/dev/null" for name in names]
+    else:
+        script.append(f"{send} | {CTR} images import -")
+        script += [f"{CTR} images ls -q name=={name} | grep -q ." for name in names]
+        # Where no registry has it, kubelet must not remove it to make room.
+        script += [f"{CTR} images label {name} io.cri-containerd.pinned=pinned >/dev/null" for name in names]
+    script += ["rm -rf image", *(f"rm -rf {STORE}/{one}" for one in done)]
+    ours = [shlex.quote(name) for name in image.names if name not in had.images]
+    undo = f"docker image rm {' '.join(ours)}" if runtime is Runtime.DOCKER and ours else ""
+    ident = PUSHED + hashlib.sha256(" ".join(image.names).encode()).hexdigest()[:16]
+    title = f"image {image.names[0]}"
+    return Action(ident, title, "images", check="", do="\n".join(script), undo=undo, timeout=LOAD_SECONDS)
+
+
+def _parts(image: Image) -> Mapping[str, bytes]:
+    """The small files of an OCI layout, with manifest.json for Docker: path -> content."""
+    manifest = image.manifest
+    digest = hashlib.sha256(manifest).hexdigest()
+    entries = [
+        {
+            "mediaType": MANIFEST,
+            "digest": f"sha256:{digest}",
+            "size": len(manifest),
+            "annotations": {"io.containerd.image.name": name},
+        }
+        for name in image.names
+    ]
+    config = f"blobs/sha256/{image.id}"
+    listed = {
+        "Config": config,
+        "RepoTags": list(image.names),
+        "Layers": [f"blobs/sha256/{one.sha256}" for one in image.layers],
+    }
+    return {
+        "index.json": json.dumps({"schemaVersion": 2, "manifests": entries}).encode(),
+        "manifest.json": json.dumps([listed]).encode(),
+        f"blobs/sha256/{digest}": manifest,
+        config: image.config,
+    }

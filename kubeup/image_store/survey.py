@@ -1,0 +1,101 @@
+"""What images nodes have, and what of layers: one round trip a node that changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kubeup.errors import NodeError
+from kubeup.events import Finished, Phase, Working
+from kubeup.facts import Facts
+from kubeup.fleet import Results
+from kubeup.image_names import normal
+from kubeup.model import Cluster, Node, Runtime
+from kubeup.node.boot import Kind
+from kubeup.node.transport import Link
+from kubeup.up import Job
+
+SCRIPT = Path(__file__).parents[1] / "node" / "images.sh"
+LIMIT = 120.0
+
+
+@dataclass(frozen=True)
+class NodeImages:
+    """images: complete name -> id (hexadecimal sha256 of the config, or what the runtime takes for an id).
+
+    blobs: sha256 of what containerd's content store has. chains: ids of the stacks of layers that Docker has, see
+    ``chain_ids``.
+    """
+
+    images: Mapping[str, str] = field(default_factory=dict)
+    blobs: frozenset[str] = frozenset()
+    chains: frozenset[str] = frozenset()
+
+
+def survey(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Results[NodeImages]:
+    """By node.host, of the workers that answered. cluster: with its runtime decided."""
+    job.say(Phase("looking at images"))
+
+    def ask(node: Node, link: Link) -> NodeImages:
+        job.say(Working(node.title, "looking at images"))
+        found = look(node, link, cluster.runtime or Runtime.CONTAINERD, facts[node.host])
+        job.say(Finished(node.title, "asked", 0.0))
+        return found
+
+    return job.fleet.each([node for node in cluster.workers if node.host in facts], ask)
+
+
+def look(node: Node, link: Link, runtime: Runtime, facts: Facts) -> NodeImages:
+    """Raises NodeError where no cluster is, or its runtime does not run."""
+    if not facts.record.exists:
+        raise NodeError(node.title, "images", "kubeup has built nothing on this node", fix="kubeup up, then again")
+    script = f"runtime={runtime.value}\n{SCRIPT.read_text()}"
+    reply = link.trip(Kind.PROBE, [script.encode()], limit=LIMIT)
+    return parse(reply.stdout.decode("utf-8", "replace"), node.title)
+
+
+def parse(text: str, node: str) -> NodeImages:
+    """The answer of images.sh."""
+    images: dict[str, str] = {}
+    blobs: set[str] = set()
+    chains: set[str] = set()
+    whole = strange = False
+    for line in text.split("\n"):
+        word, *rest = line.split("\t")
+        match word, rest:
+            case "image", [name, ident]:
+                images[normal(name)] = ident.removeprefix("sha256:")
+            case "blob", [digest]:
+                blobs.add(digest)
+            case "layers", [layers]:
+                chains.update(chain_ids(layers.split()))
+            case "store", _:
+                strange = True
+            case "dead", [state]:
+                raise NodeError(
+                    node,
+                    "images",
+                    "its container runtime does not answer",
+                    evidence=[f"systemd says of its unit: {state}"],
+                    fix="kubeup validate says why; kubeup up starts it again",
+                )
+            case "done", _:
+                whole = True
+    if not whole:
+        raise NodeError(node, "images", "the node's answer broke off", evidence=text.split("\n")[-3:])
+    # Where Docker keeps images in containerd's way, nothing tells which layers it has.
+    return NodeImages(images, frozenset(blobs), frozenset() if strange else frozenset(chains))
+
+
+def chain_ids(diffs: Iterable[str]) -> tuple[str, ...]:
+    """The id of the stack up to each layer. diffs: sha256:HEX of each, lowest first.
+
+    https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid
+    """
+    chains: list[str] = []
+    for diff in diffs:
+        stack = f"{chains[-1]} {diff}" if chains else ""
+        chains.append(f"sha256:{hashlib.sha256(stack.encode()).hexdigest()}" if stack else diff)
+    return tuple(chains)
