@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from kubeup import __version__, cluster_facts, down, engine, kubeconfig, session, up, validate
+from kubeup.cli_addons import addons_group
 from kubeup.cli_images import images_group
 from kubeup.cli_import import import_command
 from kubeup.cli_lab import lab
@@ -64,6 +65,7 @@ def main() -> None:
     """
 
 
+main.add_command(addons_group)
 main.add_command(images_group)
 main.add_command(import_command)
 main.add_command(lab)

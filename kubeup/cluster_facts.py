@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kubeup import pki
+from kubeup import addons, pki
 from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.errors import KubeupError, PreflightError
 from kubeup.facts import AuthorityFact, ClusterFacts, Facts
@@ -22,7 +22,13 @@ def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
     facts: by node.host; a node that did not answer keeps what the profile says.
     """
     nodes = tuple(_resolve_node(node, facts.get(node.host)) for node in cluster.nodes)
-    return replace(cluster, nodes=nodes, runtime=cluster.runtime or choose_runtime(cluster, facts))
+    if cluster.masters and cluster.masters[0].host in facts:
+        cluster = addons.with_recorded(cluster, facts[cluster.masters[0].host])
+    names = {word: node.name for node in nodes for word in (node.host, node.address) if node.name}
+    chosen = tuple(names.get(word, word) for word in cluster.ingress_nodes)
+    return replace(
+        cluster, ingress_nodes=chosen, nodes=nodes, runtime=cluster.runtime or choose_runtime(cluster, facts)
+    )
 
 
 def _resolve_node(node: Node, facts: Facts | None) -> Node:

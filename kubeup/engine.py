@@ -233,6 +233,8 @@ class _Progress:
             case "step":
                 self._step = int(rest)
                 self._say(Working(self._node.title, self._title(), self._step, len(self._trip.lines)))
+            case "live":
+                self._say(Working(self._node.title, f"{self._title()}: {rest}", self._step, len(self._trip.lines)))
             case "out":
                 self._output.append(rest)
             case "failed":

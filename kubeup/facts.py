@@ -164,6 +164,7 @@ class Facts:
     ipvs_services: tuple[str, ...] = ()
     conntrack_max_writable: bool = True
     resolv_conf: str = "/etc/resolv.conf"
+    nameservers: tuple[str, ...] = ()
     docker: DockerFact = field(default_factory=DockerFact)
     firewalls: tuple[FirewallFact, ...] = ()
     foreign_cluster: str = ""

@@ -156,6 +156,15 @@ class Registries:
 
 
 @dataclass(frozen=True)
+class Manifest:
+    """A file of the user's with objects for the cluster. template: its text is rendered first, with ``cluster``."""
+
+    path: str
+    text: str
+    template: bool = False
+
+
+@dataclass(frozen=True)
 class Source:
     """One place binaries may come from, in the order tried.
 
@@ -199,6 +208,17 @@ class Cluster:
     ssh_config: str = ""
     """An OpenSSH client configuration to use instead of ~/.ssh/config."""
     addons: tuple[str, ...] = ("dns",)
+    addons_by_hand: tuple[str, ...] = ()
+    """Those of ``addons`` that the profile does not name: ``kubeup addons up`` added them."""
+    addons_removed: frozenset[str] = frozenset()
+    """Those that ``kubeup addons down`` takes away."""
+    own_addons: Mapping[str, tuple[Manifest, ...]] = field(default_factory=dict)
+    """The user's own, by the name of their folder, which is in ``addons``."""
+    dns_upstream: tuple[str, ...] = ()
+    ingress_nodes: tuple[str, ...] = ()
+    load_balancer_addresses: tuple[str, ...] = ()
+    """FIRST-LAST or CIDR."""
+    storage_path: str = ""
     images: tuple[str, ...] = ()
     """The user's own images that nodes should have, as REPOSITORY:TAG."""
     waive: frozenset[str] = frozenset()

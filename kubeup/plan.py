@@ -319,9 +319,7 @@ def _component_steps(stage: Stage, desired: Desired, facts: Facts, earlier: Sequ
         if binary.component == name and binary.link and not _link_stands(binary, facts)
     )
     work: list[Step] = []
-    actions = [
-        Do(action) for action in desired.actions if action.component == name and not facts.checks.get(action.id, False)
-    ]
+    actions = [Do(action) for action in desired.actions if action.component == name and _to_do(action, desired, facts)]
     for unit in desired.units:
         if unit.component == name:
             why = _reasons(unit, desired, facts)
@@ -335,6 +333,11 @@ def _component_steps(stage: Stage, desired: Desired, facts: Facts, earlier: Sequ
         steps.extend(_needed(stage.after, earlier))
         steps.extend(_with_own_await(work))
     return steps
+
+
+def _to_do(action: Action, desired: Desired, facts: Facts) -> bool:
+    changes = any(file.path in action.reads and not _file_stands(file, facts) for file in desired.files)
+    return changes or not facts.checks.get(action.id, False)
 
 
 def _start(unit: Unit, why: tuple[str, ...], desired: Desired, facts: Facts) -> Start:

@@ -7,16 +7,18 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import jinja2
 from ruamel.yaml import YAML
 
-from kubeup import certificates, components, resources
+from kubeup import addons, certificates, components, resources
+from kubeup.addons import manifests
 from kubeup.components.base import Component, Context, Template, pause_name
 from kubeup.data import folder
 from kubeup.errors import KubeupError
 from kubeup.facts import ClusterFacts, Facts
-from kubeup.model import Cluster, Node, Value
+from kubeup.model import Cluster, Manifest, Node, Value
 from kubeup.release import Artifact
 from kubeup.resources import Binary, Desired, Directory, File, Inquiry, Trace, Unit, sha256
 
@@ -72,6 +74,8 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
     files = [_with_component(file, mine) for file in keys]
     for part in mine:
         files.extend(_component_files(part, context))
+        if part is components.addons.COMPONENT:
+            files.extend(_addon_files(context, files))
     units = tuple(_unit(part, context, files) for part in mine if part.has_unit)
     return Desired(
         files=tuple(files),
@@ -114,7 +118,41 @@ def _template_file(part: Component, template: Template, context: Context) -> Fil
     override = context.cluster.override(part.name).config
     if template.config and override:
         text = merge_config(text, override)
+    if template.addon:
+        text = manifests.labelled(text, template.addon)
     return File(template.path, text.encode(), mode=template.mode, component=part.name)
+
+
+def _addon_files(context: Context, files: Sequence[File]) -> list[File]:
+    """The user's own addons, then what lists them all."""
+    part = components.addons.COMPONENT
+    cluster = context.cluster
+    own = []
+    for name in cluster.addons:
+        texts = [_own(one, part, context) for one in cluster.own_addons.get(name, ())]
+        if texts:
+            content = "---\n".join(texts).encode()
+            own.append(File(manifests.path_of(name), content, component=part.name))
+    by_path = {file.path: file for file in (*files, *own)}
+    found = {name: by_path[path] for name in cluster.addons if (path := manifests.path_of(name)) in by_path}
+    versions = {one.name: str(getattr(cluster.versions, one.version)) for one in addons.ALL}
+    listed = manifests.inventory(found, versions)
+    return [*own, File(manifests.INVENTORY, listed, component=part.name)]
+
+
+def _own(manifest: Manifest, part: Component, context: Context) -> str:
+    text = manifest.text
+    if manifest.template:
+        try:
+            text = _environment().from_string(text).render(cluster=context.cluster, **part.values(context))
+        except jinja2.TemplateError as error:
+            line = getattr(error, "lineno", None)
+            raise KubeupError(
+                f"the template {manifest.path} cannot be rendered",
+                evidence=[f"line {line}: {error}" if line else str(error)],
+                fix="mend the template",
+            ) from error
+    return manifests.labelled(text, Path(manifest.path).parent.name, manifest.path)
 
 
 def _defaults(part: Component, context: Context) -> File:
@@ -155,6 +193,8 @@ def _meta(context: Context) -> tuple[tuple[str, str], ...]:
         ("server", cluster.api_server),
         ("nodes", " ".join(f"{node.name}={node.host}" for node in cluster.nodes)),
     ]
+    if context.node == cluster.masters[0]:
+        pairs.append((addons.BY_HAND, " ".join(cluster.addons_by_hand)))
     if context.node.is_node:
         pairs.append(("pod_cidr", context.pod_cidrs[context.node.name]))
     return tuple(pairs)

@@ -101,7 +101,8 @@ class Action:
     """Something to do that is no file and no unit: apply an RBAC rule, import an image, add an etcd member.
 
     check, do, undo: POSIX shell, run as root on the node. check succeeds when nothing is to be done; it rides in the
-    probe, so it only reads and ends by itself. level_of: the component after which it runs.
+    probe, so it only reads and ends by itself. reads: files that ``do`` takes in; where one of them changes, the check
+    spoke of the old one, and it is done whatever the check says.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Action:
     do: str
     undo: str = ""
     timeout: int = 60
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, order=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kubeup import cluster_facts, components, engine, kubeconfig, mint, pki, preflight, release, render, wanted
+from kubeup.addons import trouble
 from kubeup.components.base import Context
 from kubeup.errors import FleetError, PreflightError
 from kubeup.events import Note, Phase, Say
@@ -71,7 +72,7 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
 
     Raises PreflightError or FleetError with everything that is wrong, nothing having been touched.
     """
-    cluster, facts = _ask(job, cluster)
+    cluster, facts = ask(job, cluster)
     problems = preflight.check(cluster, facts)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
@@ -103,7 +104,8 @@ def _resolve(job: Job, cluster: Cluster, needed: Sequence[Wanted], *, need_file:
     )
 
 
-def _ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
+def ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
+    """The cluster as its machines know it, and what each of them said. Raises FleetError where one does not answer."""
     results = engine.gather(job.fleet, cluster, job.say)
     if results.failures:
         known = cluster_facts.resolve(cluster, results.values)
@@ -170,7 +172,10 @@ def execute(job: Job, prepared: Prepared) -> Outcome:
         Packer(release.cache_root() / "packed"),
     )
     if not prepared.plan.empty:
-        execution.run()
+        try:
+            execution.run()
+        except FleetError as error:
+            raise trouble.explained(error) from error
     access = give_access(job, prepared, vaults)
     seconds = {**execution.seconds, "all": time.monotonic() - begin}
     return Outcome(not prepared.plan.empty, outcomes(job.fleet, prepared), seconds, access)

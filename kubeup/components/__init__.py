@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kubeup.components import (
+    addon_images,
+    addons,
     containerd,
     cri_dockerd,
     docker,
@@ -38,6 +40,9 @@ ALL: tuple[Component, ...] = (
     flannel.COMPONENT,
     kubelet.COMPONENT,
     kube_proxy.COMPONENT,
+    *addon_images.COMPONENTS,
+    addons.VOLUMES,
+    addons.COMPONENT,
 )
 BY_NAME = {component.name: component for component in ALL}
 

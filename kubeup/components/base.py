@@ -51,7 +51,8 @@ def no_values(_: Context) -> Mapping[str, Value]:
 
 @dataclass(frozen=True)
 class Template:
-    """A file rendered from templates/NAME. config: the profile's ``config:`` of the component is merged into it."""
+    """A file rendered from templates/NAME. config: the profile's ``config:`` of the component is merged into it. addon:
+    whose objects are in it."""
 
     name: str
     path: str
@@ -59,6 +60,7 @@ class Template:
     config: bool = False
     unit: bool = False
     when: Callable[[Context], bool] = lambda _: True
+    addon: str = ""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             """{.metadata.annotations.kubeup\\.io/revision}{"\\n"}{end}' | sort -u)" = "$wanted" """,
             do=f"{PATIENT} apply --server-side --force-conflicts --field-manager=kubeup -f {OBJECTS}",
             timeout=90,
+            reads=(OBJECTS,),
         ),
     )
 

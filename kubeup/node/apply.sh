@@ -295,7 +295,8 @@ do_do() {
     mkdir -p "$HOME_DIR/undo"
     [ "$3" = - ] || cp "blob/$3" "$HOME_DIR/undo/$1.sh"
     remember action "$1" 'done'
-    quietly timeout "$4" sh "blob/$2" || {
+    # What it has to say while it runs goes through descriptor 3 to the operator.
+    quietly timeout "$4" sh "blob/$2" 3>&1 || {
         remember action "$1" -
         fail "it did not succeed"
     }

@@ -130,6 +130,7 @@ def _facts(lines: _Lines, contents: Mapping[str, bytes], midpoint: float, root: 
         ipvs_services=tuple(row[0] for row in lines.all("ipvs")),
         conntrack_max_writable=lines.one("conntrack_max") != "readonly",
         resolv_conf=lines.one("resolv_conf", "/etc/resolv.conf"),
+        nameservers=tuple(row[0].split()[0] for row in lines.all("nameserver") if row[0].strip()),
     )
     return replace(
         facts,

@@ -58,9 +58,12 @@ network() {
     ip -4 route get 1.1.1.1 2>/dev/null | awk '{ for (i = 1; i < NF; i++) { if ($i == "src") s = $(i + 1); if ($i == "dev") d = $(i + 1) } }
         s != "" { print "primary\t" s "\t" d; exit }'
     # A stub of systemd-resolved is no use to pods: they need the servers behind it.
-    if grep -qs '^nameserver 127\.0\.0\.53' "$ROOT/etc/resolv.conf" && [ -e /run/systemd/resolve/resolv.conf ]; then
-        fact resolv_conf /run/systemd/resolve/resolv.conf
+    servers=$ROOT/etc/resolv.conf
+    if grep -qs '^nameserver 127\.0\.0\.53' "$servers" && [ -e /run/systemd/resolve/resolv.conf ]; then
+        servers=/run/systemd/resolve/resolv.conf
+        fact resolv_conf "$servers"
     fi
+    sed -n "s/^nameserver[[:space:]]*/nameserver$T/p" "$servers" 2>/dev/null
     [ -e /proc/sys/net/netfilter/nf_conntrack_max ] && [ ! -w /proc/sys/net/netfilter/nf_conntrack_max ] && fact conntrack_max readonly
     [ -r /proc/net/ip_vs ] && sed -n "4,\$s/^/ipvs$T/p" /proc/net/ip_vs
     for port in $PORTS; do

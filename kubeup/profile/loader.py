@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -22,8 +22,8 @@ from kubeup.model import (
     Source,
     Value,
 )
+from kubeup.profile import addons, registries, versions
 from kubeup.profile import nodes as nodes_module
-from kubeup.profile import registries, versions
 from kubeup.profile.problem import MOST, Problem
 from kubeup.profile.tree import Key, Tree
 
@@ -64,11 +64,14 @@ KEYS = (
     "registry_auth",
     "image_repository",
     "addons",
+    "dns_upstream",
+    "ingress_nodes",
+    "load_balancer_addresses",
+    "storage_path",
     "images",
     "waive",
     "lab",
 )
-ADDONS = ("dns", "metrics-server", "ingress", "storage", "load-balancer", "network-policy", "dashboard")
 LAB_NAME = re.compile("[A-Za-z0-9]{1,8}")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -116,6 +119,7 @@ def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | 
     found = nodes_module.read(root, reading, ssh.user, ssh.port, ssh.key, ssh.bastion)
     network = _network(reading)
     read_versions = versions.read(get("kubernetes"), get("versions"), reading)
+    extra = addons.read(reading, folder)
     return Cluster(
         name=_text(get("name"), reading, LABEL, "a name of lower-case letters, digits and -") or _stem(stem),
         nodes=found,
@@ -131,7 +135,12 @@ def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | 
         overrides=overrides,
         pins=_pins(get("pins"), reading),
         ssh_config=ssh.config,
-        addons=tuple(words(get("addons"), reading, ADDONS)) if get("addons") else ("dns",),
+        addons=extra.names,
+        own_addons=extra.own,
+        dns_upstream=extra.dns_upstream,
+        ingress_nodes=extra.ingress_nodes,
+        load_balancer_addresses=extra.load_balancer_addresses,
+        storage_path=extra.storage_path,
         images=registries.images(reading),
         waive=frozenset(words(get("waive"), reading)),
     )
@@ -174,17 +183,10 @@ def _choice(value: Tree | None, reading: Reading, kinds: type[T]) -> T | None:
     return None
 
 
-def words(value: Tree | None, reading: Reading, known: Sequence[str] = ()) -> list[str]:
+def words(value: Tree | None, reading: Reading) -> list[str]:
     if value is None or not expect(value, "list", reading, "[one, two]"):
         return []
-    words = []
-    for item in value.items:
-        if not expect(item, "text", reading, "[one, two]"):
-            continue
-        if known and item.text not in known and "/" not in item.text:
-            reading.unknown(Key(item.text, item.place), known, "name")
-        words.append(item.text)
-    return words
+    return [item.text for item in value.items if expect(item, "text", reading, "[one, two]")]
 
 
 def strings(value: Tree | None, reading: Reading, example: str) -> dict[str, Tree]:

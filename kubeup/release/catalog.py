@@ -25,8 +25,8 @@ class Row:
     version: the field of model.Versions that speaks of it. sums: the URL of upstream's checksum of what is at ``url``;
     empty where upstream publishes none, so that a pin is needed. member: the path inside the archive at ``url``; empty
     where the URL is the file itself. module: what builds it (recipes.RECIPES, image_builds.BUILDS), empty where nothing
-    does. optional: clusters run without it. image: REPOSITORY:TAG of an image, as nodes call it; ``url`` is its
-    manifest in a registry then, and what is kept is an image archive.
+    does. optional: clusters run without it, or get it themselves. image: REPOSITORY:TAG of an image, as nodes call it;
+    ``url`` is its manifest in a registry then, and what is kept is an image archive.
     """
 
     names: tuple[str, ...]
@@ -39,10 +39,10 @@ class Row:
     image: str = ""
 
 
-def _image(name: str, version: str, repository: str, tag: str, module: str) -> Row:
+def _image(name: str, version: str, repository: str, tag: str, module: str, *, optional: bool = False) -> Row:
     host, _, path = repository.partition("/")
     url = f"{REGISTRIES.get(host, host)}/v2/{path}/manifests/{tag}"
-    return Row((name,), version, url, module=module, image=f"{repository}:{tag}")
+    return Row((name,), version, url, module=module, image=f"{repository}:{tag}", optional=optional)
 
 
 ROWS = (
@@ -122,7 +122,8 @@ ROWS = (
         member="docker/{plain}",
     ),
     _image("pause", "pause", "registry.k8s.io/pause", "{v}", "pause"),
-    *(_image(one.name, one.version, one.repository, one.tag, one.module) for one in ADDON_IMAGES),
+    # Where no source has them, nodes may yet be able to pull them.
+    *(_image(one.name, one.version, one.repository, one.tag, one.module, optional=True) for one in ADDON_IMAGES),
     # A registry of one's own: no cluster of kubeup's needs it.
     _image("image:registry", "", "docker.io/library/registry", "{v}", "registry"),
 )

@@ -108,7 +108,9 @@ class View:
                     self._told.add(text)
                     self._print(f"           {escape(wanted.name)} is not to be had from {escape(text)}")
             case Without(wanted=wanted):
-                self._print(f"           {escape(wanted.name)} is left out: clusters run without it")
+                image = wanted.name.startswith("image:")
+                rest = "no source has it: the nodes pull it" if image else "left out: clusters run without it"
+                self._print(f"           {escape(wanted.name)}: {rest}")
             case Progress(wanted=wanted, done=done, total=total):
                 self._downloads[wanted.name] = (done, total)
             case Building(what=what, seconds=seconds):

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "kubeup"
 ONLY = {
-    "click": {"cli", "cli_images", "cli_import", "cli_lab", "cli_node", "cli_release"},
+    "click": {"cli", "cli_addons", "cli_images", "cli_import", "cli_lab", "cli_node", "cli_release"},
     "rich": {"report", "session", "cli_release"},
     "jinja2": {"render"},
     "fabric": {"node/dialer"},
@@ -20,6 +20,7 @@ PURE = (
     "profile",
     "importer",
     "model",
+    "addons",
     "components",
     "render",
     "resources",
@@ -68,6 +69,7 @@ def test_arrows_point_downwards() -> None:
     above = ("kubeup.cli", "kubeup.report", "kubeup.up", "kubeup.down")
     below = (
         "node",
+        "addons",
         "components",
         "profile",
         "importer",

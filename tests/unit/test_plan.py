@@ -204,6 +204,17 @@ def test_a_missing_rbac_rule_is_an_action_and_restarts_nothing() -> None:
     assert not found.starts
 
 
+def test_what_is_applied_from_a_file_is_applied_again_when_the_file_changes() -> None:
+    """The check spoke of the file that is there now."""
+    cluster = two_nodes()
+    facts, shared = built(cluster, cluster.nodes[0])
+    first, second = cluster.nodes
+    changed = replace(cluster, nodes=(first, replace(second, labels={"disk": "ssd"})))
+    found = plan(changed, first, facts, shared)
+    assert [put.file.path for put in found.files] == ["/etc/kubeup/cluster.yaml"]
+    assert [step.action.id for step in found.steps if isinstance(step, Do)] == ["cluster-objects"]
+
+
 def test_down_stops_units_in_reverse_gives_every_path_back_and_forgets_last() -> None:
     cluster = two_nodes()
     facts, _ = built(cluster, cluster.nodes[1])
@@ -279,7 +290,7 @@ def test_the_whole_cluster_is_planned_in_the_profile_s_order() -> None:
     facts = {node.host: replace(BARE, hostname=node.name) for node in cluster.nodes}
     found = make_plan(cluster, facts, ClusterFacts(), artifacts(cluster), NOW)
     assert [node.node for node in found.nodes] == ["node3", "node4"]
-    assert found.level_numbers == (0, 1)
+    assert found.level_numbers == (0, 1, 2)
     limited = make_plan(cluster, facts, ClusterFacts(), artifacts(cluster), NOW, frozenset({"node4"}))
     assert limited.nodes[0].empty
     assert not limited.nodes[1].empty

@@ -1,0 +1,64 @@
+"""Addons: what a cluster runs for its users. They are part of the desired state: ``up`` brings them, too.
+
+base.py: what one is; one file each. manifests.py: their objects as files. apply.sh: the cluster's side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from kubeup.addons import (
+    dashboard,
+    dns,
+    ingress,
+    load_balancer,
+    metrics_server,
+    network_policy,
+    storage,
+)
+from kubeup.addons.base import Addon
+from kubeup.facts import Facts
+from kubeup.model import Cluster
+
+ALL: tuple[Addon, ...] = (
+    dns.ADDON,
+    metrics_server.ADDON,
+    ingress.ADDON,
+    storage.ADDON,
+    load_balancer.ADDON,
+    network_policy.ADDON,
+    dashboard.ADDON,
+)
+BY_NAME = {addon.name: addon for addon in ALL}
+BY_HAND = "addons"
+"""Key of the first master's record: addons that somebody added besides the profile's."""
+
+__all__ = ["ALL", "BY_HAND", "BY_NAME", "Addon", "by_hand", "meant", "with_recorded", "without"]
+
+
+def meant(word: str) -> str:
+    """The addon that a word stands for; empty for none."""
+    return word if word in BY_NAME else next((one.name for one in ALL if word in one.known_as), "")
+
+
+def by_hand(cluster: Cluster, names: Iterable[str]) -> Cluster:
+    """The cluster with further addons."""
+    more = tuple(name for name in names if name not in cluster.addons)
+    return replace(cluster, addons=(*cluster.addons, *more), addons_by_hand=(*cluster.addons_by_hand, *more))
+
+
+def without(cluster: Cluster, names: Iterable[str]) -> Cluster:
+    gone = frozenset(names)
+    return replace(
+        cluster,
+        addons=tuple(name for name in cluster.addons if name not in gone),
+        addons_by_hand=tuple(name for name in cluster.addons_by_hand if name not in gone),
+        addons_removed=cluster.addons_removed | gone,
+    )
+
+
+def with_recorded(cluster: Cluster, facts: Facts) -> Cluster:
+    """The cluster with what somebody added by hand before, as the first master's record says."""
+    recorded = facts.record.meta.get(BY_HAND, "").split()
+    return by_hand(cluster, (name for name in recorded if name in BY_NAME and name not in cluster.addons_removed))

@@ -1,0 +1,182 @@
+# Brings the cluster's addons to what lies in $FOLDER and $INVENTORY on this master: applies, takes away what no addon
+# wants any more, waits until all of it runs. It speaks live on descriptor 3, one a line: live TEXT, note KIND TEXT.
+# Where it fails, it prints why: lines "bad ADDON POD NODE IMAGE REASON MESSAGE", or what kubectl said.
+# The operator's half puts before it: FOLDER, INVENTORY, LABEL, PATIENCE and LIMIT (seconds).
+# shellcheck shell=sh
+# shellcheck disable=SC2154
+T=$(printf '\t')
+k() { /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=60s "$@"; }
+live() { printf 'live\t%s\n' "$*" >&3; }
+note() { printf 'note\t%s\t%s\n' "$1" "$2" >&3; }
+work=$(mktemp -d /run/kubeup-addons.XXXXXX) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+# What the cluster has of the objects in the files, one a line: KIND NAME NAMESPACE ADDON REVISION
+standing() {
+    k get -f "$FOLDER" --ignore-not-found -o go-template='{{define "one"}}{{.kind}} {{.metadata.name}} {{with .metadata.namespace}}{{.}}{{else}}-{{end}} {{with .metadata.labels}}{{with index . "'"$LABEL"'"}}{{.}}{{else}}-{{end}}{{else}}-{{end}} {{with .metadata.generation}}g{{.}}{{else}}{{.metadata.resourceVersion}}{{end}}
+{{end}}{{if .items}}{{range .items}}{{template "one" .}}{{end}}{{else if .kind}}{{if ne .kind "List"}}{{template "one" .}}{{end}}{{end}}' 2>/dev/null | sort
+}
+
+apply() {
+    tries=0
+    until k apply --server-side --force-conflicts --field-manager=kubeup -f "$FOLDER" >applied 2>errors; do
+        tries=$((tries + 1))
+        # A kind that was made a moment ago is not served yet.
+        if [ $tries -gt 40 ] || ! grep -Eq 'no matches for kind|ensure CRDs are installed|could not find the requested' errors; then
+            cat errors
+            return 1
+        fi
+        sleep 0.25
+    done
+}
+
+# told: how many objects of each addon are new, changed, as they were.
+told() {
+    awk '
+        FILENAME == ARGV[1] { was[$1 " " $2 " " $3] = $5; next }
+        { key = $1 " " $2 " " $3; names[$4] = 1
+          if (!(key in was)) made[$4]++; else if (was[key] != $5) changed[$4]++; else same[$4]++ }
+        END { for (name in names) print name, made[name] + 0, changed[name] + 0, same[name] + 0 }' before after |
+        while read -r name made changed same; do note addon "$name $made $changed $same"; done
+}
+
+# delete API KIND NAMESPACE NAME
+delete() {
+    case $1 in
+        */*) ref=$2.${1#*/}.${1%/*} ;;
+        *) ref=$2 ;;
+    esac
+    if [ "$3" = - ]; then set -- -- "$4"; else set -- --namespace="$3" -- "$4"; fi
+    # shellcheck disable=SC2086
+    k delete "$ref" --ignore-not-found --timeout=60s "$@" >>deleted 2>>undeleted
+}
+
+# Kinds go only when nobody made one of theirs, a namespace only when nothing else lives in it.
+prune() {
+    comm -23 old new >gone
+    [ -s gone ] || return 0
+    live "taking away $(wc -l <gone) objects"
+    grep -Ev "^[^$T]*${T}[^$T]*${T}(Namespace|CustomResourceDefinition)$T" gone | sort -r >things
+    while IFS=$T read -r addon api kind namespace name; do
+        delete "$api" "$kind" "$namespace" "$name" </dev/null
+    done <things
+    : >stays
+    grep "${T}CustomResourceDefinition$T" gone | while IFS=$T read -r addon api kind namespace name; do
+        case $name in servicel2statuses.* | servicebgpstatuses.* | configurationstates.*) others= ;;
+        *) others=$(k get "$name" --all-namespaces --ignore-not-found -o name </dev/null 2>/dev/null | head -n 3 | tr '\n' ' ') ;;
+        esac
+        if [ -n "$others" ]; then
+            echo "$addon" >>stays
+            note left "of $addon the kind ${name%%.*} stays, for these are not kubeup's: $others"
+        else
+            delete "$api" "$kind" "$namespace" "$name" </dev/null
+        fi
+    done
+    grep "${T}Namespace$T" gone | while IFS=$T read -r addon api kind namespace name; do
+        # Its own pods end first.
+        waited=0
+        while [ $waited -lt 60 ] && k -n "$name" get pods -l "$LABEL=$addon" -o name </dev/null 2>/dev/null | grep -q .; do
+            sleep 1
+            waited=$((waited + 1))
+        done
+        others=$(k -n "$name" get pods,services,deployments,daemonsets,statefulsets,persistentvolumeclaims,ingresses -o name </dev/null 2>/dev/null | head -n 3 | tr '\n' ' ')
+        if [ -n "$others" ] || grep -qx "$addon" stays; then
+            note left "the namespace $name stays, for there is more in it than kubeup's${others:+: $others}"
+        else
+            delete "$api" "$kind" "$namespace" "$name" </dev/null
+        fi
+    done
+    cut -f 1 gone | sort -u | while read -r addon; do
+        cut -f 1 new | grep -qx "$addon" || note addon "$addon gone"
+    done
+}
+
+# What runs of the addons: "w ADDON KIND NAME WANTED READY UPDATED AGE SEEN", then "p ADDON NAMESPACE POD NODE PHASE",
+# each followed by "c IMAGE REASON MESSAGE" of containers that wait, and "s REASON MESSAGE" where no node takes it.
+running() {
+    # shellcheck disable=SC2016
+    k get deployments,daemonsets,statefulsets,jobs,pods --all-namespaces -l "$LABEL" -o go-template='{{range .items}}{{$a := index .metadata.labels "'"$LABEL"'"}}{{if eq .kind "Pod"}}p {{$a}} {{.metadata.namespace}} {{.metadata.name}} {{with .spec.nodeName}}{{.}}{{else}}-{{end}} {{.status.phase}}
+{{range .status.conditions}}{{if and (eq .type "PodScheduled") (eq .status "False")}}s {{.reason}} {{printf "%q" .message}}
+{{end}}{{end}}{{range .status.initContainerStatuses}}{{template "c" .}}{{end}}{{range .status.containerStatuses}}{{template "c" .}}{{end}}{{else if eq .kind "DaemonSet"}}w {{$a}} {{.kind}} {{.metadata.name}} {{.status.desiredNumberScheduled}} {{.status.numberReady}} {{with .status.updatedNumberScheduled}}{{.}}{{else}}0{{end}} {{.metadata.generation}} {{with .status.observedGeneration}}{{.}}{{else}}0{{end}}
+{{else if eq .kind "Job"}}w {{$a}} {{.kind}} {{.metadata.name}} {{.spec.completions}} {{with .status.succeeded}}{{.}} {{.}}{{else}}0 0{{end}} 1 1
+{{else}}w {{$a}} {{.kind}} {{.metadata.name}} {{.spec.replicas}} {{with .status.readyReplicas}}{{.}}{{else}}0{{end}} {{with .status.updatedReplicas}}{{.}}{{else}}0{{end}} {{.metadata.generation}} {{with .status.observedGeneration}}{{.}}{{else}}0{{end}}
+{{end}}{{end}}{{define "c"}}{{if not .ready}}{{$i := .image}}{{with .state.waiting}}c {{$i}} {{.reason}} {{with .message}}{{printf "%q" .}}{{else}}""{{end}}
+{{end}}{{end}}{{end}}' 2>errors
+}
+
+# Each addon with how much of it is ready: "dns 1/2, ingress 0/4".
+counted() {
+    awk '$1 == "w" { wanted[$2] += $5; ready[$2] += ($6 < $7 ? $6 : $7) }
+        END { for (name in wanted) printf "%s %d/%d\n", name, ready[name], wanted[name] }' rows | sort | paste -s -d , | sed 's/,/, /g'
+}
+
+all_run() { awk '$1 == "w" && ($5 != $6 || $7 < $5 || $9 < $8) { bad = 1 } END { exit bad }' rows; }
+
+# Pods of addons that do not become ready, with the reason; a crash with its last words.
+why() {
+    awk '$1 == "p" { p = $2 "\t" $3 "/" $4 "\t" $5; phase = $6; if (phase != "Running" && phase != "Succeeded") print "state\t" p "\t" phase }
+        $1 == "c" { m = $0; sub(/^c [^ ]* [^ ]* /, "", m); print "bad\t" p "\t" $2 "\t" $3 "\t" m }
+        $1 == "s" { m = $0; sub(/^s [^ ]* /, "", m); print "bad\t" p "\t-\t" $2 "\t" m }' rows >reasons
+    awk '$1 == "w" && $6 < $5 { print "short\t" $2 "\t" $3 " " $4 "\t" $6 "\t" $5 }' rows
+    grep "^bad" reasons
+    grep "${T}CrashLoopBackOff$T\|${T}Error$T" reasons | head -n 3 | while IFS=$T read -r _ addon pod _; do
+        last=$(k -n "${pod%/*}" logs "${pod#*/}" --all-containers --previous --tail=2 </dev/null 2>/dev/null | tail -n 1)
+        [ -z "$last" ] || printf 'log\t%s\t%s\t%s\n' "$addon" "$pod" "$last"
+    done
+    grep "${T}ContainerCreating$T\|${T}PodInitializing$T" reasons | head -n 3 | while IFS=$T read -r _ addon pod _; do
+        last=$(k -n "${pod%/*}" get events --field-selector "involvedObject.name=${pod#*/},type=Warning" -o go-template='{{range .items}}{{printf "%q" .message}}
+{{end}}' </dev/null 2>/dev/null | tail -n 1)
+        [ -z "$last" ] || printf 'event\t%s\t%s\t%s\n' "$addon" "$pod" "$last"
+    done
+}
+
+await() {
+    begin=$(date +%s)
+    bad_since=
+    last=
+    while :; do
+        if ! running >rows; then
+            cat errors
+            return 1
+        fi
+        now=$(date +%s)
+        all_run && return 0
+        line=$(counted)
+        live "$line ready"
+        # What a kubelet tries again may yet succeed; after a while without progress it is told.
+        if grep -Eq '^c [^ ]* (ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName|CrashLoopBackOff|CreateContainerConfigError|RunContainerError) ' rows; then
+            [ "$line" = "$last" ] && [ -n "$bad_since" ] || bad_since=$now
+        else
+            bad_since=
+        fi
+        last=$line
+        if [ $((now - begin)) -ge "$LIMIT" ] || { [ -n "$bad_since" ] && [ $((now - bad_since)) -ge "$PATIENCE" ]; }; then
+            why
+            return 1
+        fi
+        sleep 0.5
+    done
+}
+
+k -n kube-system get configmap kubeup-addons --ignore-not-found -o go-template='{{with .data}}{{.objects}}{{end}}' >old.raw 2>errors || {
+    cat errors
+    exit 1
+}
+grep . old.raw | sort >old
+k create -f "$INVENTORY" --dry-run=client -o go-template='{{.data.objects}}' 2>errors | grep . | sort >new
+if [ -s new ]; then
+    live 'applying'
+    standing >before
+    apply || exit 1
+    standing >after
+    told
+else
+    [ ! -s errors ] || { cat errors && exit 1; }
+fi
+prune
+k apply --server-side --force-conflicts --field-manager=kubeup -f "$INVENTORY" >/dev/null 2>errors || {
+    cat errors
+    exit 1
+}
+[ ! -s new ] || await

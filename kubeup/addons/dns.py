@@ -1,0 +1,38 @@
+"""dns: names of services and pods, by CoreDNS at the profile's dns_server_ip."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+
+from kubeup.addons.base import Addon, replicas
+from kubeup.facts import Facts
+from kubeup.model import Cluster, Value
+
+
+def values(cluster: Cluster, facts: Facts) -> Mapping[str, Value]:
+    return {"dns_replicas": replicas(cluster), "upstream": upstream(cluster, facts)}
+
+
+def upstream(cluster: Cluster, facts: Facts) -> str:
+    """Where other names are asked for; empty where the machines know nobody but themselves, whom asking is a loop."""
+    if cluster.dns_upstream:
+        return " ".join(cluster.dns_upstream)
+    return "/etc/resolv.conf" if any(not _loopback(server) for server in facts.nameservers) else ""
+
+
+def _loopback(server: str) -> bool:
+    try:
+        return ipaddress.ip_address(server.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+ADDON = Addon(
+    name="dns",
+    summary="names of services and pods",
+    runs="CoreDNS",
+    version="coredns",
+    values=values,
+    known_as=("coredns", "kube-dns"),
+)

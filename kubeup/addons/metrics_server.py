@@ -1,0 +1,24 @@
+"""metrics-server: what nodes and pods use, for ``kubectl top`` and autoscalers, through the API's aggregation layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kubeup.addons.base import Addon
+from kubeup.facts import Facts
+from kubeup.model import Cluster, Value
+
+
+def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:
+    return {"host_network": not all(master.is_node for master in cluster.masters)}
+
+
+ADDON = Addon(
+    name="metrics-server",
+    summary="CPU and memory of nodes and pods",
+    runs="metrics-server",
+    version="metrics_server",
+    values=values,
+    known_as=("metrics", "heapster"),
+    hint=lambda _: "kubectl top nodes",
+)

@@ -1,0 +1,26 @@
+"""storage: a default StorageClass on the nodes' own disks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kubeup.addons.base import Addon
+from kubeup.facts import Facts
+from kubeup.model import Cluster, Value
+
+VOLUMES = "/var/lib/kubeup-volumes"
+"""Where volumes lie unless the profile says otherwise; it goes with the cluster, and stays with --keep-data."""
+
+
+def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:
+    return {"path": cluster.storage_path or VOLUMES}
+
+
+ADDON = Addon(
+    name="storage",
+    summary="volumes on the nodes' own disks, for claims without a class",
+    runs="local-path-provisioner",
+    version="local_path_provisioner",
+    values=values,
+    known_as=("local-path", "storageclass"),
+)

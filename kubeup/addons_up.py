@@ -1,0 +1,158 @@
+"""``kubeup addons``: the part of an ``up`` that is addons, and what the cluster says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kubeup import addons, cluster_facts, engine, release, up, wanted
+from kubeup.addons import manifests, trouble
+from kubeup.components.addons import ACTION
+from kubeup.errors import FleetError, KubeupError, NodeError
+from kubeup.facts import Facts
+from kubeup.model import Cluster
+from kubeup.node.boot import Kind
+from kubeup.node.packing import Packer
+from kubeup.plan import PUSHED, Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Remember, Step
+from kubeup.up import Job, Prepared
+
+LIST = Path(addons.__file__).with_name("list.sh")
+LIMIT = 40.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one addon's objects. gone: all of them were taken away."""
+
+    name: str
+    made: int = 0
+    changed: int = 0
+    same: int = 0
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class Installed:
+    """version: of its program, empty where it is not installed. ready of wanted pods."""
+
+    name: str
+    version: str
+    ready: int = 0
+    wanted: int = 0
+
+
+def prepare(job: Job, cluster: Cluster) -> Prepared:
+    """The plan of what concerns addons, and nothing else. cluster: with the addons it is to have."""
+    cluster, facts = up.ask(job, cluster)
+    first = cluster.masters[0]
+    if not facts[first.host].record.exists:
+        raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up")
+    # Whether or not the check holds: what somebody changed by hand in the cluster is put right, too.
+    asked = replace(facts[first.host], checks={**facts[first.host].checks, ACTION: False})
+    facts = {**facts, first.host: asked}
+    shared = cluster_facts.gather_cluster(cluster, facts)
+    images = [one for one in wanted.for_cluster(cluster, facts) if one.name.startswith("image:")]
+    artifacts = release.resolve(
+        images, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say, need_file=True
+    )
+    whole = up.make_plan(cluster, facts, shared, artifacts, job.now())
+    return Prepared(cluster, facts, shared, only_addons(whole), artifacts)
+
+
+def only_addons(plan: Plan) -> Plan:
+    """Nothing of what else the profile would change."""
+    return replace(plan, nodes=tuple(_only(node) for node in plan.nodes))
+
+
+def _only(node: NodePlan) -> NodePlan:
+    levels = []
+    for level in node.levels:
+        steps = tuple(step for step in level.steps if _is_ours(step))
+        if steps:
+            applies = any(isinstance(step, Do) and step.action.id == ACTION for step in steps)
+            levels.append(Level(level.number, "addons" if applies else "images", steps))
+    binaries = tuple(binary for binary in node.binaries if _is_part(binary.component))
+    return replace(node, binaries=binaries, observed=(), levels=tuple(levels), mint=())
+
+
+def _is_part(component: str) -> bool:
+    return component in ("addons", "volumes") or component.startswith(PUSHED)
+
+
+def _is_ours(step: Step) -> bool:
+    match step:
+        case Make(directory=directory):
+            return _is_part(directory.component)
+        case Put(file=file):
+            return _is_part(file.component)
+        case Link(binary=binary):
+            return _is_part(binary.component)
+        case Do(action=action):
+            return _is_part(action.component)
+        case GiveBack(owned=owned):
+            return owned.path.startswith(f"{manifests.FOLDER}/")
+        case Remember(key=key):
+            return key == addons.BY_HAND
+        case _:
+            return False
+
+
+def execute(job: Job, prepared: Prepared) -> tuple[Change, ...]:
+    """Raises FleetError, in words, when an addon does not come up."""
+    execution = engine.Execution(
+        job.fleet,
+        prepared.cluster,
+        prepared.plan,
+        {},
+        {artifact.sha256: artifact.path for artifact in prepared.artifacts if artifact.in_cache},
+        prepared.facts,
+        job.operator,
+        job.say,
+        packer=Packer(release.cache_root() / "packed"),
+    )
+    try:
+        execution.run()
+    except FleetError as error:
+        raise trouble.explained(error) from error
+    return changes(execution.notes.get(prepared.cluster.masters[0].host, []))
+
+
+def changes(notes: list[str]) -> tuple[Change, ...]:
+    """Out of the lines "addon NAME MADE CHANGED SAME" and "addon NAME gone"."""
+    found = []
+    for note in notes:
+        kind, _, text = note.partition("\t")
+        match (kind, text.split()):
+            case "addon", [name, "gone"]:
+                found.append(Change(name, gone=True))
+            case "addon", [name, made, changed, same]:
+                found.append(Change(name, int(made), int(changed), int(same)))
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def installed(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, Installed]:
+    """What the cluster has, by name. One round trip to the first master."""
+    first = cluster.masters[0]
+    reply = job.fleet.link(first).trip(
+        Kind.PROBE, [f"LABEL={manifests.LABEL}\n{LIST.read_text()}".encode()], limit=LIMIT
+    )
+    lines = reply.stdout.decode("utf-8", "replace").split("\n")
+    if "done" not in lines:
+        errors = reply.stderr.decode("utf-8", "replace").split("\n")
+        raise NodeError(
+            first.title,
+            "addons",
+            "the API does not answer",
+            evidence=[line for line in errors if line][-3:],
+            fix="kubeup validate",
+        )
+    found: dict[str, Installed] = {}
+    for row in (line.split() for line in lines):
+        match row:
+            case ["v", name, version]:
+                found[name] = Installed(name, version)
+            case ["w", name, pods, ready] if name in found:
+                one = found[name]
+                found[name] = replace(one, ready=one.ready + int(ready), wanted=one.wanted + int(pods))
+    return found

@@ -1,0 +1,135 @@
+"""``kubeup addons``: what the cluster runs for its users."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from kubeup import addons, addons_up, session, up
+from kubeup.errors import UsageError
+from kubeup.model import Cluster
+from kubeup.profile import LoadedProfile
+from kubeup.report import addons as report
+from kubeup.report import data, plan
+
+ARGUMENTS = click.argument("arguments", metavar="[PROFILE] [NAME...]", nargs=-1)
+PARALLEL = click.option("--parallel", default=32, show_default=True, metavar="N", help="Nodes worked on at once.")
+OUTPUT = click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts."
+)
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
+class UpByDefault(click.Group):
+    """``kubeup addons profile.yaml dns`` is ``kubeup addons up profile.yaml dns``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
+            args = ["up", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("addons", cls=UpByDefault)
+def addons_group() -> None:
+    """Addons: dns, metrics-server, ingress, storage, load-balancer, network-policy, dashboard, and your own.
+
+    \b
+    kubeup addons                       the profile's, as `kubeup up` installs them (addons: [dns, ...])
+    kubeup addons up metrics-server     one more
+    kubeup addons list                  what is installed, and what there is
+    kubeup addons down metrics-server   takes one away
+    """
+
+
+@addons_group.command("list")
+@ARGUMENTS
+@PARALLEL
+@OUTPUT
+def list_command(arguments: tuple[str, ...], parallel: int, output: str) -> None:
+    """What is installed, against what there is."""
+    loaded, _ = _read(arguments)
+    with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
+        cluster, facts = up.ask(job, loaded.cluster)
+        found = addons_up.installed(job, cluster, facts)
+    if output == "json":
+        print(report.as_json(cluster, found))
+    else:
+        report.show(session.stdout(), cluster, found)
+
+
+@addons_group.command("up")
+@ARGUMENTS
+@PARALLEL
+@OUTPUT
+@DRY_RUN
+def up_command(arguments: tuple[str, ...], parallel: int, output: str, dry_run: bool) -> None:
+    """Install addons, put right what was changed of them, and wait until they run. Without NAME: the profile's.
+
+    One that the profile does not name stays through every `kubeup up`, until `kubeup addons down`.
+    """
+    loaded, names = _read(arguments)
+    _carry_out(addons.by_hand(loaded.cluster, names), parallel, output, dry_run)
+
+
+@addons_group.command("down")
+@ARGUMENTS
+@PARALLEL
+@OUTPUT
+@DRY_RUN
+def down_command(arguments: tuple[str, ...], parallel: int, output: str, dry_run: bool) -> None:
+    """Take addons away: every object that kubeup made for them. Volumes that the storage addon made stay.
+
+    Kinds and namespaces in which others made something stay as well, and are named.
+    """
+    loaded, names = _read(arguments)
+    if not names:
+        raise UsageError("say which addons to take away", fix="kubeup addons down metrics-server")
+    _carry_out(addons.without(loaded.cluster, names), parallel, output, dry_run)
+    kept = [name for name in names if name in loaded.cluster.addons]
+    if kept and not dry_run:
+        text = f"{', '.join(kept)}: still in the addons of {loaded.path}; the next `kubeup up` brings it back"
+        session.stderr().print(text, highlight=False, soft_wrap=True)
+
+
+def _read(arguments: Sequence[str]) -> tuple[LoadedProfile, tuple[str, ...]]:
+    """PROFILE is what looks like a file; the rest are names."""
+    path = None
+    words = list(arguments)
+    if words and (words[0].endswith((".yaml", ".yml")) or "/" in words[0]):
+        path = Path(words.pop(0))
+    loaded = session.load(path)
+    return loaded, tuple(_name(word, loaded.cluster) for word in words)
+
+
+def _name(word: str, cluster: Cluster) -> str:
+    known = (*addons.BY_NAME, *cluster.own_addons)
+    if word in known:
+        return word
+    meant = addons.meant(word) or next(iter(difflib.get_close_matches(word, known, 1, 0.6)), "")
+    fix = f"did you mean `{meant}`? It is {report.what(meant)}" if meant else f"there are: {', '.join(known)}"
+    raise UsageError(f"there is no addon `{word}`", fix=fix)
+
+
+def _carry_out(cluster: Cluster, parallel: int, output: str, dry_run: bool) -> None:
+    _check_needs(cluster)
+    with session.fleet(cluster, parallel) as fleet, session.job(fleet) as job:
+        prepared = addons_up.prepare(job, cluster)
+        if dry_run:
+            print(data.plan(prepared.plan)) if output == "json" else plan.show(session.stdout(), prepared.plan)
+            return
+        changed = addons_up.execute(job, prepared)
+    if output == "json":
+        print(report.changes_json(changed))
+    else:
+        report.show_changes(session.stdout(), prepared.cluster, changed)
+
+
+def _check_needs(cluster: Cluster) -> None:
+    if "load-balancer" in cluster.addons and not cluster.load_balancer_addresses:
+        raise UsageError(
+            "load-balancer needs addresses of the machines' network that nobody uses",
+            fix="write into the profile: load_balancer_addresses: [FIRST-LAST]",
+        )

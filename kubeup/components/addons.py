@@ -1,0 +1,113 @@
+"""Addons as a component: their objects lie as files on the first master, one action makes the cluster have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kubeup import addons
+from kubeup.addons import manifests, storage
+from kubeup.components.base import ADMIN, MASTER, NODE, Component, Context, Template
+from kubeup.model import Value
+from kubeup.release import addon_images
+from kubeup.resources import Action, Directory
+
+ACTION = "addons"
+PATIENCE, LIMIT = 45, 240
+SCRIPT = (Path(addons.__file__).parent / "apply.sh").read_text()
+
+
+def is_first_master(context: Context) -> bool:
+    return context.node == context.cluster.masters[0]
+
+
+def in_use(context: Context) -> bool:
+    """There are addons, or there were."""
+    known = ACTION in context.facts.record.actions
+    return is_first_master(context) and bool(context.cluster.addons or known)
+
+
+def values(context: Context) -> Mapping[str, Value]:
+    cluster = context.cluster
+    found: dict[str, Value] = {
+        "images": {
+            name: one.reference(cluster.versions, cluster.image_repository) for name, one in addon_images.items()
+        }
+    }
+    for addon in addons.ALL:
+        found.update(addon.values(cluster, context.facts))
+    return found
+
+
+def actions(context: Context) -> tuple[Action, ...]:
+    if not is_first_master(context):
+        return ()
+    files = (*map(manifests.path_of, context.cluster.addons), manifests.INVENTORY)
+    variables = {
+        "FOLDER": manifests.FOLDER,
+        "INVENTORY": manifests.INVENTORY,
+        "LABEL": manifests.LABEL,
+        "PATIENCE": PATIENCE,
+        "LIMIT": LIMIT,
+    }
+    return (
+        Action(
+            id=ACTION,
+            title="addons",
+            component="addons",
+            check=_check(),
+            do="".join(f"{name}={value}\n" for name, value in variables.items()) + SCRIPT,
+            timeout=LIMIT + 120,
+            reads=files,
+        ),
+    )
+
+
+def _check() -> str:
+    """The cluster's inventory is that of the files, and every pod that they want is ready. One question to the API."""
+    template = (
+        '{{range .items}}{{if eq .kind "ConfigMap"}}{{if eq .metadata.name "kubeup-addons"}}'
+        '{{.data.revision}}{{"\\n"}}{{end}}{{else if eq .kind "DaemonSet"}}'
+        '{{if ne .status.desiredNumberScheduled .status.numberReady}}short{{"\\n"}}{{end}}'
+        '{{else if .spec.replicas}}{{if not .status.readyReplicas}}short{{"\\n"}}'
+        '{{else if ne .spec.replicas .status.readyReplicas}}short{{"\\n"}}{{end}}{{end}}{{end}}'
+    )
+    return (
+        f"test -f {manifests.INVENTORY} || exit 0\n"
+        f"wanted=$(sed -n 's/^# revision //p' {manifests.INVENTORY})\n"
+        f"""test "$({ADMIN} get configmaps,deployments,daemonsets,statefulsets --all-namespaces -l {manifests.LABEL} """
+        f"""-o go-template='{template}' | sort -u)" = "$wanted" """
+    )
+
+
+def _wanted(name: str) -> Template:
+    return Template(
+        f"addons/{name}.yaml",
+        manifests.path_of(name),
+        when=lambda context: is_first_master(context) and name in context.cluster.addons,
+        addon=name,
+    )
+
+
+COMPONENT = Component(
+    name="addons",
+    role=MASTER,
+    after=("kubelet", "kube-proxy", "flannel"),
+    templates=tuple(_wanted(addon.name) for addon in addons.ALL),
+    asks=(manifests.INVENTORY,),
+    values=values,
+    actions=actions,
+    when=in_use,
+    has_unit=False,
+)
+VOLUMES = Component(
+    name="volumes",
+    role=NODE,
+    directories=(Directory(storage.VOLUMES, 0o755, data=True, keep=True),),
+    # Once there, it stays as long as the cluster does: without the addon, too, for it holds what people wrote.
+    when=lambda context: (
+        ("storage" in context.cluster.addons and not context.cluster.storage_path)
+        or storage.VOLUMES in context.facts.record.owned
+    ),
+    has_unit=False,
+)
