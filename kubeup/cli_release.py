@@ -1,7 +1,8 @@
-"""``kubeup release``: the binaries of a profile, where they come from, and getting them ahead of time."""
+"""``kubeup release``: the binaries and images of a profile, where they come from, and getting them ahead of time."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -45,7 +46,7 @@ def list_command(profile_path: Path, arch: str) -> None:
 @click.argument("profile_path", metavar="PROFILE", type=click.Path(path_type=Path))
 @ARCH
 def fetch_command(profile_path: Path, arch: str) -> None:
-    """Get everything a profile needs into the cache."""
+    """Get everything a profile needs into the cache, the images of its addons too."""
     cluster = profile.load(profile_path).cluster
     console = Console(stderr=True)
     with View(console, live=console.is_terminal) as view:
@@ -58,7 +59,6 @@ def fetch_command(profile_path: Path, arch: str) -> None:
 
 def _wanted(cluster: Cluster, arch: str) -> tuple[release.Wanted, ...]:
     """Without asking any machine: all are taken to be of one architecture, and the runtime to be what is said."""
-    from dataclasses import replace
-
     decided = replace(cluster, runtime=cluster.runtime or Runtime.CONTAINERD)
-    return wanted.for_cluster(decided, {node.host: Facts(arch=arch) for node in cluster.nodes})
+    files = wanted.for_cluster(decided, {node.host: Facts(arch=arch) for node in cluster.nodes})
+    return tuple(dict.fromkeys((*files, *wanted.images(cluster, arch))))
