@@ -13,8 +13,7 @@ import click
 from kubeup import cluster_facts, engine, image_store, release, session, up
 from kubeup.errors import FleetError, KubeupError, UsageError
 from kubeup.facts import Facts
-from kubeup.image_names import normal
-from kubeup.image_store import fetch, spool
+from kubeup.image_store import fetch, provision, spool
 from kubeup.image_store.survey import NodeImages
 from kubeup.model import Cluster
 from kubeup.report import images as report
@@ -99,7 +98,7 @@ def pull_command(names: tuple[str, ...], profile_path: Path | None, parallel: in
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
         job = stack.enter_context(session.job(fleet))
         cluster, facts, had, failures = _look(job, loaded.cluster)
-        wanted = _chosen(cluster, names)
+        wanted = provision.chosen(cluster, names or [one.name for one in image_store.needs(cluster)])
         lacking = [one for one in wanted if not all(one.name in node.images for node in had.values())]
         got = fetch.fetch(job, cluster, lacking if not names else wanted, facts, had)
         results = image_store.push(job, cluster, got.images, facts, got.had)
@@ -122,6 +121,8 @@ def _look(
 ) -> tuple[Cluster, dict[str, Facts], dict[str, NodeImages], dict[str, KubeupError]]:
     """What the machines and their runtimes say; a node that does not answer is told at the end."""
     asked = engine.gather(job.fleet, cluster, job.say)
+    if asked.values and not any(found.record.exists for found in asked.values.values()):
+        raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up, then again")
     resolved = cluster_facts.resolve(cluster, asked.values)
     had = image_store.survey(job, resolved, asked.values)
     failures = {**asked.failures, **had.failures}
@@ -138,13 +139,6 @@ def _some_for_all(images: Sequence[image_store.Image], facts: dict[str, Facts]) 
             raise UsageError(
                 f"{one.names[0]} is an image for {one.arch}", fix=f"take one for {', '.join(sorted(archs))}"
             )
-
-
-def _chosen(cluster: Cluster, names: tuple[str, ...]) -> list[image_store.Need]:
-    known = {one.name: one for one in image_store.needs(cluster)}
-    if not names:
-        return list(known.values())
-    return [known.get(normal(name)) or image_store.Need(normal(name), "images") for name in names]
 
 
 def _table(profile_path: Path | None, parallel: int) -> report.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,15 +27,22 @@ from kubeup.release.web import IMAGE_LIMIT
 from kubeup.up import Job
 
 PULL_SECONDS = 900.0
+TRIES = 3
+ANSWERED = re.compile(r"not found|manifest unknown|denied|unauthorized|forbidden", re.IGNORECASE)
+"""What runtimes print of a registry that is there and does not give the image."""
 
 
 @dataclass
 class Got:
-    """What could be had. failures: by image name. had: what nodes have by now, those that pulled one included."""
+    """What could be had. failures: by image name. had: what nodes have by now, those that pulled one included.
+
+    vain: registry -> the nodes that could not reach it.
+    """
 
     images: list[Image] = field(default_factory=list)
     failures: dict[str, KubeupError] = field(default_factory=dict)
     had: dict[str, NodeImages] = field(default_factory=dict)
+    vain: dict[str, set[str]] = field(default_factory=dict)
 
 
 def fetch(
@@ -42,16 +50,30 @@ def fetch(
 ) -> Got:
     """Each image once for each architecture of the workers that answered; one that cannot be had stops no other."""
     got = Got(had=dict(had))
-    archs = sorted({facts[node.host].arch for node in cluster.workers if node.host in had})
-    if needs:
-        job.say(Phase("getting images"))
-    for need in needs:
-        for arch in archs:
-            try:
-                got.images += read(_here(job, cluster, need, arch), arch, need.name, trusted=True)
-            except KubeupError as here:
-                _by_a_node(job, cluster, need, arch, facts, got, here)
+    if not needs:
+        return got
+    job.say(Phase("getting images"))
+    pairs = [
+        (need, arch) for need in needs for arch in sorted({facts[node.host].arch for node in _asked(cluster, had)})
+    ]
+    wanted = [one for need, arch in pairs if (one := need.wanted(arch))]
+    found, failed = release.attempt(
+        wanted, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say
+    )
+    for need, arch in pairs:
+        one = need.wanted(arch)
+        try:
+            if one and one in failed:
+                raise failed[one]
+            path = found[one].path if one else _own(job, cluster, need, arch)
+            got.images += read(path, arch, need.name, trusted=True)
+        except KubeupError as here:
+            _by_a_node(job, cluster, need, arch, facts, got, here)
     return got
+
+
+def _asked(cluster: Cluster, had: Mapping[str, NodeImages]) -> list[Node]:
+    return [node for node in cluster.workers if node.host in had]
 
 
 def known(needs: Sequence[Need], facts: Mapping[str, Facts]) -> Mapping[str, frozenset[str]]:
@@ -77,12 +99,7 @@ def own_path(name: str, arch: str) -> Path:
     return release.cache_root() / "images" / quote(name, safe="") / f"{arch}.tar"
 
 
-def _here(job: Job, cluster: Cluster, need: Need, arch: str) -> Path:
-    wanted = need.wanted(arch)
-    if wanted is not None:
-        options = {"pins": cluster.pins, "proxy": cluster.proxy, "say": job.release_say}
-        (artifact,) = release.resolve([wanted], cluster.sources, **options)  # type: ignore[arg-type]
-        return artifact.path
+def _own(job: Job, cluster: Cluster, need: Need, arch: str) -> Path:
     path = own_path(need.name, arch)
     if all(source.kind == "cache" for source in cluster.sources):
         # What a tag means can change; only where nothing else may be asked the cache's word is enough.
@@ -146,16 +163,24 @@ def _keep(path: Path, content: bytes) -> Path:
 def _by_a_node(
     job: Job, cluster: Cluster, need: Need, arch: str, facts: Mapping[str, Facts], got: Got, here: KubeupError
 ) -> None:
-    """A node that can reach the registry pulls, and what it got comes here, to be sent to the others."""
+    """A node that can reach the registry pulls, and what it got comes here, to be sent to the others.
+
+    Nodes mostly share their way out: a few that cannot reach a registry speak for all.
+    """
     reasons = [f"this machine: {here.message}", *(f"  {line}" for line in here.evidence)]
-    for node in cluster.workers:
-        if node.host not in got.had or facts[node.host].arch != arch:
+    vain = got.vain.setdefault(need.name.partition("/")[0], set())
+    for node in _asked(cluster, got.had):
+        if facts[node.host].arch != arch or node.host in vain:
             continue
+        if len(vain) >= TRIES:
+            break
         try:
             path = _node_pulls(job, cluster, node, need.name, arch)
             found = read(path, arch, need.name)
         except KubeupError as error:
             reasons += [f"{node.title}: {error.message}", *(f"  {line}" for line in error.evidence[-2:])]
+            if not ANSWERED.search(" ".join(error.evidence)):
+                vain.add(node.host)
             continue
         job.say(Note(f"pulled {need.name}, which this machine could not", node.title))
         had = got.had[node.host]

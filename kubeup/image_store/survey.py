@@ -40,17 +40,15 @@ def survey(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Results[No
 
     def ask(node: Node, link: Link) -> NodeImages:
         job.say(Working(node.title, "looking at images"))
-        found = look(node, link, cluster.runtime or Runtime.CONTAINERD, facts[node.host])
+        found = look(node, link, cluster.runtime or Runtime.CONTAINERD)
         job.say(Finished(node.title, "asked", 0.0))
         return found
 
     return job.fleet.each([node for node in cluster.workers if node.host in facts], ask)
 
 
-def look(node: Node, link: Link, runtime: Runtime, facts: Facts) -> NodeImages:
-    """Raises NodeError where no cluster is, or its runtime does not run."""
-    if not facts.record.exists:
-        raise NodeError(node.title, "images", "kubeup has built nothing on this node", fix="kubeup up, then again")
+def look(node: Node, link: Link, runtime: Runtime) -> NodeImages:
+    """Raises NodeError where the cluster's runtime does not run."""
     script = f"runtime={runtime.value}\n{SCRIPT.read_text()}"
     reply = link.trip(Kind.PROBE, [script.encode()], limit=LIMIT)
     return parse(reply.stdout.decode("utf-8", "replace"), node.title)

@@ -16,7 +16,7 @@ from kubeup.release.model import (
     Without,
     cache_root,
 )
-from kubeup.release.search import resolve
+from kubeup.release.search import attempt, resolve
 
 __all__ = [
     "BY_ADDON",
@@ -33,6 +33,7 @@ __all__ = [
     "Wanted",
     "Without",
     "addon_images",
+    "attempt",
     "cache_root",
     "resolve",
     "version_field",

@@ -66,6 +66,35 @@ def resolve(
     alone. ``say`` is called from several threads. Raises one ReleaseError that lists all that could not be had, with
     every source's reason, and all that came and was refused.
     """
+    search = _run(wanted, sources, pins, proxy, root, say, need_file)
+    lacking = _lacking(search, wanted)
+    if lacking or search.refused:
+        raise _told(search, lacking, search.refused.values())
+    return tuple(search.found[one] for one in wanted if one in search.found)
+
+
+def attempt(
+    wanted: Sequence[Wanted],
+    sources: Sequence[Source],
+    *,
+    pins: Mapping[str, str] | None = None,
+    proxy: Proxy | None = None,
+    say: Say = lambda _: None,
+) -> tuple[Mapping[Wanted, Artifact], Mapping[Wanted, ReleaseError]]:
+    """What of it can be had, and why the rest cannot, each for itself."""
+    search = _run(wanted, sources, pins, proxy, None, say, need_file=True)
+    return search.found, {**search.refused, **{one: _told(search, [one]) for one in _lacking(search, wanted)}}
+
+
+def _run(
+    wanted: Sequence[Wanted],
+    sources: Sequence[Source],
+    pins: Mapping[str, str] | None,
+    proxy: Proxy | None,
+    root: Path | None,
+    say: Say,
+    need_file: bool,
+) -> _Search:
     once = tuple(dict.fromkeys(wanted))
     search = _Search(root or cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file)
     try:
@@ -80,10 +109,11 @@ def resolve(
             f"the cache cannot be used: {place}: {error.strerror or error}",
             fix=f"make room or give access there, or set KUBEUP_CACHE (now: {search.root})",
         ) from error
-    lacking = [one for one in search.open(once) if not row_of(one).optional]
-    if lacking or search.refused:
-        raise _told(search, lacking)
-    return tuple(search.found[one] for one in wanted if one in search.found)
+    return search
+
+
+def _lacking(search: _Search, wanted: Sequence[Wanted]) -> list[Wanted]:
+    return [one for one in search.open(dict.fromkeys(wanted)) if not row_of(one).optional]
 
 
 def _from(search: _Search, source: Source, missing: Sequence[Wanted]) -> None:
@@ -206,9 +236,9 @@ def _do_without(search: _Search, optional: Sequence[Wanted]) -> None:
             search.say(Without(one))
 
 
-def _told(search: _Search, lacking: Sequence[Wanted]) -> ReleaseError:
-    """All that is wrong, at once."""
-    refused = list(dict.fromkeys(search.refused.values()))
+def _told(search: _Search, lacking: Sequence[Wanted], also: Iterable[ReleaseError] = ()) -> ReleaseError:
+    """All that is wrong, at once. also: what was refused."""
+    refused = list(dict.fromkeys(also))
     if not lacking and len(refused) == 1:
         return refused[0]
     evidence: list[str] = []
@@ -218,7 +248,7 @@ def _told(search: _Search, lacking: Sequence[Wanted]) -> ReleaseError:
         evidence += [f"{one.title}:", *(f"  {reason}" for reason in search.reasons.get(one, []))]
     kinds = ", ".join(Site(source.url, Proxy()).title if source.url else source.kind for source in search.sources)
     parts = [f"{_files(len(lacking))} could not be had from any source ({kinds})"] if lacking else []
-    parts += [f"{_files(len(search.refused))} had to be refused"] if refused else []
+    parts += [f"{_files(len(refused))} had to be refused"] if refused else []
     fixes = [error.fix for error in refused if error.fix]
     fixes += [_advice(search, lacking)] if lacking else []
     return ReleaseError(" and ".join(parts), evidence=evidence, fix="; ".join(dict.fromkeys(fixes)))

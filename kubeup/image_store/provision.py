@@ -1,0 +1,51 @@
+"""Images that something is about to run: each node gets what it lacks, and where nothing lacks nothing is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kubeup.errors import KubeupError
+from kubeup.facts import Facts
+from kubeup.image_names import normal
+from kubeup.image_store.fetch import fetch
+from kubeup.image_store.needs import Need, needs, of_addons
+from kubeup.image_store.push import Pushed, push
+from kubeup.image_store.survey import survey
+from kubeup.model import Cluster
+from kubeup.release import BY_ADDON
+from kubeup.up import Job
+
+
+@dataclass(frozen=True)
+class Provided:
+    """nodes: what came to each, by node.host. failures: by node.host, or by the name of an image."""
+
+    nodes: Mapping[str, Pushed] = field(default_factory=dict)
+    failures: Mapping[str, KubeupError] = field(default_factory=dict)
+
+
+def provide(job: Job, cluster: Cluster, names: Iterable[str], facts: Mapping[str, Facts]) -> Provided:
+    """Bring images to all workers that lack them; which may take a while, and one that fails stops no other.
+
+    Out of the profile's sources (addons' images) or their registry (others) by way of this machine; what it cannot get
+    one node pulls for all. One trip a node where nothing lacks, no trip without names, one more where something is
+    brought. cluster: with its runtime decided; it may be living since a moment. facts: by node.host.
+    """
+    wanted = chosen(cluster, tuple(names))
+    if not wanted:
+        return Provided()
+    had = survey(job, cluster, facts)
+    # A name that means another image somewhere is `kubeup images check`'s affair.
+    lacking = [one for one in wanted if not all(one.name in node.images for node in had.values.values())]
+    if not lacking:
+        return Provided({host: Pushed(()) for host in had.values}, had.failures)
+    got = fetch(job, cluster, lacking, facts, had.values)
+    results = push(job, cluster, got.images, facts, got.had)
+    return Provided(results.values, {**had.failures, **results.failures, **got.failures})
+
+
+def chosen(cluster: Cluster, names: Sequence[str]) -> tuple[Need, ...]:
+    """What is known of some images: whether the release sources have them, above all."""
+    known = {one.name: one for one in (*of_addons(cluster, BY_ADDON), *needs(cluster))}
+    return tuple(known.get(normal(name)) or Need(normal(name), "images") for name in dict.fromkeys(names))
