@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kubeup.errors import ImageError
-from kubeup.image_names import normal
+from kubeup.image_names import normal, parse
 
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -91,7 +91,7 @@ def read(path: Path, arch: str = "", name: str = "", *, trusted: bool = False) -
             found = _Archive(path, tar, trusted).images()
     except (tarfile.TarError, OSError) as error:
         raise ImageError(f"{path} is no archive of images", evidence=[str(error)], fix=HOW) from error
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ImageError(f"{path} is not laid out as an archive of images", evidence=[repr(error)], fix=HOW) from error
     if name:
         found = tuple(Image((normal(name),), one.config, one.layers) for one in found)
@@ -101,6 +101,9 @@ def read(path: Path, arch: str = "", name: str = "", *, trusted: bool = False) -
         raise ImageError(f"{path} holds no image for {arch or 'Linux'}", evidence=[f"it has: {there}"])
     if any(not one.names for one in chosen):
         raise ImageError(f"an image in {path} has no name", fix="say it: kubeup images push --name REPOSITORY:TAG FILE")
+    for one in (name for image in chosen for name in image.names):
+        if parse(one) is None:
+            raise ImageError(f"{path} has an image of the name {one!r}, which is none", fix="say another with --name")
     return chosen
 
 

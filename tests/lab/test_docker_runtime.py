@@ -12,6 +12,7 @@ import json
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ from kubeup import lab
 from kubeup.model import Versions
 from kubeup.release import Wanted, cache, cache_root
 from kubeup.release.golang import machine_arch
+from tests import archives
+from tests.archives import Made, layer
 from tests.lab.conftest import Cluster
 from tests.lab.test_docker import SEEN, start_container
 
@@ -204,11 +207,39 @@ def test_a_restart_is_asked_for_and_the_containers_are_named(
     assert cluster.json("up", "--no-validate")["changed"] is False
 
 
+def test_images_are_pushed_to_docker_and_a_layer_travels_once(cluster: Cluster) -> None:
+    """node4's user had one of them before; down leaves that one."""
+    base = layer("base", 5_000_000)
+    own, app, other = (Made(f"lab.example/{name}:1", (base, layer(name))) for name in ("own", "app", "other"))
+    path = cluster.home / "archive.tar"
+    path.write_bytes(archives.docker(own))
+    copy(cluster, str(path), "node4:/tmp/own.tar")
+    cluster.on("node4", "docker load -i /tmp/own.tar; rm /tmp/own.tar")
+    path.write_bytes(archives.docker(own, app))
+    sent = pushed(cluster, path)
+    assert sent["node3"]["images"] == [own.name, app.name]
+    assert 5_000_000 < sent["node3"]["bytes"] < 5_200_000
+    assert sent["node4"]["images"] == [app.name]
+    assert sent["node4"]["bytes"] < 100_000, "the base lies in its Docker already"
+    assert [node["bytes"] for node in pushed(cluster, path).values()] == [0, 0]
+    path.write_bytes(archives.oci(other, packed=True))
+    assert [node["bytes"] < 100_000 for node in pushed(cluster, path).values()] == [True, True]
+    for node in ("node3", "node4"):
+        found = cluster.on(node, "docker image inspect -f '{{.Id}}' lab.example/own:1 lab.example/app:1")
+        assert found.split() == [f"sha256:{own.id}", f"sha256:{app.id}"]
+
+
+def pushed(cluster: Cluster, path: Path) -> dict[str, Any]:
+    found: Any = cluster.json("images", "push", str(path))
+    return {node["name"]: node for node in found["nodes"]}
+
+
 def test_down_takes_the_installed_docker_away_and_leaves_the_other(cluster: Cluster, bare: str, options: str) -> None:
     assert "policy drop" in cluster.on("node3", RULES), "Docker closes FORWARD where it switches forwarding on"
     done = cluster.kubeup("down", "--yes", "--no-snapshot")
     assert done.returncode == 0, done.stderr
     assert cluster.on("node4", OPTIONS) == options
+    assert cluster.on("node4", "docker image ls --format '{{.Repository}}' 'lab.example/*'") == "lab.example/own\n"
     info = cluster.on("node4", "docker info")
     assert "http://mirror.example:5000/" in info
     assert "second.example" not in info
