@@ -121,6 +121,9 @@ RECIPES = {
             "image:metallb-controller": "go.universe.tf/metallb/controller",
             "image:metallb-speaker": "go.universe.tf/metallb/speaker",
         },
+        # FRR-K8s, one of its ways to speak BGP, is not on every proxy; layer 2 does without.
+        stub="frr-k8s",
+        extra="replace github.com/metallb/frr-k8s => ./frr-k8s\n",
     ),
     "local-path-provisioner": Recipe(
         "github.com/rancher/local-path-provisioner",
