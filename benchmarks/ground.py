@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from kubeup import lab
 
-NAME = "bench"
-SUBNET = ipaddress.IPv4Network("192.168.204.0/24")
+# Another run of tests or benchmarks beside this one takes a name and a subnet of its own.
+NAME = f"{os.environ.get('KUBEUP_TEST_LAB', '')}bench"
+SUBNET = ipaddress.IPv4Network(f"192.168.{int(os.environ.get('KUBEUP_TEST_NET', '200')) + 4}.0/24")
 LIMIT = 600.0
 """Seconds for one command on a node."""
 NODES = ("node3", "node4")
@@ -39,9 +41,9 @@ def timed(work: Callable[[], object]) -> float:
     return time.monotonic() - begin
 
 
-def everywhere(work: Callable[[str], object]) -> None:
-    with ThreadPoolExecutor(len(NODES)) as pool:
-        list(pool.map(work, NODES))
+def everywhere(work: Callable[[str], object], nodes: Sequence[str] = NODES) -> None:
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        list(pool.map(work, nodes))
 
 
 def bare() -> None:

@@ -77,6 +77,12 @@ PARALLEL = click.option("--parallel", default=32, show_default=True, metavar="N"
 OUTPUT = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts."
 )
+BUNDLE = click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Take everything from this file, which `kubeup release bundle` made; ask no network.",
+)
 LIMIT = click.option("--limit", multiple=True, metavar="NODE", help="Change only this node; may be given again.")
 
 
@@ -85,6 +91,7 @@ LIMIT = click.option("--limit", multiple=True, metavar="NODE", help="Change only
 @LIMIT
 @PARALLEL
 @OUTPUT
+@BUNDLE
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--no-validate", is_flag=True, help="Do not validate afterwards.")
 @click.option("--restart-docker", is_flag=True, help="Restart the machines' own Docker where its options change.")
@@ -93,6 +100,7 @@ def up_command(
     limit: tuple[str, ...],
     parallel: int,
     output: str,
+    bundle: Path | None,
     dry_run: bool,
     no_validate: bool,
     restart_docker: bool,
@@ -102,8 +110,9 @@ def up_command(
     \b
     kubeup up profile.yaml              # without PROFILE: ./profile.yaml, else the cluster of the last `up`
     kubeup up --limit node4             # only this node changes
+    kubeup up --bundle kubeup.tar       # no network but the nodes'; see kubeup release bundle
     """
-    loaded = session.load(profile_path)
+    loaded = session.load(profile_path, bundle)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
         prepared = up.prepare(job, loaded.cluster, session.chosen(limit))
         _warn(loaded, prepared)
@@ -132,9 +141,12 @@ def up_command(
 @LIMIT
 @PARALLEL
 @OUTPUT
-def plan_command(profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str) -> None:
+@BUNDLE
+def plan_command(
+    profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str, bundle: Path | None
+) -> None:
     """Say what `up` would do: files with their diffs, units, bytes. Touches nothing."""
-    loaded = session.load(profile_path)
+    loaded = session.load(profile_path, bundle)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
         prepared = up.prepare(job, loaded.cluster, session.chosen(limit))
     _warn(loaded, prepared)

@@ -88,12 +88,20 @@ def push_command(archives: tuple[str, ...], name: str, profile_path: Path | None
 @PROFILE
 @PARALLEL
 @OUTPUT
-def pull_command(names: tuple[str, ...], profile_path: Path | None, parallel: int, output: str) -> None:
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Take them from this file, which `kubeup release bundle` made; ask no network.",
+)
+def pull_command(
+    names: tuple[str, ...], profile_path: Path | None, parallel: int, output: str, bundle: Path | None
+) -> None:
     """Get images once, and bring them to every node that lacks them. Without NAME: all that the cluster needs.
 
     This machine gets them, or, where it cannot, one node does; the others need no registry.
     """
-    loaded = session.load(profile_path)
+    loaded = session.load(profile_path, bundle)
     with ExitStack() as stack:
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
         job = stack.enter_context(session.job(fleet))

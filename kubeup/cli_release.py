@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from kubeup import profile, release, wanted
+from kubeup.events import Phase, Working
 from kubeup.facts import Facts
+from kubeup.image_names import normal
+from kubeup.image_store import fetch
 from kubeup.model import Cluster, Runtime
-from kubeup.release import cache
+from kubeup.release import bundle, cache
 from kubeup.report.progress import View, size
 
 ARCH = click.option("--arch", type=click.Choice(["amd64", "arm64"]), default="amd64", show_default=True)
@@ -46,15 +51,59 @@ def list_command(profile_path: Path, arch: str) -> None:
 @click.argument("profile_path", metavar="PROFILE", type=click.Path(path_type=Path))
 @ARCH
 def fetch_command(profile_path: Path, arch: str) -> None:
-    """Get everything a profile needs into the cache, the images of its addons too."""
+    """Get everything a profile needs into the cache: binaries, the images of its addons, images of its own."""
     cluster = profile.load(profile_path).cluster
+    with _view() as view:
+        found = _gathered(cluster, (arch,), view)
+    click.echo(f"{len(found)} files, {size(sum(one.size for one in found))}, in {release.cache_root()}")
+
+
+@release_group.command("bundle")
+@click.argument("profile_path", metavar="PROFILE", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@click.option(
+    "--arch",
+    "archs",
+    type=click.Choice(["amd64", "arm64"]),
+    multiple=True,
+    default=["amd64"],
+    show_default=True,
+    help="Of the machines; may be given again.",
+)
+def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> None:
+    """Everything a profile needs in one file: with it, `kubeup up --bundle FILE` needs no network but its nodes.
+
+    \b
+    kubeup release bundle profile.yaml -o kubeup.tar     # on a machine with a network
+    kubeup up profile.yaml --bundle kubeup.tar           # where there is none
+    """
+    cluster = profile.load(profile_path).cluster
+    with _view() as view:
+        found = _gathered(cluster, archs, view)
+        view.say(Phase(f"writing {output}"))
+        title = f"writing {output}"
+
+        def copied(done: int, total: int) -> None:
+            view.say(Working("this machine", title, done, total, bytes=True))
+
+        bundle.write(output, release.cache_root(), found, copied)
+    click.echo(f"{output}: {len(found)} files, {size(output.stat().st_size)}")
+
+
+def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle.Entry]:
+    """All of it in the cache."""
+    needed = dict.fromkeys(one for arch in archs for one in _wanted(cluster, arch))
+    found = release.resolve(tuple(needed), cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=view.release)
+    own = [fetch.own(cluster, normal(name), arch, view.say) for name in cluster.images for arch in archs]
+    root = release.cache_root()
+    return [*(bundle.Entry.of(one) for one in found), *(bundle.Entry.of_file(root, path) for path in own)]
+
+
+@contextmanager
+def _view() -> Iterator[View]:
     console = Console(stderr=True)
     with View(console, live=console.is_terminal) as view:
-        found = release.resolve(
-            _wanted(cluster, arch), cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=view.release
-        )
-    total = sum(artifact.size for artifact in found)
-    click.echo(f"{len(found)} files, {size(total)}, in {release.cache_root()}")
+        yield view
 
 
 def _wanted(cluster: Cluster, arch: str) -> tuple[release.Wanted, ...]:

@@ -169,7 +169,8 @@ class Source:
     """One place binaries may come from, in the order tried.
 
     kind: ``cache`` (the operator's cache only), ``official`` (upstream's release sites), ``mirror`` (``url``: a
-    site or ``file://`` folder with upstream's layout), ``go`` (built from Go modules on the operator's machine).
+    site or ``file://`` folder with upstream's layout), ``go`` (built from Go modules on the operator's machine),
+    ``bundle`` (``url``: the path of a file that ``kubeup release bundle`` made).
     """
 
     kind: str

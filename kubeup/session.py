@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.console import Console
 from kubeup import profile, up
 from kubeup.errors import UsageError
 from kubeup.fleet import Fleet
-from kubeup.model import Cluster
+from kubeup.model import Cluster, Source
 from kubeup.node.dialer import Dialer
 from kubeup.node.secrets import Secrets
 from kubeup.node.transport import SshLink
@@ -25,8 +26,11 @@ from kubeup.report.progress import View
 from kubeup.state import State
 
 
-def load(path: Path | None) -> LoadedProfile:
-    """The profile that was named; else ./profile.yaml; else the one of the last ``up``, said aloud."""
+def load(path: Path | None, bundle: Path | None = None) -> LoadedProfile:
+    """The profile that was named; else ./profile.yaml; else the one of the last ``up``, said aloud.
+
+    bundle: the only source then, whatever the profile says.
+    """
     folder = None
     if path is None:
         path = Path("profile.yaml")
@@ -40,7 +44,10 @@ def load(path: Path | None) -> LoadedProfile:
                 )
             path, folder = last
             stderr().print(f"profile: that of the last `up`, {path}", highlight=False, soft_wrap=True)
-    return profile.load(path, folder)
+    loaded = profile.load(path, folder)
+    if bundle is None:
+        return loaded
+    return replace(loaded, cluster=replace(loaded.cluster, sources=(Source("bundle", str(bundle)),)))
 
 
 def chosen(names: tuple[str, ...]) -> frozenset[str]:

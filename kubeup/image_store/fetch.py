@@ -13,7 +13,7 @@ from kubeup import images, release
 from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER, SERVERS
 from kubeup.errors import ImageError, KubeupError, NodeError, ReleaseError
-from kubeup.events import Note, Phase, Working
+from kubeup.events import Note, Phase, Say, Working
 from kubeup.facts import Facts
 from kubeup.image_names import Reference, parse
 from kubeup.image_store.archive import Image, read
@@ -21,12 +21,13 @@ from kubeup.image_store.needs import Need
 from kubeup.image_store.survey import NodeImages
 from kubeup.model import Cluster, Node, Runtime
 from kubeup.node.boot import Kind
-from kubeup.release import cache
+from kubeup.release import bundle, cache
 from kubeup.release.site import Site, UnavailableError
 from kubeup.release.web import IMAGE_LIMIT
 from kubeup.up import Job
 
 PULL_SECONDS = 900.0
+BY_HAND = "`docker save {name}` where it can be had, and put the file there: {path}"
 TRIES = 3
 ANSWERED = re.compile(r"not found|manifest unknown|denied|unauthorized|forbidden", re.IGNORECASE)
 """What runtimes print of a registry that is there and does not give the image."""
@@ -65,7 +66,7 @@ def fetch(
         try:
             if one and one in failed:
                 raise failed[one]
-            path = found[one].path if one else _own(job, cluster, need, arch)
+            path = found[one].path if one else own(cluster, need.name, arch, job.say)
             got.images += read(path, arch, need.name, trusted=True)
         except KubeupError as here:
             _by_a_node(job, cluster, need, arch, facts, got, here)
@@ -99,24 +100,39 @@ def own_path(name: str, arch: str) -> Path:
     return release.cache_root() / "images" / quote(name, safe="") / f"{arch}.tar"
 
 
-def _own(job: Job, cluster: Cluster, need: Need, arch: str) -> Path:
-    path = own_path(need.name, arch)
+def own(cluster: Cluster, name: str, arch: str, say: Say) -> Path:
+    """An image of the user's in the cache: pulled anew, for what a tag means can change. Raises KubeupError.
+
+    Where this machine cannot, or nothing else may be asked, the cache's word is enough.
+    """
+    path = own_path(name, arch)
+    of_bundle = next((Path(source.url) for source in cluster.sources if source.kind == "bundle"), None)
+    if of_bundle:
+        with bundle.opened(of_bundle) as found:
+            if not found.take_file(release.cache_root(), path):
+                raise ImageError(f"{name} ({arch}) is not in the bundle", fix=bundle.MAKE.format(of_bundle))
+        return path
     if all(source.kind == "cache" for source in cluster.sources):
-        # What a tag means can change; only where nothing else may be asked the cache's word is enough.
         if path.is_file():
             return path
-        raise ImageError(f"{need.name} is not in the cache", evidence=[str(path)])
-    return _pulled(job, cluster, need.name, arch, path)
+        raise ImageError(f"{name} is not in the cache", fix=BY_HAND.format(name=name, path=path))
+    try:
+        return _pulled(cluster, name, arch, path, say)
+    except ImageError as error:
+        if not path.is_file():
+            raise
+        say(Note(f"{error.message}; the cache's is taken"))
+        return path
 
 
-def _pulled(job: Job, cluster: Cluster, name: str, arch: str, path: Path) -> Path:
+def _pulled(cluster: Cluster, name: str, arch: str, path: Path, say: Say) -> Path:
     reference = parse(name)
     if reference is None:
         raise ImageError(f"`{name}` is not the name of an image")
     reasons = []
     for base, ca in _places(cluster, reference):
         site = Site(base, cluster.proxy, ca)
-        job.say(Working("this machine", f"pulling {name}"))
+        say(Working("this machine", f"pulling {name}"))
 
         def get(part: str, site: Site = site) -> bytes:
             headers = {"Accept": images.ACCEPT} if part.startswith("manifests/") else {}
@@ -131,7 +147,9 @@ def _pulled(job: Job, cluster: Cluster, name: str, arch: str, path: Path) -> Pat
             reasons += [error.message, *error.evidence]
             continue
         return _keep(path, content)
-    raise ImageError(f"{name} could not be pulled by this machine", evidence=reasons)
+    raise ImageError(
+        f"{name} could not be pulled by this machine", evidence=reasons, fix=BY_HAND.format(name=name, path=path)
+    )
 
 
 def _places(cluster: Cluster, reference: Reference) -> list[tuple[str, str]]:
@@ -168,8 +186,10 @@ def _by_a_node(
     Nodes mostly share their way out: a few that cannot reach a registry speak for all.
     """
     reasons = [f"this machine: {here.message}", *(f"  {line}" for line in here.evidence)]
+    # A bundle is asked for where there is no network, and to have just what is in there.
+    closed = any(source.kind == "bundle" for source in cluster.sources)
     vain = got.vain.setdefault(need.name.partition("/")[0], set())
-    for node in _asked(cluster, got.had):
+    for node in [] if closed else _asked(cluster, got.had):
         if facts[node.host].arch != arch or node.host in vain:
             continue
         if len(vain) >= TRIES:

@@ -83,13 +83,15 @@ def note(
     return Artifact(wanted, digest, stat.st_size, path, source, downloads)
 
 
-def take_in(root: Path, wanted: Wanted, file: Path, source: str, downloads: tuple[Download, ...] = ()) -> Artifact:
-    """Move a finished file into the cache."""
+def take_in(
+    root: Path, wanted: Wanted, file: Path, source: str, downloads: tuple[Download, ...] = (), digest: str = ""
+) -> Artifact:
+    """Move a finished file into the cache. digest: its sha256, where that is known."""
     path = path_of(root, wanted)
     path.parent.mkdir(parents=True, exist_ok=True)
     file.chmod(0o755)
     # Written down first: a run that ends between the two leaves no file of which nothing is known.
-    artifact = note(path, file, wanted, hash_of(file), source, downloads)
+    artifact = note(path, file, wanted, digest or hash_of(file), source, downloads)
     file.rename(path)
     return artifact
 

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kubeup.errors import ReleaseError
 from kubeup.model import Proxy, Source
-from kubeup.release import cache, golang, web
+from kubeup.release import bundle, cache, golang, web
 from kubeup.release.catalog import row_of
 from kubeup.release.model import Artifact, Got, Say, Tried, Wanted, Without, cache_root
 from kubeup.release.site import Site, UnavailableError
@@ -121,6 +121,8 @@ def _from(search: _Search, source: Source, missing: Sequence[Wanted]) -> None:
         _from_cache(search, missing)
     elif source.kind == "go":
         _from_go(search, missing)
+    elif source.kind == "bundle":
+        _from_bundle(search, Path(source.url), missing)
     else:
         _from_web(search, missing, Site(source.url, search.proxy))
 
@@ -143,6 +145,32 @@ def _from_cache(search: _Search, missing: Sequence[Wanted]) -> None:
             search.got(artifact, f"the cache, {cache.BY_HAND}")
         else:
             search.found[one] = artifact
+
+
+def _from_bundle(search: _Search, path: Path, missing: Sequence[Wanted]) -> None:
+    try:
+        with bundle.opened(path) as found:
+            for one in missing:
+                _out_of(search, found, one)
+    except ReleaseError as error:
+        for one in search.open(missing):
+            search.refused[one] = error
+
+
+def _out_of(search: _Search, found: bundle.Bundle, one: Wanted) -> None:
+    try:
+        artifact = found.take(search.root, one)
+        if artifact:
+            _check_pin(search, artifact)
+    except ReleaseError as error:
+        search.refused[one] = error
+        return
+    if artifact:
+        # Nodes are not told where upstream has it: they are to need no network.
+        search.found[one] = replace(artifact, downloads=())
+    elif not row_of(one).optional:
+        there = ", ".join(found.others(one))
+        search.failed(one, "bundle", f"it has {there} instead" if there else "it is not in there")
 
 
 def _check_pin(search: _Search, artifact: Artifact) -> None:
@@ -246,7 +274,7 @@ def _told(search: _Search, lacking: Sequence[Wanted], also: Iterable[ReleaseErro
         evidence += [error.message, *(f"  {line}" for line in error.evidence)]
     for one in lacking:
         evidence += [f"{one.title}:", *(f"  {reason}" for reason in search.reasons.get(one, []))]
-    kinds = ", ".join(Site(source.url, Proxy()).title if source.url else source.kind for source in search.sources)
+    kinds = ", ".join(_title(source) for source in search.sources)
     parts = [f"{_files(len(lacking))} could not be had from any source ({kinds})"] if lacking else []
     parts += [f"{_files(len(refused))} had to be refused"] if refused else []
     fixes = [error.fix for error in refused if error.fix]
@@ -254,11 +282,21 @@ def _told(search: _Search, lacking: Sequence[Wanted], also: Iterable[ReleaseErro
     return ReleaseError(" and ".join(parts), evidence=evidence, fix="; ".join(dict.fromkeys(fixes)))
 
 
+def _title(source: Source) -> str:
+    if source.kind == "bundle":
+        return f"the bundle {source.url}"
+    return Site(source.url, Proxy()).title if source.url else source.kind
+
+
 def _files(number: int) -> str:
     return "1 file" if number == 1 else f"{number} files"
 
 
 def _advice(search: _Search, lacking: Sequence[Wanted]) -> str:
+    of_bundle = next((source.url for source in search.sources if source.kind == "bundle"), "")
+    if of_bundle:
+        archs = sorted({one.arch for one in (*search.found, *lacking)})
+        return bundle.MAKE.format(of_bundle + "".join(f" --arch {arch}" for arch in archs))
     jobs = [web.Job(row_of(one), (one,)) for one in lacking]
     unpinned = [web.pin_names(job)[0] for job in jobs if not job.row.sums and not job.row.image]
     unpinned = [name for name in dict.fromkeys(unpinned) if name not in search.pins]
