@@ -13,7 +13,7 @@ from kubeup.release import addon_images
 from kubeup.resources import Action, Directory
 
 ACTION = "addons"
-PATIENCE, LIMIT = 45, 240
+PATIENCE, LIMIT = 30, 240
 SCRIPT = (Path(addons.__file__).parent / "apply.sh").read_text()
 
 

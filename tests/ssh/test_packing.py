@@ -24,6 +24,8 @@ from tests.ssh.proxy import BadLine
 
 MB = 1 << 20
 SLOW = 6.0 * MB
+QUICK = 1000.0 * MB
+"""How fast this machine is taken to pack: what it really does depends on what else it does."""
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +75,7 @@ def test_a_slow_link_gets_large_binaries_packed(
     with BadLine(sshd.port, rate=SLOW) as line:
         operator.trust(replace(sshd, port=line.port))
         link = operator.connect(replace(node, port=line.port))
-        bring(node, link, binaries, Packer(tmp_path / "packed"))
+        bring(node, link, binaries, Packer(tmp_path / "packed", QUICK))
     assert stored(machine, binaries)
     whole = sum(binary.size for binary, _ in binaries)
     assert link.sent < whole - 15 * MB
@@ -82,7 +84,7 @@ def test_a_slow_link_gets_large_binaries_packed(
 def test_a_quick_link_gets_them_as_they_are(
     link: SshLink, node: Node, machine: Machine, binaries: list[tuple[Binary, Path]], tmp_path: Path
 ) -> None:
-    bring(node, link, binaries, Packer(tmp_path / "packed"))
+    bring(node, link, binaries, Packer(tmp_path / "packed", SLOW / 100))
     assert stored(machine, binaries)
     assert link.sent > sum(binary.size for binary, _ in binaries)
     assert not (tmp_path / "packed").exists()
@@ -91,7 +93,7 @@ def test_a_quick_link_gets_them_as_they_are(
 def test_packed_bytes_that_arrived_are_not_sent_again(
     operator: Operator, sshd: Daemon, node: Node, machine: Machine, binaries: list[tuple[Binary, Path]], tmp_path: Path
 ) -> None:
-    packer = Packer(tmp_path / "packed")
+    packer = Packer(tmp_path / "packed", QUICK)
     with BadLine(sshd.port, rate=SLOW, cut_after=17 * MB) as line:
         operator.trust(replace(sshd, port=line.port))
         link = operator.connect(replace(node, port=line.port))
@@ -102,3 +104,13 @@ def test_packed_bytes_that_arrived_are_not_sent_again(
     assert stored(machine, binaries)
     # 12 MB of small ones and a third of 30 MB: what the first line took is not sent by the second.
     assert second.sent < 8 * MB, second.sent
+
+
+def test_packing_pays_on_slow_links_only(binaries: list[tuple[Binary, Path]], tmp_path: Path) -> None:
+    packer, (binary, path) = Packer(tmp_path / "packed"), binaries[-1]
+    piece = Piece(binary, path, 0)
+    assert packer.pays(piece, 1000.0)
+    assert not packer.pays(piece, 1e12)
+    assert not packer.pays(piece, None), "a link whose speed nobody knows yet"
+    noise, where = binaries[0]
+    assert not packer.pays(Piece(noise, where, 0), 1e12)
