@@ -11,16 +11,18 @@ from types import TracebackType
 
 class BadLine:
     """Forwards a port of the loopback. delay: seconds each way. cut_after: bytes towards the server, then both ends are
-    closed. rate: bytes a second towards the server. connections: how many were made."""
+    closed. rate: bytes a second towards the server. connections: how many were made. carried: bytes towards the server,
+    over all of them."""
 
     def __init__(
         self, port: int, *, delay: float = 0.0, cut_after: int | None = None, rate: float | None = None
     ) -> None:
         self._to, self.delay, self.cut_after, self.rate = port, delay, cut_after, rate
-        self.connections = 0
+        self.connections = self.carried = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._sockets: list[socket.socket] = []
+        self._near: set[socket.socket] = set()
 
     def __enter__(self) -> BadLine:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -50,6 +52,7 @@ class BadLine:
             for one in (near, far):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets += [near, far]
+            self._near.add(near)
             threading.Thread(target=self._pump, args=(near, far, self.cut_after, self.rate), daemon=True).start()
             threading.Thread(target=self._pump, args=(far, near, None, None), daemon=True).start()
 
@@ -61,6 +64,8 @@ class BadLine:
             while (budget is None or budget > 0) and (data := source.recv(65536)):
                 if budget is not None:
                     data, budget = data[:budget], budget - len(data)
+                if source in self._near:
+                    self.carried += len(data)
                 late.put((time.monotonic() + self.delay, data))
                 if rate:
                     time.sleep(len(data) / rate)
