@@ -126,10 +126,11 @@ class Facts:
     """One probe of one node. Sizes in bytes, times in seconds.
 
     clock_offset: the node's clock minus the operator's (positive: the node is ahead), uncertain by half the round
-    trip. addresses: IPv4 as ``a.b.c.d/len``. routes: (destination or "default", device). versions of tools are empty
-    where the tool is absent. store: sha256 -> size of what the store holds. pieces: sha256 -> bytes that arrived of
-    what is not whole yet. home: something is in kubeup's own folder, be it of an `up` that ended before its first step.
-    checks: action id -> satisfied. busy: who holds the node's lock, empty if nobody.
+    trip. addresses: IPv4 as ``a.b.c.d/len``. routes: (destination or "default", device). versions of tools are
+    empty where the tool is absent. disk_free, disk_size: of the file system of disk_path. store: sha256 -> size of
+    what the store holds. pieces: sha256 -> bytes that arrived of what is not whole yet. home: something is in
+    kubeup's own folder, be it of an `up` that ended before its first step. checks: action id -> satisfied. busy:
+    who holds the node's lock, empty if nobody.
     """
 
     hostname: str = ""
@@ -145,6 +146,7 @@ class Facts:
     memory: int = 0
     swap: int = 0
     disk_free: int = 0
+    disk_size: int = 0
     disk_path: str = "/var/lib"
     clock_offset: float = 0.0
     clock_synchronized: bool | None = None

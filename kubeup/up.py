@@ -90,6 +90,7 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     plan = make_plan(cluster, facts, shared, artifacts, job.now(), limit)
     warnings = [problem for problem in problems if problem.severity != "error"]
     warnings += preflight.restarts(cluster, plan, facts)
+    warnings += preflight.pressure(cluster, plan, facts)
     return Prepared(cluster, facts, shared, plan, artifacts, tuple(warnings))
 
 

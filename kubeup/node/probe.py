@@ -112,6 +112,7 @@ def _facts(lines: _Lines, contents: Mapping[str, bytes], midpoint: float, root: 
         memory=lines.number("memory") * 1024,
         swap=lines.number("swap") * 1024,
         disk_free=lines.number("disk") * 1024,
+        disk_size=lines.number("disk_size") * 1024,
         clock_offset=clock - midpoint if clock else 0.0,
         clock_synchronized=True if lines.one("synchronized") else None,
         cgroup=lines.number("cgroup"),

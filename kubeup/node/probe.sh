@@ -35,7 +35,7 @@ machine() {
     fact cpus "$(grep -c '^processor' /proc/cpuinfo)"
     sed -n "s/^MemTotal: *\([0-9]*\) kB/memory$T\1/p; s/^SwapTotal: *\([0-9]*\) kB/swap$T\1/p" /proc/meminfo
     sed -n "s/^CapBnd:[^0-9a-f]*\([0-9a-f]*\)/capabilities$T\1/p" /proc/1/status
-    df -P -k "$ROOT/var/lib" 2>/dev/null | awk 'NR == 2 { print "disk\t" $4 }'
+    df -P -k "$ROOT/var/lib" 2>/dev/null | awk 'NR == 2 { print "disk\t" $4; print "disk_size\t" $2 }'
     fact clock "$(date +%s.%N)"
     if [ -e /run/systemd/timesync/synchronized ]; then fact synchronized yes; fi
 }

@@ -11,10 +11,11 @@ from dataclasses import replace
 from kubeup.facts import Facts
 from kubeup.model import Cluster
 from kubeup.preflight import docker, identity, machine, network
+from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
 from kubeup.preflight.problem import Problem, Subject
 
-__all__ = ["Problem", "check", "restarts"]
+__all__ = ["Problem", "check", "pressure", "restarts"]
 
 Check = Callable[[Subject], Iterator[Problem]]
 CHECKS: tuple[Check, ...] = (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from kubeup.facts import Facts
 from kubeup.node import bundle
@@ -207,6 +210,11 @@ def test_the_probe_touches_nothing_and_survives_odd_names(sandbox: Sandbox) -> N
     assert facts.file(odd).sha256 == sha256(b"content\n")
     assert not facts.file("/etc/none").exists
     assert facts.hostname
+    sandbox.write("/var/lib/any", "")
+    facts = sandbox.probe(Inquiry())
+    disk = shutil.disk_usage(sandbox.root)
+    assert facts.disk_size == disk.total
+    assert facts.disk_free == pytest.approx(disk.free, rel=0.1)
 
 
 def test_a_second_operator_is_told_who_is_at_work(sandbox: Sandbox) -> None:

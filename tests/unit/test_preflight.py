@@ -10,9 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from kubeup import preflight
+from kubeup import preflight, profile
 from kubeup.facts import DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
 from kubeup.model import Cluster, Network, Node, Override, ProxyMode, Role, Runtime
+from kubeup.plan import NodePlan, Plan
+from kubeup.resources import Binary
 
 CLUSTER = Cluster(
     name="demo",
@@ -200,6 +202,57 @@ def test_machines_that_were_cloned_are_told() -> None:
     cluster = replace(CLUSTER, nodes=tuple(replace(node, name="same") for node in CLUSTER.nodes))
     found = preflight.check(cluster, {"10.0.0.1": facts, "10.0.0.2": facts})
     assert {"duplicate-name", "duplicate-machine-id"} <= {problem.id for problem in found}
+
+
+DISKS = {
+    # free and size in GB, to be stored in GB -> what is below its threshold
+    (60, 100, 2): "",
+    (17, 100, 2): "",
+    (16, 100, 2): "imagefs.available < 15%",
+    (12, 100, 2): "imagefs.available < 15%",
+    (11, 100, 2): "nodefs.available < 10%, imagefs.available < 15%",
+    (1, 100, 2): "nodefs.available < 10%, imagefs.available < 15%",
+    (14, 100, 0): "imagefs.available < 15%",
+}
+
+
+def staged(facts: Facts, gigabytes: int, cluster: Cluster = CLUSTER) -> list[preflight.Problem]:
+    binaries = (Binary("etcd", "3.7.1", "00", gigabytes * 10**9, "/opt/kubeup/bin/etcd", "etcd"),) if gigabytes else ()
+    plan = Plan("demo", (NodePlan("one", 0, binaries), NodePlan("two", 0)))
+    return list(preflight.pressure(cluster, plan, {"10.0.0.1": facts, "10.0.0.2": SOUND}))
+
+
+@pytest.mark.parametrize("sizes", DISKS)
+def test_a_disk_that_will_be_too_full_for_pods_is_told(sizes: tuple[int, int, int]) -> None:
+    free, size, stored = sizes
+    found = staged(replace(SOUND, disk_free=free * 10**9, disk_size=size * 10**9), stored)
+    assert [problem.severity for problem in found] == (["warning"] if DISKS[sizes] else [])
+    assert [problem.evidence for problem in found] == (
+        [(f"kubelet's own thresholds: {DISKS[sizes]}",)] if DISKS[sizes] else []
+    )
+
+
+def test_a_disk_that_will_be_too_full_is_told_to_the_letter() -> None:
+    (found,) = staged(replace(SOUND, disk_free=10**10, disk_size=10**11), 2)
+    assert found.format() == (
+        "one: /var/lib will have 8.0 of 100.0 GB free (8 %): kubelet will evict pods and take no new ones "
+        "[disk-pressure]\n    | kubelet's own thresholds: nodefs.available < 10%, imagefs.available < 15%\n"
+        "    fix: make room on the node: df -h /var/lib; apt-get clean; journalctl --vacuum-size=100M; or kubelet: "
+        "{config: {evictionHard: {nodefs.available: 5%, imagefs.available: 5%, memory.available: 100Mi}}}"
+    )
+    line = found.fix.rpartition("or ")[2]
+    told = profile.load_text(f"nodes: [10.0.0.1]\nroles: ai\n{line}\n", "p.yaml").cluster
+    assert (
+        staged(replace(SOUND, disk_free=10**10, disk_size=10**11), 2, replace(CLUSTER, overrides=told.overrides)) == []
+    )
+    (full,) = staged(replace(SOUND, disk_free=4 * 10**9, disk_size=10**11), 2)
+    assert full.fix.endswith("journalctl --vacuum-size=100M"), "five percent would not do"
+
+
+def test_a_master_that_runs_no_pods_may_have_a_full_disk() -> None:
+    one, two = CLUSTER.nodes
+    cluster = replace(CLUSTER, nodes=(replace(one, roles=frozenset({Role.MASTER})), two))
+    assert staged(replace(SOUND, disk_free=10**9, disk_size=10**11), 0, cluster) == []
 
 
 def test_all_problems_come_at_once() -> None:
