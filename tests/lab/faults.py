@@ -216,6 +216,11 @@ class Ledger:
     def survived(self, name: str) -> bool:
         return self.rows.get(name, {}).get("problem") == ""
 
+    def struck(self, command: str, fault: str, node: str) -> list[str]:
+        """The titles of the steps that runs were ended at."""
+        start = f"{command} · {fault} · {node} · "
+        return [name.split(" · ", 4)[4] for name in self.rows if name.startswith(start) and self.survived(name)]
+
     def add(self, name: str, problem: str, seconds: float) -> None:
         row: dict[str, object] = {"point": name, "problem": problem, "seconds": round(seconds, 1)}
         self.rows[name] = row
