@@ -55,8 +55,9 @@ class Faults:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
 
-    def strike(self, point: Point, fault: str, *arguments: str) -> Struck:
-        """Run kubeup, and let the fault happen at the point: kill, cut, drop (the network swallows all), power."""
+    def strike(self, point: Point, fault: str | Callable[[], None], *arguments: str) -> Struck:
+        """Run kubeup, and let the fault happen at the point: kill, cut, drop (the network swallows all), power, reboot;
+        or something of the caller's."""
         told, go = self.cluster.home / "told", self.cluster.home / "go"
         for path in (told, go):
             path.unlink(missing_ok=True)
@@ -131,7 +132,11 @@ class Faults:
         ) as process:
             yield process
 
-    def _happen(self, fault: str, where: Sequence[str], go: Path, process: subprocess.Popen[str]) -> str:
+    def _happen(
+        self, fault: str | Callable[[], None], where: Sequence[str], go: Path, process: subprocess.Popen[str]
+    ) -> str:
+        if callable(fault):
+            fault()
         if fault == "drop":
             with self._dark(where):
                 go.touch()
@@ -139,7 +144,9 @@ class Faults:
         for node in where:
             if fault == "power":
                 lab.power_off(self.cluster.name, node, pull=True)
-            else:
+            elif fault == "reboot":
+                lab.reboot(self.cluster.name, node)
+            elif fault == "cut":
                 self.cluster.on(node, f"kill -KILL $({SESSIONS})")
         go.touch()
         for node in where:
@@ -169,9 +176,21 @@ class Faults:
         """Units that became ready, with their processes, of every node."""
         return {node: self.cluster.on(node, READY) for node in NODES}
 
+    def settled(self) -> dict[str, str]:
+        """The same, once nothing of it starts any more: a machine that was off may be younger than its units."""
+        seen = [self.ready()]
+
+        def steady() -> bool:
+            seen.append(self.ready())
+            starting = any(line.endswith(" 0") for text in seen[-1].values() for line in text.split("\n"))
+            return seen[-1] == seen[-2] and not starting
+
+        poll("units to be steady", steady)
+        return seen[-1]
+
     def finish_up(self, *, validate: bool = False) -> None:
         """`up` completes, restarts nothing that was ready, and then there is nothing to do."""
-        before = self.ready()
+        before = self.settled()
         outcome = self.cluster.json("up", *(() if validate else ("--no-validate",)))
         if validate:
             assert outcome["health"]["healthy"] is True, outcome  # type: ignore[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -373,16 +374,46 @@ def test_a_killed_up_is_finished_by_the_next_and_a_half_installed_node_taken_dow
     assert "Cluster validation succeeded" in done.stdout
 
 
-def test_keep_data_and_up_bring_the_cluster_back_with_its_objects(running: Cluster, before: dict[str, str]) -> None:
+ENCRYPTION = """apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources: [{resources: [secrets], providers: [{secretbox: {keys: [{name: mine, secret: KEY}]}}, {identity: {}}]}]
+"""
+RAW = """
+p=/etc/kubernetes/pki
+/opt/kubeup/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$p/etcd/ca.crt --cert=$p/etcd/server.crt \\
+    --key=$p/etcd/server.key get --print-value-only /registry/secrets/default/kept | tr -c '[:print:]' '?'
+"""
+
+
+def test_keep_data_and_up_bring_the_cluster_back_with_its_objects_and_encrypted_secrets(
+    running: Cluster, before: dict[str, str]
+) -> None:
+    """Secrets are encrypted by a file of the user's own, which kubeup knows by its name alone."""
+    text = ENCRYPTION.replace("KEY", base64.b64encode(os.urandom(32)).decode())
+    running.feed("node3", f"umask 077; mkdir /etc/mine; cat >/etc/mine/encryption.yaml <<'END'\n{text}END\n")
+    seen = "sha256sum /etc/mine/encryption.yaml; stat -c '%a %U %y %i' /etc/mine /etc/mine/encryption.yaml"
+    own = running.on("node3", seen)
+    assert "600 root" in own
+    running.profile(kube_apiserver="{flags: {encryption-provider-config: /etc/mine/encryption.yaml}}")
+    outcome = running.json("up", "--no-validate")
+    nodes = outcome["nodes"]
+    assert isinstance(nodes, list)
+    assert [node["units"] for node in nodes] == [["kube-apiserver.service"], []]
     running.kubectl("create configmap kept --from-literal=a=b")
     running.kubectl("create secret generic kept --from-literal=word=hush")
+    raw = running.on("node3", RAW)
+    assert raw.startswith("k8s:enc:secretbox:v1:mine:"), raw
+    assert "hush" not in raw
     assert running.kubeup("down", "--yes", "--keep-data").returncode == 0
     assert "inactive" in running.on("node3", "systemctl is-active etcd kubelet")
     done = running.kubeup("up")
     assert done.returncode == 0, done.stderr
     assert running.kubectl("get configmap kept -o jsonpath={.data.a}") == "b"
     assert running.kubectl("get secret kept -o jsonpath={.data.word}") == "aHVzaA=="
+    assert running.on("node3", RAW) == raw
     # Kept a second time, and given up from there.
     assert running.kubeup("down", "--yes", "--keep-data").returncode == 0
     assert running.kubeup("down", "--yes", "--no-snapshot", "profile.yaml").returncode == 0
+    assert running.on("node3", seen) == own
+    running.on("node3", "rm -r /etc/mine")
     assert_as_found(running, before)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import random
+import re
+import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import pytest
 
-from kubeup import snapshot
+from kubeup import lab, snapshot
+from kubeup.lab.model import Lab
 from tests.lab.conftest import Cluster
 from tests.lab.faults import NODES, Faults, Ledger, look_apart, passed
 from tests.lab.standstill import Point
+from tests.ssh.proxy import BadLine
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 UP = ("up", "--no-validate")
@@ -57,6 +63,89 @@ def test_a_down_goes_on_from_wherever_it_was_killed_or_cut(faults: Faults, befor
     cut = faults.strike(Point("step", "node3", 1, 40), "cut", *DOWN)
     assert cut.status == 1
     assert "the connection was lost" in cut.said
+    faults.finish_down(before)
+
+
+def test_a_node_that_reboots_or_loses_its_power_in_the_middle_of_up_and_of_down(faults: Faults, before: Before) -> None:
+    staging = faults.strike(Point("bytes", "node3", 1, 300_000_000), "reboot", *UP)
+    assert staging.status == 1
+    assert "the same command again" in staging.said
+    # Between levels, all at once: etcd and the API server have just become ready.
+    faults.strike(Point("phase", number=5), "power", *UP)
+    faults.finish_up(validate=True)
+    assert faults.strike(Point("step", "node3", 1, 40), "reboot", *DOWN).status == 1
+    assert faults.strike(Point("step", "node4", 1, 30), "power", *DOWN).status == 1
+    faults.finish_down(before)
+
+
+def test_a_disk_that_is_full_while_staging(faults: Faults, before: Before) -> None:
+    """Told with what is free; with room again, what is missing is sent, and nothing of it stays after down."""
+    on = faults.cluster.on
+    on("node4", "mkdir /var/lib/kubeup && mount -t tmpfs -o size=150m tmpfs /var/lib/kubeup")
+    try:
+        full = faults.cluster.kubeup(*UP)
+        assert full.returncode == 1
+        assert re.search(r"node4: .*KiB free in /var/lib/kubeup", full.stderr), full.stderr
+        on("node4", "mount -o remount,size=3g /var/lib/kubeup")
+        faults.finish_up(validate=True)
+        assert faults.cluster.kubeup(*DOWN).returncode == 0
+        assert on("node4", "ls -A /var/lib/kubeup") == ""
+    finally:
+        on("node4", "umount /var/lib/kubeup && rmdir /var/lib/kubeup")
+    faults.finish_down(before)
+
+
+def test_a_second_operator_is_told_who_is_at_work_or_was_meanwhile(faults: Faults) -> None:
+    bob = replace(faults.cluster, extra={"LOGNAME": "bob"})
+    told: list[subprocess.CompletedProcess[str]] = []
+    first = faults.strike(Point("step", "node3", 2, 12), lambda: told.append(bob.kubeup(*UP)), *UP)
+    assert first.status == 0, first.said
+    assert told[0].returncode == 1
+    assert "node3: another kubeup is at work on it" in told[0].stderr
+    assert re.search(r"root@\S+ since 20\S+Z", told[0].stderr)
+    assert "nothing was touched" in told[0].stderr
+    # Between the trips of the first nobody holds a lock: whoever comes then goes on, and the first is told.
+    faults.cluster.profile(kubelet="{config: {failCgroupV1: false, maxPods: 111}}")
+    first = faults.strike(Point("phase", number=3), lambda: told.append(bob.kubeup(*UP)), *UP)
+    assert told[1].returncode == 0, told[1].stderr
+    assert first.status == 1
+    assert re.search(r"node3: .*changed meanwhile by bob@\S+ at 20\S+Z", first.said), first.said
+    faults.cluster.profile()
+    faults.finish_up()
+
+
+@contextmanager
+def far_away(cluster: Cluster, delay: float) -> Iterator[None]:
+    """SSH by a proxy that takes its time each way, and a network that loses one packet of a hundred."""
+    network = ["ip", "netns", "exec", Lab(cluster.name).netns, "nft"]
+    lossy = (
+        "add table bridge lossy; add chain bridge lossy forward { type filter hook forward priority 0; }; "
+        "add rule bridge lossy forward numgen random mod 100 0 counter drop"
+    )
+    subprocess.run([*network, lossy], check=True)
+    config = lab.ssh_config(cluster.name).read_text()
+    with ExitStack() as lines:
+        for address in cluster.addresses:
+            line = lines.enter_context(BadLine(22, host=address, delay=delay))
+            told = f"HostName 127.0.0.1\n    Port {line.port}\n    HostKeyAlias {address}"
+            config = config.replace(f"HostName {address}", told)
+        (cluster.home / "slow_config").write_text(config)
+        cluster.profile(ssh="{config: slow_config}")
+        try:
+            yield
+            listing = subprocess.run([*network, "list", "table", "bridge", "lossy"], capture_output=True, text=True)
+            assert int(listing.stdout.split("packets ")[1].split(" ")[0]) > 10, listing.stdout
+        finally:
+            subprocess.run([*network, "delete", "table", "bridge", "lossy"], check=True)
+            cluster.profile()
+
+
+def test_slow_lines_that_lose_packets(faults: Faults, before: Before) -> None:
+    """200 ms there and back, and one packet of a hundred lost."""
+    faults.finish_down(before)
+    with far_away(faults.cluster, 0.1):
+        faults.finish_up(validate=True)
+        assert faults.cluster.kubeup(*DOWN).returncode == 0
     faults.finish_down(before)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from kubeup import lab
 from tests.lab.conftest import Cluster
+from tests.lab.test_cluster import settle
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +108,20 @@ def test_a_node_that_is_off_can_be_undone_later(cluster: Cluster) -> None:
     done = cluster.kubeup("down", "--yes")
     assert done.returncode == 0, done.stderr
     assert "No such file" in cluster.on("node4", "ls /var/lib/kubeup/record")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("threshold", ["nodefs.available", "imagefs.available"])
+def test_kubelet_says_what_preflight_says_of_a_disk_below_a_threshold(cluster: Cluster, threshold: str) -> None:
+    """Also where one disk is for both."""
+    pressed = (
+        """kubectl --kubeconfig=/etc/kubernetes/admin.conf get node node4 """
+        """-o jsonpath='{.status.conditions[?(@.type=="DiskPressure")].status} {.spec.taints[*].key}'"""
+    )
+    cluster.profile(kubelet=f"{{config: {{failCgroupV1: false, evictionHard: {{{threshold}: 99%}}}}}}")
+    assert cluster.kubeup("up", "--no-validate").returncode == 0
+    settle(lambda: "True node.kubernetes.io/disk-pressure" in cluster.on("node3", pressed), 90, "kubelet to say so")
+    assert cluster.kubeup("down", "--yes", "--no-snapshot").returncode == 0
 
 
 @pytest.mark.soak

@@ -10,14 +10,23 @@ from types import TracebackType
 
 
 class BadLine:
-    """Forwards a port of the loopback. delay: seconds each way. cut_after: bytes towards the server, then both ends are
-    closed. rate: bytes a second towards the server. connections: how many were made. carried: bytes towards the server,
-    over all of them."""
+    """Forwards a port of the loopback, to a port there or on another host.
+
+    delay: seconds each way. cut_after: bytes towards the server, then both ends are closed. rate: bytes a second
+    towards the server. connections: how many were made. carried: bytes towards the server, over all of them.
+    """
 
     def __init__(
-        self, port: int, *, delay: float = 0.0, cut_after: int | None = None, rate: float | None = None
+        self,
+        port: int,
+        *,
+        host: str = "127.0.0.1",
+        delay: float = 0.0,
+        cut_after: int | None = None,
+        rate: float | None = None,
     ) -> None:
-        self._to, self.delay, self.cut_after, self.rate = port, delay, cut_after, rate
+        self._to = (host, port)
+        self.delay, self.cut_after, self.rate = delay, cut_after, rate
         self.connections = self.carried = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -48,7 +57,7 @@ class BadLine:
             except OSError:
                 return
             self.connections += 1
-            far = socket.create_connection(("127.0.0.1", self._to))
+            far = socket.create_connection(self._to)
             for one in (near, far):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets += [near, far]
