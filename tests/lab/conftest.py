@@ -61,6 +61,8 @@ class Cluster:
             "dns_server_ip": "100.0.0.2",
             "runtime": "containerd",
             "sources": "[cache, go]",
+            # Each test that is about addons says which.
+            "addons": "[]",
             "kubelet": "{config: {failCgroupV1: false}}",
             **changes,
         }

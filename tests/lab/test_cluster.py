@@ -59,7 +59,7 @@ def before(cluster: Cluster) -> dict[str, str]:
 def running(cluster: Cluster, before: dict[str, str]) -> Cluster:
     """A cluster that is up; brought up once a module."""
     assert before
-    cluster.profile()
+    cluster.profile(addons="[dns]")
     done = cluster.kubeup("up")
     (cluster.home / "first.out").write_text(done.stdout)
     (cluster.home / "first.err").write_text(done.stderr)
@@ -68,7 +68,7 @@ def running(cluster: Cluster, before: dict[str, str]) -> Cluster:
 
 
 def test_a_plan_of_bare_nodes_touches_nothing(cluster: Cluster, before: dict[str, str]) -> None:
-    cluster.profile()
+    cluster.profile(addons="[dns]")
     done = cluster.kubeup("up", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert re.search(r"Plan: 2 of 2 nodes change: \d+ files, 12 units, \d+\.\d [GM]B to send", done.stdout)
@@ -254,7 +254,7 @@ def test_a_limited_up_changes_one_node(running: Cluster) -> None:
     nodes = outcome["nodes"]
     assert isinstance(nodes, list)
     assert [node["units"] for node in nodes] == [[], ["kubelet.service"]]
-    running.profile()
+    running.profile(addons="[dns]")
     assert running.json("up")["changed"] is True
 
 
@@ -336,7 +336,7 @@ def test_down_leaves_the_nodes_as_they_were_found(running: Cluster, before: dict
 
 
 def test_down_twice_has_nothing_to_do(running: Cluster) -> None:
-    running.profile()
+    running.profile(addons="[dns]")
     done = running.kubeup("down", "--yes", "profile.yaml")
     assert done.returncode == 0
     assert "Nothing to do" in done.stderr

@@ -29,8 +29,8 @@ COREDNS = addon_images["coredns"].reference(Versions())
 
 @pytest.fixture(scope="module")
 def running(cluster: Cluster) -> Cluster:
-    """Two nodes, and an image of the user's in the profile."""
-    cluster.profile(images=f"[{ONE.name}]")
+    """Two nodes, and images of the user's in the profile."""
+    cluster.profile(images=f"[{ONE.name}, '{COREDNS}']")
     done = cluster.kubeup("up", "--no-validate")
     assert done.returncode == 0, done.stderr
     return cluster
