@@ -104,6 +104,8 @@ def main() -> None:
 
 
 def run(bench: Bench) -> None:
+    from benchmarks import images
+
     bare()
     bench.kubeup("release", "fetch", "profile.yaml")
     first = timed(lambda: bench.kubeup("up", "--no-validate"))
@@ -125,6 +127,7 @@ def run(bench: Bench) -> None:
     bench.profile("failCgroupV1: false, maxPods: 111")
     print(f"one kubelet setting       {timed(lambda: bench.kubeup('up', '--no-validate')):6.2f} s")
     throughput(bench)
+    images.measure(bench)
     print(f"peak memory of a kubeup   {bench.peak:6.0f} MB  (goal: under 150 MB)")
     seconds = kubeadm.measure(bench.home)
     print(f"kubeadm init and join     {seconds:6.2f} s  (bytes on the nodes already: {pushed:.2f} s)")

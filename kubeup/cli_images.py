@@ -13,7 +13,8 @@ import click
 from kubeup import cluster_facts, engine, image_store, release, session, up
 from kubeup.errors import FleetError, KubeupError, UsageError
 from kubeup.facts import Facts
-from kubeup.image_store import fetch, provision, spool
+from kubeup.image_names import normal
+from kubeup.image_store import fetch, spool
 from kubeup.image_store.survey import NodeImages
 from kubeup.model import Cluster
 from kubeup.report import images as report
@@ -105,13 +106,11 @@ def pull_command(
     with ExitStack() as stack:
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
         job = stack.enter_context(session.job(fleet))
-        cluster, facts, had, failures = _look(job, loaded.cluster)
-        wanted = provision.chosen(cluster, names or [one.name for one in image_store.needs(cluster)])
-        lacking = [one for one in wanted if not all(one.name in node.images for node in had.values())]
-        got = fetch.fetch(job, cluster, lacking if not names else wanted, facts, had)
-        results = image_store.push(job, cluster, got.images, facts, got.had)
-    told = {**failures, **results.failures, **got.failures}
-    _tell(cluster, results.values, told, output, [one.name for one in wanted if one.name not in got.failures])
+        cluster, facts, failures = _ask(job, loaded.cluster)
+        wanted = names or [one.name for one in image_store.needs(cluster)]
+        done = image_store.provide(job, cluster, wanted, facts, anew=bool(names))
+    told = [normal(name) for name in wanted if normal(name) not in done.failures]
+    _tell(cluster, done.nodes, {**failures, **done.failures}, output, told)
 
 
 def _read(text: str, name: str, stack: ExitStack) -> Sequence[image_store.Image]:
@@ -128,15 +127,19 @@ def _look(
     job: up.Job, cluster: Cluster
 ) -> tuple[Cluster, dict[str, Facts], dict[str, NodeImages], dict[str, KubeupError]]:
     """What the machines and their runtimes say; a node that does not answer is told at the end."""
+    resolved, facts, failures = _ask(job, cluster)
+    had = image_store.survey(job, resolved, facts)
+    failures |= had.failures
+    if not had.values:
+        raise FleetError("no node has images to look at", tuple(failures.values()), fix="mend what is said above")
+    return resolved, facts, dict(had.values), failures
+
+
+def _ask(job: up.Job, cluster: Cluster) -> tuple[Cluster, dict[str, Facts], dict[str, KubeupError]]:
     asked = engine.gather(job.fleet, cluster, job.say)
     if asked.values and not any(found.record.exists for found in asked.values.values()):
         raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up, then again")
-    resolved = cluster_facts.resolve(cluster, asked.values)
-    had = image_store.survey(job, resolved, asked.values)
-    failures = {**asked.failures, **had.failures}
-    if not had.values:
-        raise FleetError("no node has images to look at", tuple(failures.values()), fix="mend what is said above")
-    return resolved, dict(asked.values), dict(had.values), failures
+    return cluster_facts.resolve(cluster, asked.values), dict(asked.values), dict(asked.failures)
 
 
 def _some_for_all(images: Sequence[image_store.Image], facts: dict[str, Facts]) -> None:

@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from kubeup import profile, release, wanted
+from kubeup.errors import FleetError
 from kubeup.events import Phase, Working
 from kubeup.facts import Facts
 from kubeup.image_names import normal
 from kubeup.image_store import fetch
 from kubeup.model import Cluster, Runtime
 from kubeup.release import bundle, cache
+from kubeup.release.catalog import row_of
 from kubeup.report.progress import View, size
 
 ARCH = click.option("--arch", type=click.Choice(["amd64", "arm64"]), default="amd64", show_default=True)
@@ -91,12 +93,19 @@ def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> 
 
 
 def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle.Entry]:
-    """All of it in the cache."""
+    """All of it in the cache. What `up` would leave to nodes, images above all, must not be lacking here."""
     needed = dict.fromkeys(one for arch in archs for one in _wanted(cluster, arch))
-    found = release.resolve(tuple(needed), cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=view.release)
+    options = {"pins": cluster.pins, "proxy": cluster.proxy, "say": view.release}
+    images = [one for one in needed if row_of(one).image]
+    others = tuple(one for one in needed if one not in images)
+    found = release.resolve(others, cluster.sources, **options)  # type: ignore[arg-type]
+    had, lacking = release.attempt(images, cluster.sources, **options)  # type: ignore[arg-type]
+    if lacking:
+        raise FleetError("not everything could be had", tuple(lacking.values()), fix="what was got lies in the cache")
     own = [fetch.own(cluster, normal(name), arch, view.say) for name in cluster.images for arch in archs]
     root = release.cache_root()
-    return [*(bundle.Entry.of(one) for one in found), *(bundle.Entry.of_file(root, path) for path in own)]
+    entries = [bundle.Entry.of(one) for one in (*found, *had.values())]
+    return [*entries, *(bundle.Entry.of_file(root, path) for path in own)]
 
 
 @contextmanager
@@ -109,5 +118,4 @@ def _view() -> Iterator[View]:
 def _wanted(cluster: Cluster, arch: str) -> tuple[release.Wanted, ...]:
     """Without asking any machine: all are taken to be of one architecture, and the runtime to be what is said."""
     decided = replace(cluster, runtime=cluster.runtime or Runtime.CONTAINERD)
-    files = wanted.for_cluster(decided, {node.host: Facts(arch=arch) for node in cluster.nodes})
-    return tuple(dict.fromkeys((*files, *wanted.images(cluster, arch))))
+    return wanted.for_cluster(decided, {node.host: Facts(arch=arch) for node in cluster.nodes})

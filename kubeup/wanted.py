@@ -8,7 +8,7 @@ from kubeup import components
 from kubeup.components.base import Context
 from kubeup.facts import ClusterFacts, Facts
 from kubeup.model import Cluster, Node
-from kubeup.release import BY_ADDON, Wanted, addon_images, version_field
+from kubeup.release import Wanted, version_field
 
 
 def for_node(cluster: Cluster, node: Node, facts: Facts) -> tuple[Wanted, ...]:
@@ -28,9 +28,3 @@ def for_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Wanted, .
     """Of all machines that answered, each file once."""
     every = (one for node in cluster.nodes if node.host in facts for one in for_node(cluster, node, facts[node.host]))
     return tuple(dict.fromkeys(every))
-
-
-def images(cluster: Cluster, arch: str) -> tuple[Wanted, ...]:
-    """Of the profile's addons, in its order, for machines of one architecture; pause belongs to the runtime."""
-    named = (name for addon in cluster.addons for name in BY_ADDON.get(addon, ()))
-    return tuple(addon_images[name].wanted(cluster.versions, arch) for name in dict.fromkeys(named))

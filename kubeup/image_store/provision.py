@@ -25,19 +25,22 @@ class Provided:
     failures: Mapping[str, KubeupError] = field(default_factory=dict)
 
 
-def provide(job: Job, cluster: Cluster, names: Iterable[str], facts: Mapping[str, Facts]) -> Provided:
+def provide(
+    job: Job, cluster: Cluster, names: Iterable[str], facts: Mapping[str, Facts], *, anew: bool = False
+) -> Provided:
     """Bring images to all workers that lack them; which may take a while, and one that fails stops no other.
 
     Out of the profile's sources (addons' images) or their registry (others) by way of this machine; what it cannot get
     one node pulls for all. One trip a node where nothing lacks, no trip without names, one more where something is
-    brought. cluster: with its runtime decided; it may be living since a moment. facts: by node.host.
+    brought. cluster: with its runtime decided; it may be living since a moment. facts: by node.host. anew: get them
+    even where nothing lacks, for a tag may mean another image by now.
     """
     wanted = chosen(cluster, tuple(names))
     if not wanted:
         return Provided()
     had = survey(job, cluster, facts)
     # A name that means another image somewhere is `kubeup images check`'s affair.
-    lacking = [one for one in wanted if not all(one.name in node.images for node in had.values.values())]
+    lacking = [one for one in wanted if anew or not all(one.name in node.images for node in had.values.values())]
     if not lacking:
         return Provided({host: Pushed(()) for host in had.values}, had.failures)
     got = fetch(job, cluster, lacking, facts, had.values)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from kubeup import engine, release
 from kubeup.components.containerd import CTR
-from kubeup.events import Finished, Phase
+from kubeup.events import Event, Finished, Phase, Working
 from kubeup.facts import Facts
 from kubeup.fleet import Results
 from kubeup.image_store.archive import MANIFEST, Blob, Image
@@ -37,11 +37,13 @@ LOAD_SECONDS = 900
 
 @dataclass(frozen=True)
 class Pushed:
-    """What came to one node. names: the images it lacked. bytes: sent, all told. seconds: from the first byte on."""
+    """What came to one node. names: the images it lacked. bytes: sent, all told. seconds: from the first byte until
+    its runtime had them unpacked. sending: until the last byte was on its way."""
 
     names: tuple[str, ...]
     bytes: int = 0
     seconds: float = 0.0
+    sending: float = 0.0
 
 
 def push(
@@ -62,16 +64,25 @@ def push(
 
     def bring(node: Node, link: Link) -> Pushed:
         begin, before = time.monotonic(), link.sent
+        last = begin
         lacking = lacks(images, facts[node.host].arch, had[node.host])
         if not lacking:
             return Pushed(())
         trip = trip_of(lacking, runtime, had[node.host], facts[node.host])
         size = sum(piece.binary.size for piece in trip.pieces)
         trip = replace(trip, limit=LOAD_SECONDS + size / SLOWEST)
-        engine.carry_out(node, link, trip, job.operator, job.say, packer)
+
+        def watched(event: Event) -> None:
+            nonlocal last
+            if isinstance(event, Working) and event.bytes:
+                last = time.monotonic()
+            job.say(event)
+
+        engine.carry_out(node, link, trip, job.operator, watched, packer)
         seconds = time.monotonic() - begin
         job.say(Finished(node.title, "pushing images", seconds))
-        return Pushed(tuple(name for one in lacking for name in one.names), link.sent - before, seconds)
+        names = tuple(name for one in lacking for name in one.names)
+        return Pushed(names, link.sent - before, seconds, last - begin)
 
     results = job.fleet.each([node for node in cluster.workers if node.host in had], bring)
     engine.tell_failures(results, cluster.nodes, job.say)

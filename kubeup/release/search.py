@@ -24,7 +24,7 @@ A_DAY = 86400.0
 @dataclass
 class _Search:
     """One run over the sources. reasons: why each source did not have a file. refused: what came and is not trusted;
-    no further source is asked for that."""
+    no further source is asked for that. insist: nothing may be lacking, and all is looked for again."""
 
     root: Path
     sources: tuple[Source, ...]
@@ -32,9 +32,16 @@ class _Search:
     proxy: Proxy
     say: Say
     need_file: bool
+    insist: bool = False
     found: dict[Wanted, Artifact] = field(default_factory=dict)
     reasons: dict[Wanted, list[str]] = field(default_factory=dict)
     refused: dict[Wanted, ReleaseError] = field(default_factory=dict)
+
+    def may_lack(self, wanted: Wanted) -> bool:
+        """Clusters run without it; an image not where nodes have only what is in a bundle."""
+        row = row_of(wanted)
+        closed = row.image and any(source.kind == "bundle" for source in self.sources)
+        return row.optional and not closed and not self.insist
 
     def open(self, wanted: Iterable[Wanted]) -> list[Wanted]:
         """What is still to be found."""
@@ -81,8 +88,8 @@ def attempt(
     proxy: Proxy | None = None,
     say: Say = lambda _: None,
 ) -> tuple[Mapping[Wanted, Artifact], Mapping[Wanted, ReleaseError]]:
-    """What of it can be had, and why the rest cannot, each for itself."""
-    search = _run(wanted, sources, pins, proxy, None, say, need_file=True)
+    """What of it can be had, and why the rest cannot, each for itself; optional ones are no exception."""
+    search = _run(wanted, sources, pins, proxy, None, say, need_file=True, insist=True)
     return search.found, {**search.refused, **{one: _told(search, [one]) for one in _lacking(search, wanted)}}
 
 
@@ -94,15 +101,16 @@ def _run(
     root: Path | None,
     say: Say,
     need_file: bool,
+    insist: bool = False,
 ) -> _Search:
     once = tuple(dict.fromkeys(wanted))
-    search = _Search(root or cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file)
+    search = _Search(root or cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file, insist)
     try:
         for source in sources:
             missing = [one for one in search.open(once) if not _given_up(search, one)]
             if missing:
                 _from(search, source, missing)
-        _do_without(search, [one for one in search.open(once) if row_of(one).optional])
+        _do_without(search, [one for one in search.open(once) if search.may_lack(one)])
     except OSError as error:
         place = error.filename or search.root
         raise ReleaseError(
@@ -113,7 +121,7 @@ def _run(
 
 
 def _lacking(search: _Search, wanted: Sequence[Wanted]) -> list[Wanted]:
-    return [one for one in search.open(dict.fromkeys(wanted)) if not row_of(one).optional]
+    return [one for one in search.open(dict.fromkeys(wanted)) if not search.may_lack(one)]
 
 
 def _from(search: _Search, source: Source, missing: Sequence[Wanted]) -> None:
@@ -168,7 +176,7 @@ def _out_of(search: _Search, found: bundle.Bundle, one: Wanted) -> None:
     if artifact:
         # Nodes are not told where upstream has it: they are to need no network.
         search.found[one] = replace(artifact, downloads=())
-    elif not row_of(one).optional:
+    elif not search.may_lack(one):
         there = ", ".join(found.others(one))
         search.failed(one, "bundle", f"it has {there} instead" if there else "it is not in there")
 
@@ -247,7 +255,7 @@ def _asked(search: _Search) -> str:
 
 def _given_up(search: _Search, wanted: Wanted) -> bool:
     """What clusters run without is looked for once a day: an unchanged ``up`` asks no site."""
-    if not row_of(wanted).optional or cache.path_of(search.root, wanted).exists():
+    if not search.may_lack(wanted) or cache.path_of(search.root, wanted).exists():
         return False
     try:
         marker = _marker(search, wanted)

@@ -115,9 +115,15 @@ def pushed(console: Console, cluster: Cluster, done: Mapping[str, Pushed], names
 def pushed_json(
     cluster: Cluster, done: Mapping[str, Pushed], failures: Mapping[str, KubeupError], names: Sequence[str]
 ) -> str:
-    """``images`` and, per node, what it lacked, bytes and seconds."""
+    """``images`` and, per node, what it lacked, bytes, seconds, and how many of them were sending."""
     nodes = [
-        {"name": node.title, "images": list(one.names), "bytes": one.bytes, "seconds": round(one.seconds, 3)}
+        {
+            "name": node.title,
+            "images": list(one.names),
+            "bytes": one.bytes,
+            "seconds": round(one.seconds, 3),
+            "sending": round(one.sending, 3),
+        }
         for node in cluster.workers
         if (one := done.get(node.host))
     ]
