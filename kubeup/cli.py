@@ -17,6 +17,7 @@ from kubeup.cli_images import images_group
 from kubeup.cli_import import import_command
 from kubeup.cli_lab import lab
 from kubeup.cli_node import node
+from kubeup.cli_options import BUNDLE
 from kubeup.cli_release import release_group
 from kubeup.errors import KubeupError, UsageError
 from kubeup.events import Note
@@ -76,12 +77,6 @@ PROFILE = click.argument("profile_path", metavar="[PROFILE]", required=False, ty
 PARALLEL = click.option("--parallel", default=32, show_default=True, metavar="N", help="Nodes worked on at once.")
 OUTPUT = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts."
-)
-BUNDLE = click.option(
-    "--bundle",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="Take everything from this file, which `kubeup release bundle` made; ask no network.",
 )
 LIMIT = click.option("--limit", multiple=True, metavar="NODE", help="Change only this node; may be given again.")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from kubeup import addons, addons_up, session, up
+from kubeup.cli_options import BUNDLE
 from kubeup.errors import UsageError
 from kubeup.model import Cluster
 from kubeup.profile import LoadedProfile
@@ -64,13 +65,14 @@ def list_command(arguments: tuple[str, ...], parallel: int, output: str) -> None
 @ARGUMENTS
 @PARALLEL
 @OUTPUT
+@BUNDLE
 @DRY_RUN
-def up_command(arguments: tuple[str, ...], parallel: int, output: str, dry_run: bool) -> None:
+def up_command(arguments: tuple[str, ...], parallel: int, output: str, bundle: Path | None, dry_run: bool) -> None:
     """Install addons, put right what was changed of them, and wait until they run. Without NAME: the profile's.
 
     One that the profile does not name stays through every `kubeup up`, until `kubeup addons down`.
     """
-    loaded, names = _read(arguments)
+    loaded, names = _read(arguments, bundle)
     _carry_out(addons.by_hand(loaded.cluster, names), parallel, output, dry_run)
 
 
@@ -94,13 +96,13 @@ def down_command(arguments: tuple[str, ...], parallel: int, output: str, dry_run
         session.stderr().print(text, highlight=False, soft_wrap=True)
 
 
-def _read(arguments: Sequence[str]) -> tuple[LoadedProfile, tuple[str, ...]]:
+def _read(arguments: Sequence[str], bundle: Path | None = None) -> tuple[LoadedProfile, tuple[str, ...]]:
     """PROFILE is what looks like a file; the rest are names."""
     path = None
     words = list(arguments)
     if words and (words[0].endswith((".yaml", ".yml")) or "/" in words[0]):
         path = Path(words.pop(0))
-    loaded = session.load(path)
+    loaded = session.load(path, bundle)
     return loaded, tuple(_name(word, loaded.cluster) for word in words)
 
 

@@ -11,6 +11,7 @@ from typing import IO
 import click
 
 from kubeup import cluster_facts, engine, image_store, release, session, up
+from kubeup.cli_options import BUNDLE
 from kubeup.errors import FleetError, KubeupError, UsageError
 from kubeup.facts import Facts
 from kubeup.image_names import normal
@@ -89,12 +90,7 @@ def push_command(archives: tuple[str, ...], name: str, profile_path: Path | None
 @PROFILE
 @PARALLEL
 @OUTPUT
-@click.option(
-    "--bundle",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="Take them from this file, which `kubeup release bundle` made; ask no network.",
-)
+@BUNDLE
 def pull_command(
     names: tuple[str, ...], profile_path: Path | None, parallel: int, output: str, bundle: Path | None
 ) -> None:

@@ -15,6 +15,7 @@ from kubeup.model import Versions
 from kubeup.release import addon_images
 from tests import archives
 from tests.archives import Made, layer
+from tests.lab import registry
 from tests.lab.conftest import Cluster
 from tests.lab.faults import Faults
 from tests.lab.standstill import Point
@@ -144,8 +145,9 @@ def test_a_push_that_is_killed_goes_on_where_it_was(running: Cluster) -> None:
 
 def test_pull_brings_what_the_cluster_needs_and_a_pod_runs_it(running: Cluster) -> None:
     push(running, archives.docker(ONE))
+    running.on("node4", f"{CTR} images rm {COREDNS}")
     sent = told(running, "pull")
-    assert [node["images"] for node in sent.values()] == [[COREDNS], [COREDNS]]
+    assert [node["images"] for node in sent.values()] == [[], [COREDNS]]
     assert [node["bytes"] for node in told(running, "pull").values()] == [0, 0]
     checked = running.kubeup("images", "check")
     assert checked.returncode == 0, checked.stdout
@@ -158,10 +160,23 @@ def test_pull_brings_what_the_cluster_needs_and_a_pod_runs_it(running: Cluster) 
     running.kubectl("delete pod probe --now")
 
 
+def test_a_node_pulls_for_all_what_this_machine_cannot(running: Cluster, tmp_path: Path) -> None:
+    """The registry listens where only node4 finds it."""
+    registry.install(running, "node4", tmp_path)
+    registry.serve(running, "node4", 5000)
+    image = Made("127.0.0.1:5000/team/app:1", (layer("pulled", MB),))
+    registry.push(f"http://{running.addresses[1]}:5000", "team/app", "1", archives.docker(image))
+    done = running.kubeup("images", "pull", image.name)
+    assert done.returncode == 0, done.stderr
+    assert "node4: pulled 127.0.0.1:5000/team/app:1, which this machine could not" in done.stderr
+    assert image.name in ids(running, "node3")
+    assert f"sha256:{image.id}" in ids(running, "node3")
+
+
 def test_what_nobody_can_get_is_said_with_every_reason(running: Cluster) -> None:
-    done = running.kubeup("images", "pull", "nowhere.invalid/app:1")
+    done = running.kubeup("images", "pull", "127.0.0.1:9/app:1")
     assert done.returncode == 1
-    for part in ("nowhere.invalid/app:1 could not be had", "this machine: ", "node3: ", "kubeup images push ARCHIVE"):
+    for part in ("127.0.0.1:9/app:1 could not be had", "this machine: ", "node3: ", "kubeup images push ARCHIVE"):
         assert part in done.stderr
 
 

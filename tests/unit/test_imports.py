@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "kubeup"
 ONLY = {
-    "click": {"cli", "cli_addons", "cli_images", "cli_import", "cli_lab", "cli_node", "cli_release"},
+    "click": {"cli", "cli_addons", "cli_images", "cli_import", "cli_lab", "cli_node", "cli_options", "cli_release"},
     "rich": {"report", "session", "cli_release"},
     "jinja2": {"render"},
     "fabric": {"node/dialer"},
