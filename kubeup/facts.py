@@ -127,10 +127,11 @@ class Facts:
 
     clock_offset: the node's clock minus the operator's (positive: the node is ahead), uncertain by half the round
     trip. addresses: IPv4 as ``a.b.c.d/len``. routes: (destination or "default", device). versions of tools are
-    empty where the tool is absent. disk_free, disk_size: of the file system of disk_path. store: sha256 -> size of
-    what the store holds. pieces: sha256 -> bytes that arrived of what is not whole yet. home: something is in
-    kubeup's own folder, be it of an `up` that ended before its first step. checks: action id -> satisfied. busy:
-    who holds the node's lock, empty if nobody.
+    empty where the tool is absent. disk_free, disk_size: of the file system of disk_path. inotify_limit,
+    inotify_used: root's instances; 0 where nobody asked. store: sha256 -> size of what the store holds. pieces:
+    sha256 -> bytes that arrived of what is not whole yet. home: something is in kubeup's own folder, be it of an
+    `up` that ended before its first step. checks: action id -> satisfied. busy: who holds the node's lock, empty if
+    nobody.
     """
 
     hostname: str = ""
@@ -148,6 +149,8 @@ class Facts:
     disk_free: int = 0
     disk_size: int = 0
     disk_path: str = "/var/lib"
+    inotify_limit: int = 0
+    inotify_used: int = 0
     clock_offset: float = 0.0
     clock_synchronized: bool | None = None
     cgroup: int = 0

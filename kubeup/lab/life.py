@@ -35,6 +35,7 @@ def up(lab: Lab, say: Say) -> None:
         lab = state.record(lab)
         base = image.ensure(lab, say)
         kernel.save()
+        kernel.raise_limits()
         network.up(lab)
         ssh.make_key(ssh.key(lab), f"kubeup lab {lab.name}")
         for one in lab.nodes:

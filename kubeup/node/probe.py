@@ -113,6 +113,8 @@ def _facts(lines: _Lines, contents: Mapping[str, bytes], midpoint: float, root: 
         swap=lines.number("swap") * 1024,
         disk_free=lines.number("disk") * 1024,
         disk_size=lines.number("disk_size") * 1024,
+        inotify_limit=lines.number("inotify_limit"),
+        inotify_used=lines.number("inotify_used"),
         clock_offset=clock - midpoint if clock else 0.0,
         clock_synchronized=True if lines.one("synchronized") else None,
         cgroup=lines.number("cgroup"),

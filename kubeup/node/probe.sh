@@ -40,6 +40,13 @@ machine() {
     if [ -e /run/systemd/timesync/synchronized ]; then fact synchronized yes; fi
 }
 
+# root's share of inotify instances. Only of a node that is new to kubeup: every open file is looked at.
+inotify() {
+    [ -f "$HOME_DIR/record" ] && return 0
+    fact inotify_limit "$(cat /proc/sys/fs/inotify/max_user_instances)"
+    fact inotify_used "$(find /proc/[0-9]*/fd -user 0 -lname anon_inode:inotify 2>/dev/null | wc -l)"
+}
+
 cgroups() {
     if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
         fact cgroup 2
@@ -201,6 +208,7 @@ check() {
 printf 'kubeup-probe 1\n'
 run_checks
 machine
+inotify
 cgroups
 network
 tools

@@ -24,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     identity.locked,
     machine.system,
     machine.resources,
+    machine.inotify,
     machine.clock,
     machine.cgroups,
     network.ports,

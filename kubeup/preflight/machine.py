@@ -12,6 +12,8 @@ from kubeup.preflight.problem import Problem, Subject, version
 CLOCK_SECONDS = 60.0
 DISK_BYTES = 3 * 10**9
 MASTER_BYTES, NODE_BYTES = 1_700_000_000, 700_000_000
+# Counted on a running cluster: kubelet 6, kube-proxy 4, containerd 2; two each of the control plane.
+NODE_INOTIFY, MASTER_INOTIFY = 12, 6
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 
 
@@ -63,6 +65,20 @@ def resources(s: Subject) -> Iterator[Problem]:
             "swap",
             f"swap is on ({facts.swap / 10**6:.0f} MB), and kubelet does not start with it",
             "swapoff -a on the node, and take it out of /etc/fstab; or kubelet: {config: {failSwapOn: false}}",
+        )
+
+
+def inotify(s: Subject) -> Iterator[Problem]:
+    facts = s.facts
+    wanted = NODE_INOTIFY * s.node.is_node + MASTER_INOTIFY * s.node.is_master
+    if facts.inotify_limit and facts.inotify_limit - facts.inotify_used < wanted:
+        setting = "fs.inotify.max_user_instances"
+        yield s.problem(
+            "inotify",
+            f"root has {facts.inotify_used} of its {facts.inotify_limit} inotify instances in use, and kubeup's "
+            f"programs need {wanted}: kubelet does not start without (`too many open files`)",
+            f"on the node: sysctl -w {setting}=1024 && echo {setting}=1024 >/etc/sysctl.d/60-inotify.conf",
+            severity="warning",
         )
 
 

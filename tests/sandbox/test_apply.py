@@ -213,6 +213,7 @@ def test_the_probe_touches_nothing_and_survives_odd_names(sandbox: Sandbox) -> N
     sandbox.write("/var/lib/any", "")
     facts = sandbox.probe(Inquiry())
     disk = shutil.disk_usage(sandbox.root)
+    assert facts.inotify_limit == int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
     assert facts.disk_size == disk.total
     assert facts.disk_free == pytest.approx(disk.free, rel=0.1)
 

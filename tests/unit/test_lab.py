@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubeup.errors import LabError
-from kubeup.lab import Lab, apt, cgroups, state
+from kubeup.lab import Lab, apt, cgroups, kernel, state
 from kubeup.lab.network import METRIC, Present, conflict, parse
 
 SUBNET = ipaddress.IPv4Network("192.168.201.0/24")
@@ -263,3 +263,24 @@ def test_nothing_stays_of_a_folder_of_labs_that_is_empty(labs_folder: Path) -> N
     with state.alone(lambda _: None):
         state.remove_if_empty()
     assert not labs_folder.exists()
+
+
+def test_the_kernel_s_settings_come_back_with_the_last_lab_s_end(
+    labs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Limits that all nodes share are raised meanwhile, also where an older kubeup saved the others."""
+    settings = {**dict.fromkeys(kernel.SHARED, "0\n"), **dict.fromkeys(kernel.LIMITS, "128\n")}
+    monkeypatch.setattr(kernel, "SETTINGS", machine(tmp_path / "sys", settings))
+    older = {"boot": kernel.BOOT_ID.read_text().strip(), **dict.fromkeys(kernel.SHARED, "0")}
+    (labs_folder / "kernel.json").write_text(json.dumps(older))
+    for _ in range(2):
+        kernel.save()
+        kernel.raise_limits()
+    panic, instances = tmp_path / "sys/kernel/panic", tmp_path / "sys/fs/inotify/max_user_instances"
+    assert instances.read_text() == "1024\n"
+    panic.write_text("10\n")
+    kernel.restore(labs_left=True)
+    assert (panic.read_text(), instances.read_text()) == ("10\n", "1024\n")
+    kernel.restore(labs_left=False)
+    assert (panic.read_text(), instances.read_text()) == ("0\n", "128\n")
+    assert not (labs_folder / "kernel.json").exists()

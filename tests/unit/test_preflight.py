@@ -249,6 +249,20 @@ def test_a_disk_that_will_be_too_full_is_told_to_the_letter() -> None:
     assert full.fix.endswith("journalctl --vacuum-size=100M"), "five percent would not do"
 
 
+@pytest.mark.parametrize(
+    ("limit", "used", "told"), [(128, 110, False), (128, 111, True), (1024, 128, False), (0, 0, False)]
+)
+def test_too_few_inotify_instances_are_told(limit: int, used: int, told: bool) -> None:
+    found = problems(replace(SOUND, inotify_limit=limit, inotify_used=used))
+    setting = "fs.inotify.max_user_instances=1024"
+    text = (
+        f"one: root has {used} of its {limit} inotify instances in use, and kubeup's programs need 18: kubelet does "
+        "not start without (`too many open files`) [inotify]\n"
+        f"    fix: on the node: sysctl -w {setting} && echo {setting} >/etc/sysctl.d/60-inotify.conf"
+    )
+    assert [(problem.format(), problem.severity) for problem in found] == ([(text, "warning")] if told else [])
+
+
 def test_a_master_that_runs_no_pods_may_have_a_full_disk() -> None:
     one, two = CLUSTER.nodes
     cluster = replace(CLUSTER, nodes=(replace(one, roles=frozenset({Role.MASTER})), two))
