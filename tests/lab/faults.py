@@ -27,7 +27,8 @@ LIMIT = 400.0
 SESSIONS = "for p in $(pgrep sshd); do [ $(ps -o ppid= -p $p) -eq 1 ] || echo $p; done"
 FREE = "if [ -e /var/lib/kubeup/lock ]; then flock -n /var/lib/kubeup/lock echo free; else echo free; fi"
 READY = r"""awk -F '\t' '$1 == "ready" { r[$2] = $3 } END { for (u in r) if (r[u] != "-") print u }' \
-    /var/lib/kubeup/record 2>/dev/null | while read -r u; do echo "$u $(systemctl show -p MainPID --value "$u")"; done | sort"""
+    /var/lib/kubeup/record 2>/dev/null |
+    while read -r u; do echo "$u $(systemctl show -p MainPID --value "$u")"; done | sort"""
 
 
 def poll(what: str, condition: Callable[[], bool], seconds: float = 60.0) -> None:

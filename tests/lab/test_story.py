@@ -99,12 +99,14 @@ def get(address: str, port: int, path: str = "/", host: str = "") -> tuple[int, 
         line.close()
 
 
-def page(address: str, port: int = 80, path: str = "/", host: str = "", limit: float = 40) -> str:
-    """What it answers, once it does."""
+def answers(name: str, address: str, port: int = 80, path: str = "/", host: str = "") -> None:
+    """The application of that name does, sooner or later."""
+    wanted = re.compile(f"{name} on {name}-")
     settle(
-        lambda: get(address, port, path, host)[0] == 200, limit, f"http://{host or address}:{port}{path} on {address}"
+        lambda: bool(wanted.match(get(address, port, path, host)[1])),
+        40,
+        f"{name} to answer http://{host or address}:{port}{path} on {address}: {get(address, port, path, host)}",
     )
-    return get(address, port, path, host)[1]
 
 
 class Story:
