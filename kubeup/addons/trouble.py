@@ -6,9 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kubeup import pulls
 from kubeup.errors import FleetError, KubeupError, StepError
 
 ACTION_TITLE = "addons"
+PULLS = ("ErrImagePull", "ImagePullBackOff")
 WORDS = {
     "ErrImagePull": "cannot be pulled",
     "ImagePullBackOff": "cannot be pulled",
@@ -70,8 +72,9 @@ def evidence(rows: Sequence[Row]) -> list[str]:
 def _bad(pod: str, node: str, image: str, reason: str, message: str) -> str:
     if image == "-":
         return f"pod {pod} finds no node: {_plain(message)}"
-    what = WORDS.get(reason, reason)
-    told = _plain(message)
+    what, told = WORDS.get(reason, reason), _plain(message)
+    if reason in PULLS:
+        what = f"{what}, for {pulls.explain(told, image).reason}"
     return f"pod {pod} on {node}: its image {image} {what}" + (f": {told}" if told else "")
 
 
@@ -85,9 +88,7 @@ def _plain(text: str) -> str:
 
 
 def fix(rows: Sequence[Row]) -> str:
-    images = dict.fromkeys(
-        row.fields[2] for row in rows if row.kind == "bad" and row.fields[3] in ("ErrImagePull", "ImagePullBackOff")
-    )
+    images = dict.fromkeys(row.fields[2] for row in rows if row.kind == "bad" and row.fields[3] in PULLS)
     if images:
         return (
             f"bring {'it' if len(images) == 1 else 'them'} to the nodes: kubeup images pull {' '.join(images)}, or "

@@ -17,7 +17,7 @@ from kubeup.model import Cluster, Node
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
 from kubeup.up import Job
-from kubeup.validate import judge
+from kubeup.validate import judge, workloads
 from kubeup.validate.checks import Check, ComponentStatus, Health, NodeStatus, ServiceStatus, Status
 
 HERE = Path(__file__).parent
@@ -53,6 +53,7 @@ def run(
     checks += judge.units(cluster, facts or {})
     checks += judge.components(cluster, said.values)
     checks += judge.nodes(cluster, said.values)
+    checks += workloads.check(cluster, said.values)
     if deep and judge.api_answers(said.values):
         checks += _pods(job, cluster, [node for node in alive if node.host in said.values or not node.is_master])
     return Health(
@@ -66,7 +67,8 @@ def run(
 
 
 def _ask_master(node: Node, link: Link) -> Rows:
-    return _rows(link.trip(Kind.PROBE, [_script("cluster.sh")], limit=LIMIT).stdout)
+    script = _script("cluster.sh") + _script("workloads.sh")
+    return _rows(link.trip(Kind.PROBE, [script], limit=LIMIT).stdout)
 
 
 def _script(name: str, **variables: str) -> bytes:
