@@ -58,17 +58,17 @@ TABLE: tuple[tuple[str, str, str], ...] = (
         "registry_auth: {{{host}: login.txt}} in the profile",
     ),
     (
-        r"not found|manifest unknown|MANIFEST_UNKNOWN|name unknown|404 Not Found|does not exist",
-        "{host} has no {image}",
-        "is the name right, and the tag there? If it is only on your machine: " + BRING,
-    ),
-    (r"no space left on device", "the node's disk is full", "make room on the node (its images: /var/lib)"),
-    (
         r"no match for platform|no matching manifest|exec format error",
         "there is no image for the node's architecture",
         "build it for that architecture, or keep the pod on nodes that fit (nodeSelector)",
     ),
     (r"connection refused", "{host} refuses connections", "is the registry running, and on that port? Or: " + BRING),
+    (
+        r"not found|manifest unknown|MANIFEST_UNKNOWN|name unknown|404 Not Found|does not exist",
+        "{host} has no {image}",
+        "is the name right, and the tag there? If it is only on your machine: " + BRING,
+    ),
+    (r"no space left on device", "the node's disk is full", "make room on the node (its images: /var/lib)"),
     (
         r"i/o timeout|deadline exceeded|TLS handshake timeout|no route to host|network is unreachable|context canceled|"
         r"connection reset|EOF",
