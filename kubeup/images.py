@@ -95,24 +95,39 @@ def pull(fetch: Fetch, name: str, tag: str, arch: str) -> bytes:
     Every part is checked against the digest by which another one names it. Raises ReleaseError.
     Protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pull
     """
-    manifest = _json(fetch(f"manifests/{tag}"), f"{name}: the manifest of {tag}")
-    if "manifests" in manifest:
-        digest = _of_arch(manifest, name, arch)
-        manifest = _json(_checked(fetch, "manifests", digest), f"{name}: the manifest {digest}")
-    try:
-        config = _checked(fetch, "blobs", manifest["config"]["digest"])
-        blobs = [_checked(fetch, "blobs", layer["digest"]) for layer in manifest["layers"]]
-        wanted = _json(config, f"{name}: its config")["rootfs"]["diff_ids"]
-    except (KeyError, TypeError) as error:
-        raise ReleaseError(f"{name}: a manifest of the registry lacks {error}", fix="take another source") from error
+    found = describe(fetch, name, tag, arch)
+    blobs = [_checked(fetch, "blobs", digest) for digest, _ in found.layers]
     layers = [_plain(blob, name) for blob in blobs]
+    described = _json(found.config, f"{name}: its config").get("rootfs")
+    wanted = described.get("diff_ids") if isinstance(described, dict) else None
     if [_digest(layer) for layer in layers] != wanted:
         raise ReleaseError(
             f"{name}: the registry's layers are not those of its config",
             evidence=[f"layers: {[_digest(layer) for layer in layers]}", f"config: {wanted}"],
             fix="take another source",
         )
-    return pack(name, config, layers)
+    return pack(name, found.config, layers)
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a registry says of an image. layers: (digest, size) as they lie there, lowest first."""
+
+    config: bytes
+    layers: tuple[tuple[str, int], ...]
+
+
+def describe(fetch: Fetch, name: str, tag: str, arch: str) -> Described:
+    """The image of a tag for one architecture. Raises ReleaseError."""
+    manifest = _json(fetch(f"manifests/{tag}"), f"{name}: the manifest of {tag}")
+    if "manifests" in manifest:
+        digest = _of_arch(manifest, name, arch)
+        manifest = _json(_checked(fetch, "manifests", digest), f"{name}: the manifest {digest}")
+    try:
+        config = _checked(fetch, "blobs", manifest["config"]["digest"])
+        return Described(config, tuple((str(one["digest"]), int(one.get("size", 0))) for one in manifest["layers"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReleaseError(f"{name}: a manifest of the registry lacks {error}", fix="take another source") from error
 
 
 def _of_arch(index: Mapping[str, Any], name: str, arch: str) -> str:

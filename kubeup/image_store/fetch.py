@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from kubeup import images, release
+from kubeup import release
 from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER, SERVERS
 from kubeup.errors import ImageError, KubeupError, NodeError, ReleaseError
 from kubeup.events import Note, Phase, Say, Working
 from kubeup.facts import Facts
 from kubeup.image_names import Reference, parse
+from kubeup.image_store import registry
 from kubeup.image_store.archive import Image, read
 from kubeup.image_store.needs import Need
 from kubeup.image_store.survey import NodeImages
@@ -23,7 +24,6 @@ from kubeup.model import Cluster, Node, Runtime
 from kubeup.node.boot import Kind
 from kubeup.release import bundle, cache
 from kubeup.release.site import Site, UnavailableError
-from kubeup.release.web import IMAGE_LIMIT
 from kubeup.up import Job
 
 PULL_SECONDS = 900.0
@@ -132,21 +132,14 @@ def _pulled(cluster: Cluster, name: str, arch: str, path: Path, say: Say) -> Pat
     reasons = []
     for base, ca in _places(cluster, reference):
         site = Site(base, cluster.proxy, ca)
-        say(Working("this machine", f"pulling {name}"))
-
-        def get(part: str, site: Site = site) -> bytes:
-            headers = {"Accept": images.ACCEPT} if part.startswith("manifests/") else {}
-            return site.read(f"{site.base}/v2/{reference.path}/{part}", IMAGE_LIMIT, headers)[0]
-
         try:
-            content = images.pull(get, name, reference.wanted, arch)
+            registry.pull(site, reference, arch, path, say)
         except UnavailableError as error:
             reasons.append(str(error))
-            continue
         except ReleaseError as error:
             reasons += [error.message, *error.evidence]
-            continue
-        return _keep(path, content)
+        else:
+            return path
     raise ImageError(
         f"{name} could not be pulled by this machine", evidence=reasons, fix=BY_HAND.format(name=name, path=path)
     )
