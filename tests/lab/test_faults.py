@@ -81,7 +81,7 @@ def test_a_node_that_reboots_or_loses_its_power_in_the_middle_of_up_and_of_down(
 def test_a_disk_that_is_full_while_staging(faults: Faults, before: Before) -> None:
     """Told with what is free; with room again, what is missing is sent, and nothing of it stays after down."""
     on = faults.cluster.on
-    on("node4", "mkdir -p /var/lib/kubeup && mount -t tmpfs -o size=150m tmpfs /var/lib/kubeup")
+    assert on("node4", "mkdir -p /var/lib/kubeup && mount -t tmpfs -o size=150m tmpfs /var/lib/kubeup") == ""
     try:
         full = faults.cluster.kubeup(*UP)
         assert full.returncode == 1
