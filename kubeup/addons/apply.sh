@@ -80,7 +80,9 @@ prune() {
             sleep 1
             waited=$((waited + 1))
         done
-        others=$(k -n "$name" get pods,services,deployments,daemonsets,statefulsets,persistentvolumeclaims,ingresses -o name </dev/null 2>/dev/null | head -n 3 | tr '\n' ' ')
+        # What the cluster and the addons' own programs put there is not counted.
+        others=$(k -n "$name" get pods,services,deployments,daemonsets,statefulsets,persistentvolumeclaims,ingresses,configmaps,secrets -o name </dev/null 2>/dev/null |
+            grep -Ev '/(kube-root-ca[.]crt|contourcert|envoycert|memberlist)$' | head -n 3 | tr '\n' ' ')
         if [ -n "$others" ] || grep -qx "$addon" stays; then
             note left "the namespace $name stays, for there is more in it than kubeup's${others:+: $others}"
         else
