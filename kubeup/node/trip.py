@@ -120,6 +120,7 @@ class Trip:
         return explain(self._target, seen)
 
     def _answer(self, deadline: float) -> None:
+        ended_at = 0.0
         while True:
             data = self._receive()
             now = time.monotonic()
@@ -132,9 +133,12 @@ class Trip:
                 raise self._late(f"did not end within {self._errand.limit:.0f} s")
             elif self._errand.kind is not Kind.SHELL and now - self._last_sign() > IDLE_SECONDS:
                 raise self._late(f"was silent for {IDLE_SECONDS:.0f} s")
-            elif self._channel.exit_status_ready() and now - self._alive_at > LINGER_SECONDS:
-                # It ended, but something it left behind holds its output open.
-                return
+            elif self._channel.exit_status_ready():
+                # Its last words may be here by now, however long it had been silent before them.
+                ended_at = ended_at or now
+                if now - max(ended_at, self._alive_at) > LINGER_SECONDS:
+                    # It ended, but something it left behind holds its output open.
+                    return
 
     def _last_sign(self) -> float:
         return max(self._alive_at, self._sender.alive_at)

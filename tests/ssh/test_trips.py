@@ -101,6 +101,14 @@ def test_an_answer_that_comes_together_with_its_end_is_not_lost(link: SshLink, m
     assert answers == [b"in\n"] * 40
 
 
+def test_the_last_words_after_a_long_silence_are_not_lost(link: SshLink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sshd may say that the script ended before it hands on what the script said last."""
+    monkeypatch.setattr("kubeup.node.trip.LINGER_SECONDS", 1.0)
+    monkeypatch.setattr("kubeup.node.trip.POLL_SECONDS", 0.05)
+    reply = link.trip(Kind.PROBE, [b"sleep 1.3; (sleep 0.4; echo last) & exit 0"])
+    assert reply.stdout == b"last\n"
+
+
 def test_a_script_cut_short_by_a_lost_line_does_not_run(link: SshLink, machine: Machine) -> None:
     def body() -> Iterator[bytes]:
         raise ConnectionError("the operator's machine went to sleep")
