@@ -18,7 +18,7 @@ from typing import IO
 
 from kubeup.errors import ReleaseError
 from kubeup.release import cache
-from kubeup.release.model import Artifact, Download, Wanted
+from kubeup.release.model import Artifact, Download, Got, Progress, Say, Wanted
 
 MANIFEST = "kubeup-bundle-{}.json"
 FORMAT = 1
@@ -90,7 +90,7 @@ class Bundle:
         self.path, self.entries = path, entries
         self._tar = tar
 
-    def take(self, root: Path, wanted: Wanted) -> Artifact | None:
+    def take(self, root: Path, wanted: Wanted, say: Say = lambda _: None) -> Artifact | None:
         """Bring a file to its place in the cache, unless just that one lies there. None if it is not in here."""
         entry = self.entries.get(key_of(wanted))
         if entry is None:
@@ -101,7 +101,10 @@ class Bundle:
             there = None
         if there and there.sha256 == entry.sha256:
             return there
-        partial = self._extract(entry, cache.path_of(root, wanted))
+        partial = self._extract(
+            entry, cache.path_of(root, wanted), lambda done: say(Progress(wanted, done, entry.size))
+        )
+        say(Got(wanted, "the bundle", entry.size))
         return cache.take_in(root, wanted, partial, entry.source, entry.downloads, entry.sha256)
 
     def take_file(self, root: Path, path: Path) -> bool:
@@ -117,7 +120,7 @@ class Bundle:
         found = [key.split("/") for key in self.entries if key.startswith(start)]
         return [f"{version} ({arch})" for _, _, version, arch, _ in found]
 
-    def _extract(self, entry: Entry, target: Path) -> Path:
+    def _extract(self, entry: Entry, target: Path, copied: Callable[[int], None] = lambda _: None) -> Path:
         """A file beside its place, whole and as it should be."""
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.{os.getpid()}")
@@ -128,6 +131,7 @@ class Bundle:
             with source, partial.open("wb") as out:
                 for chunk in _held(source, entry, f"{entry.key} in {self.path}"):
                     out.write(chunk)
+                    copied(out.tell())
         except (tarfile.TarError, KeyError, EOFError) as error:
             partial.unlink(missing_ok=True)
             raise _damaged(self.path, str(error)) from error

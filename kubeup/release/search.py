@@ -5,56 +5,21 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from kubeup.errors import ReleaseError
 from kubeup.model import Proxy, Source
 from kubeup.release import bundle, cache, golang, web
 from kubeup.release.catalog import row_of
-from kubeup.release.model import Artifact, Got, Say, Tried, Wanted, Without, cache_root
+from kubeup.release.lacking import Search, told
+from kubeup.release.model import Artifact, Say, Wanted, Without, cache_root
 from kubeup.release.site import Site, UnavailableError
 
 PARALLEL = 4
 A_DAY = 86400.0
-
-
-@dataclass
-class _Search:
-    """One run over the sources. reasons: why each source did not have a file. refused: what came and is not trusted;
-    no further source is asked for that. insist: nothing may be lacking, and all is looked for again."""
-
-    root: Path
-    sources: tuple[Source, ...]
-    pins: Mapping[str, str]
-    proxy: Proxy
-    say: Say
-    need_file: bool
-    insist: bool = False
-    found: dict[Wanted, Artifact] = field(default_factory=dict)
-    reasons: dict[Wanted, list[str]] = field(default_factory=dict)
-    refused: dict[Wanted, ReleaseError] = field(default_factory=dict)
-
-    def may_lack(self, wanted: Wanted) -> bool:
-        """Clusters run without it; an image not where nodes have only what is in a bundle."""
-        row = row_of(wanted)
-        closed = row.image and any(source.kind == "bundle" for source in self.sources)
-        return row.optional and not closed and not self.insist
-
-    def open(self, wanted: Iterable[Wanted]) -> list[Wanted]:
-        """What is still to be found."""
-        return [one for one in wanted if one not in self.found and one not in self.refused]
-
-    def failed(self, wanted: Wanted, source: str, reason: str) -> None:
-        self.reasons.setdefault(wanted, []).append(f"{source}: {reason}")
-        self.say(Tried(wanted, source, reason))
-
-    def got(self, artifact: Artifact, source: str) -> None:
-        self.found[artifact.wanted] = artifact
-        if artifact.in_cache:
-            self.say(Got(artifact.wanted, source, artifact.size))
 
 
 def resolve(
@@ -76,7 +41,7 @@ def resolve(
     search = _run(wanted, sources, pins, proxy, root, say, need_file)
     lacking = _lacking(search, wanted)
     if lacking or search.refused:
-        raise _told(search, lacking, search.refused.values())
+        raise told(search, lacking, search.refused.values())
     return tuple(search.found[one] for one in wanted if one in search.found)
 
 
@@ -90,7 +55,7 @@ def attempt(
 ) -> tuple[Mapping[Wanted, Artifact], Mapping[Wanted, ReleaseError]]:
     """What of it can be had, and why the rest cannot, each for itself; optional ones are no exception."""
     search = _run(wanted, sources, pins, proxy, None, say, need_file=True, insist=True)
-    return search.found, {**search.refused, **{one: _told(search, [one]) for one in _lacking(search, wanted)}}
+    return search.found, {**search.refused, **{one: told(search, [one]) for one in _lacking(search, wanted)}}
 
 
 def _run(
@@ -102,9 +67,9 @@ def _run(
     say: Say,
     need_file: bool,
     insist: bool = False,
-) -> _Search:
+) -> Search:
     once = tuple(dict.fromkeys(wanted))
-    search = _Search(root or cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file, insist)
+    search = Search(root or cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file, insist)
     try:
         for source in sources:
             missing = [one for one in search.open(once) if not _given_up(search, one)]
@@ -120,11 +85,11 @@ def _run(
     return search
 
 
-def _lacking(search: _Search, wanted: Sequence[Wanted]) -> list[Wanted]:
+def _lacking(search: Search, wanted: Sequence[Wanted]) -> list[Wanted]:
     return [one for one in search.open(dict.fromkeys(wanted)) if not search.may_lack(one)]
 
 
-def _from(search: _Search, source: Source, missing: Sequence[Wanted]) -> None:
+def _from(search: Search, source: Source, missing: Sequence[Wanted]) -> None:
     if source.kind == "cache":
         _from_cache(search, missing)
     elif source.kind == "go":
@@ -135,7 +100,7 @@ def _from(search: _Search, source: Source, missing: Sequence[Wanted]) -> None:
         _from_web(search, missing, Site(source.url, search.proxy))
 
 
-def _from_cache(search: _Search, missing: Sequence[Wanted]) -> None:
+def _from_cache(search: Search, missing: Sequence[Wanted]) -> None:
     for one in missing:
         is_new = cache.is_new(search.root, one)
         try:
@@ -155,7 +120,7 @@ def _from_cache(search: _Search, missing: Sequence[Wanted]) -> None:
             search.found[one] = artifact
 
 
-def _from_bundle(search: _Search, path: Path, missing: Sequence[Wanted]) -> None:
+def _from_bundle(search: Search, path: Path, missing: Sequence[Wanted]) -> None:
     try:
         with bundle.opened(path) as found:
             for one in missing:
@@ -165,9 +130,9 @@ def _from_bundle(search: _Search, path: Path, missing: Sequence[Wanted]) -> None
             search.refused[one] = error
 
 
-def _out_of(search: _Search, found: bundle.Bundle, one: Wanted) -> None:
+def _out_of(search: Search, found: bundle.Bundle, one: Wanted) -> None:
     try:
-        artifact = found.take(search.root, one)
+        artifact = found.take(search.root, one, search.say)
         if artifact:
             _check_pin(search, artifact)
     except ReleaseError as error:
@@ -181,7 +146,7 @@ def _out_of(search: _Search, found: bundle.Bundle, one: Wanted) -> None:
         search.failed(one, "bundle", f"it has {there} instead" if there else "it is not in there")
 
 
-def _check_pin(search: _Search, artifact: Artifact) -> None:
+def _check_pin(search: Search, artifact: Artifact) -> None:
     """A pin is of what is at upstream's URL: the archive, where there is one. What was built here has no such sum."""
     row = row_of(artifact.wanted)
     pinned = web.pin_of(web.Job(row, (artifact.wanted,)), search.pins)
@@ -195,7 +160,7 @@ def _check_pin(search: _Search, artifact: Artifact) -> None:
     )
 
 
-def _from_web(search: _Search, missing: Sequence[Wanted], site: Site) -> None:
+def _from_web(search: Search, missing: Sequence[Wanted], site: Site) -> None:
     stopped = threading.Event()
     fetcher = web.Fetcher(site, search.root, search.pins, search.say, stopped)
 
@@ -227,7 +192,7 @@ def _from_web(search: _Search, missing: Sequence[Wanted], site: Site) -> None:
     pool.shutdown()
 
 
-def _from_go(search: _Search, missing: Sequence[Wanted]) -> None:
+def _from_go(search: Search, missing: Sequence[Wanted]) -> None:
     groups: dict[tuple[str, str, str], list[Wanted]] = {}
     for one in missing:
         module = row_of(one).module
@@ -244,16 +209,16 @@ def _from_go(search: _Search, missing: Sequence[Wanted]) -> None:
                 search.failed(one, "go", "; ".join([error.message, *error.evidence[-3:]]))
 
 
-def _marker(search: _Search, wanted: Wanted) -> Path:
+def _marker(search: Search, wanted: Wanted) -> Path:
     return cache.path_of(search.root, wanted).with_suffix(".absent")
 
 
-def _asked(search: _Search) -> str:
+def _asked(search: Search) -> str:
     """Which sources were asked: others may have it."""
     return hashlib.sha256(repr((search.sources, sorted(search.pins.items()))).encode()).hexdigest()
 
 
-def _given_up(search: _Search, wanted: Wanted) -> bool:
+def _given_up(search: Search, wanted: Wanted) -> bool:
     """What clusters run without is looked for once a day: an unchanged ``up`` asks no site."""
     if not search.may_lack(wanted) or cache.path_of(search.root, wanted).exists():
         return False
@@ -264,57 +229,9 @@ def _given_up(search: _Search, wanted: Wanted) -> bool:
         return False
 
 
-def _do_without(search: _Search, optional: Sequence[Wanted]) -> None:
+def _do_without(search: Search, optional: Sequence[Wanted]) -> None:
     for one in optional:
         if not _given_up(search, one):
             _marker(search, one).parent.mkdir(parents=True, exist_ok=True)
             _marker(search, one).write_text(_asked(search))
             search.say(Without(one))
-
-
-def _told(search: _Search, lacking: Sequence[Wanted], also: Iterable[ReleaseError] = ()) -> ReleaseError:
-    """All that is wrong, at once. also: what was refused."""
-    refused = list(dict.fromkeys(also))
-    if not lacking and len(refused) == 1:
-        return refused[0]
-    evidence: list[str] = []
-    for error in refused:
-        evidence += [error.message, *(f"  {line}" for line in error.evidence)]
-    for one in lacking:
-        evidence += [f"{one.title}:", *(f"  {reason}" for reason in search.reasons.get(one, []))]
-    kinds = ", ".join(_title(source) for source in search.sources)
-    parts = [f"{_files(len(lacking))} could not be had from any source ({kinds})"] if lacking else []
-    parts += [f"{_files(len(refused))} had to be refused"] if refused else []
-    fixes = [error.fix for error in refused if error.fix]
-    fixes += [_advice(search, lacking)] if lacking else []
-    return ReleaseError(" and ".join(parts), evidence=evidence, fix="; ".join(dict.fromkeys(fixes)))
-
-
-def _title(source: Source) -> str:
-    if source.kind == "bundle":
-        return f"the bundle {source.url}"
-    return Site(source.url, Proxy()).title if source.url else source.kind
-
-
-def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number} files"
-
-
-def _advice(search: _Search, lacking: Sequence[Wanted]) -> str:
-    of_bundle = next((source.url for source in search.sources if source.kind == "bundle"), "")
-    if of_bundle:
-        archs = sorted({one.arch for one in (*search.found, *lacking)})
-        return bundle.MAKE.format(of_bundle + "".join(f" --arch {arch}" for arch in archs))
-    jobs = [web.Job(row_of(one), (one,)) for one in lacking]
-    unpinned = [web.pin_names(job)[0] for job in jobs if not job.row.sums and not job.row.image]
-    unpinned = [name for name in dict.fromkeys(unpinned) if name not in search.pins]
-    ways = ["add a mirror under sources: in the profile"]
-    if all(job.row.module for job in jobs) and not any(source.kind == "go" for source in search.sources):
-        ways.append("add `go` there, which builds them on this machine")
-    ways.append(f"put the file there by hand: {cache.path_of(search.root, lacking[0])}")
-    text = "; or ".join(ways)
-    if not unpinned or not any(source.kind in ("official", "mirror") for source in search.sources):
-        return text
-    pins = f"pins: {{{', '.join(f'{name}: SHA256' for name in unpinned)}}} in the profile"
-    alone = all(not job.row.sums and not job.row.image for job in jobs)
-    return f"{pins}; {'or ' if alone else 'and for the others '}{text}"

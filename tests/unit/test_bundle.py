@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from kubeup.cli import main
+from kubeup.cli_release import _wanted
 from kubeup.errors import ReleaseError
 from kubeup.image_store import fetch
-from kubeup.model import Source
+from kubeup.model import Source, Versions
+from kubeup.profile import load
 from kubeup.release import Artifact, Wanted, bundle, cache, resolve
 from kubeup.release.model import Download
 from tests import archives
@@ -110,6 +112,24 @@ def test_what_it_lacks_is_named_with_what_it_has_instead(made: Path, tmp_path: P
     assert "etcd 3.6.16 (arm64):\n  bundle: it is not in there" in text
     assert "coredns" not in text
     assert f"kubeup release bundle PROFILE -o {made} --arch amd64 --arch arm64" in caught.value.fix
+
+
+def test_an_image_that_cannot_be_had_is_said_when_the_bundle_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`up` would leave it to the nodes; those that a bundle is for have nowhere to pull from."""
+    monkeypatch.setenv("KUBEUP_CACHE", str(tmp_path / "cache"))
+    profile = tmp_path / "profile.yaml"
+    profile.write_text("nodes: [root@192.0.2.1]\nroles: ai\nruntime: containerd\nsources: [cache]\n")
+    for one in _wanted(load(profile).cluster, "amd64"):
+        if one.name != "image:coredns":
+            (tmp_path / "file").write_bytes(one.name.encode())
+            cache.take_in(tmp_path / "cache", one, tmp_path / "file", "official")
+    done = CliRunner().invoke(main, ["release", "bundle", str(profile), "-o", str(tmp_path / "kubeup.tar")])
+    assert done.exit_code == 1
+    assert "image:coredns" in done.output
+    assert f"image_coredns/{Versions().coredns}/amd64/image_coredns" in done.output, "where to put it by hand"
+    assert not (tmp_path / "kubeup.tar").exists()
 
 
 def test_an_image_of_the_users_is_taken_from_the_cache_where_nothing_can_be_pulled(
