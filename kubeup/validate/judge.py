@@ -170,7 +170,9 @@ def pods(workers: Sequence[Node], rows: Rows) -> list[Check]:
     for node in workers:
         if node.name in failed:
             text = f"the probe pod on {node.title} does not run: {' '.join(failed[node.name].split())}"
-            checks.append(_check(False, f"pod/{node.title}", text, _journal(node, "kubelet")))
+            full = "DiskPressure" in failed[node.name]
+            fix = f"make room: ssh {node.host} df -h /var/lib" if full else _journal(node, "kubelet")
+            checks.append(_check(False, f"pod/{node.title}", text, fix))
         for kind, what in (("exec", "kubectl exec"), ("logs", "kubectl logs")):
             for name, verdict, message in _of(rows, kind, 3):
                 if name == node.name:

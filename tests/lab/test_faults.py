@@ -87,7 +87,7 @@ def test_a_disk_that_is_full_while_staging(faults: Faults, before: Before) -> No
         assert full.returncode == 1
         assert re.search(r"node4: .*KiB free in /var/lib/kubeup", full.stderr), full.stderr
         on("node4", "mount -o remount,size=3g /var/lib/kubeup")
-        faults.finish_up(validate=True)
+        faults.finish_up()
         assert faults.cluster.kubeup(*DOWN).returncode == 0
         assert on("node4", "ls -A /var/lib/kubeup") == ""
     finally:
@@ -110,8 +110,7 @@ def test_a_second_operator_is_told_who_is_at_work_or_was_meanwhile(faults: Fault
     assert told[1].returncode == 0, told[1].stderr
     assert first.status == 1
     assert re.search(r"node3: .*changed meanwhile by bob@\S+ at 20\S+Z", first.said), first.said
-    faults.cluster.profile()
-    faults.finish_up()
+    assert faults.cluster.kubeup(*DOWN).returncode == 0
 
 
 @contextmanager
@@ -140,6 +139,7 @@ def far_away(cluster: Cluster, delay: float) -> Iterator[None]:
             cluster.profile()
 
 
+@pytest.mark.soak
 def test_slow_lines_that_lose_packets(faults: Faults, before: Before) -> None:
     """200 ms there and back, and one packet of a hundred lost."""
     faults.finish_down(before)
