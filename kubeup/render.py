@@ -41,6 +41,8 @@ def _component_inquiry(component: Component, context: Context) -> Inquiry:
         texts = (*texts, component.defaults_path)
     folders = tuple(directory.path for directory in component.directories)
     asked = (*component.asks, *component.reads)
+    if component is components.addons.COMPONENT:
+        asked = (*asked, *map(manifests.path_of, context.cluster.own_addons))
     return Inquiry(
         files=(*texts, *asked, *component.certificates, *folders, *filter(None, _links(component).values())),
         contents=(*texts, *asked),
@@ -131,7 +133,7 @@ def _addon_files(context: Context, files: Sequence[File]) -> list[File]:
     for name in cluster.addons:
         texts = [_own(one, part, context) for one in cluster.own_addons.get(name, ())]
         if texts:
-            content = "---\n".join(texts).encode()
+            content = manifests.joined(texts, name).encode()
             own.append(File(manifests.path_of(name), content, component=part.name))
     by_path = {file.path: file for file in (*files, *own)}
     found = {name: by_path[path] for name in cluster.addons if (path := manifests.path_of(name)) in by_path}

@@ -94,7 +94,7 @@ prune() {
     done
 }
 
-# What runs of the addons: "w ADDON KIND NAME WANTED READY UPDATED AGE SEEN", then "p ADDON NAMESPACE POD NODE PHASE",
+# What runs of the addons: "w ADDON KIND NAME WANTED READY UPDATED AGE SEEN ALL" (ALL: also those of an earlier state), then "p ADDON NAMESPACE POD NODE PHASE",
 # each followed by "c IMAGE REASON MESSAGE" of containers that wait, and "s REASON MESSAGE" where no node takes it.
 running() {
     # shellcheck disable=SC2016
@@ -102,25 +102,25 @@ running() {
 {{range .status.conditions}}{{if and (eq .type "PodScheduled") (eq .status "False")}}s {{.reason}} {{printf "%q" .message}}
 {{end}}{{end}}{{range .status.initContainerStatuses}}{{template "c" .}}{{end}}{{range .status.containerStatuses}}{{template "c" .}}{{end}}{{else if eq .kind "DaemonSet"}}w {{$a}} {{.kind}} {{.metadata.name}} {{.status.desiredNumberScheduled}} {{.status.numberReady}} {{with .status.updatedNumberScheduled}}{{.}}{{else}}0{{end}} {{.metadata.generation}} {{with .status.observedGeneration}}{{.}}{{else}}0{{end}}
 {{else if eq .kind "Job"}}w {{$a}} {{.kind}} {{.metadata.name}} {{.spec.completions}} {{with .status.succeeded}}{{.}} {{.}}{{else}}0 0{{end}} 1 1
-{{else}}w {{$a}} {{.kind}} {{.metadata.name}} {{.spec.replicas}} {{with .status.readyReplicas}}{{.}}{{else}}0{{end}} {{with .status.updatedReplicas}}{{.}}{{else}}0{{end}} {{.metadata.generation}} {{with .status.observedGeneration}}{{.}}{{else}}0{{end}}
+{{else}}w {{$a}} {{.kind}} {{.metadata.name}} {{.spec.replicas}} {{with .status.readyReplicas}}{{.}}{{else}}0{{end}} {{with .status.updatedReplicas}}{{.}}{{else}}0{{end}} {{.metadata.generation}} {{with .status.observedGeneration}}{{.}}{{else}}0{{end}} {{with .status.replicas}}{{.}}{{else}}0{{end}}
 {{end}}{{end}}{{define "c"}}{{if not .ready}}{{$i := .image}}{{with .state.waiting}}c {{$i}} {{.reason}} {{with .message}}{{printf "%q" .}}{{else}}""{{end}}
 {{end}}{{end}}{{end}}' 2>errors
 }
 
 # Each addon with how much of it is ready: "dns 1/2, ingress 0/4".
 counted() {
-    awk '$1 == "w" { wanted[$2] += $5; ready[$2] += ($6 < $7 ? $6 : $7) }
+    awk '$1 == "w" { wanted[$2] += $5; now = $6 - ($10 > $7 ? $10 - $7 : 0); ready[$2] += (now > 0 ? now : 0) }
         END { for (name in wanted) printf "%s %d/%d\n", name, ready[name], wanted[name] }' rows | sort | paste -s -d , | sed 's/,/, /g'
 }
 
-all_run() { awk '$1 == "w" && ($5 != $6 || $7 < $5 || $9 < $8) { bad = 1 } END { exit bad }' rows; }
+all_run() { awk '$1 == "w" && ($5 != $6 || $7 < $5 || $9 < $8 || $10 > $7) { bad = 1 } END { exit bad }' rows; }
 
 # Pods of addons that do not become ready, with the reason; a crash with its last words.
 why() {
     awk '$1 == "p" { p = $2 "\t" $3 "/" $4 "\t" $5; phase = $6; if (phase != "Running" && phase != "Succeeded") print "state\t" p "\t" phase }
         $1 == "c" { m = $0; sub(/^c [^ ]* [^ ]* /, "", m); print "bad\t" p "\t" $2 "\t" $3 "\t" m }
         $1 == "s" { m = $0; sub(/^s [^ ]* /, "", m); print "bad\t" p "\t-\t" $2 "\t" m }' rows >reasons
-    awk '$1 == "w" && $6 < $5 { print "short\t" $2 "\t" $3 " " $4 "\t" $6 "\t" $5 }' rows
+    awk '$1 == "w" && ($6 < $5 || $10 > $7) { print "short\t" $2 "\t" $3 " " $4 "\t" $6 "\t" $5 }' rows
     grep "^bad" reasons
     grep "${T}CrashLoopBackOff$T\|${T}Error$T" reasons | head -n 3 | while IFS=$T read -r _ addon pod _; do
         last=$(k -n "${pod%/*}" logs "${pod#*/}" --all-containers --previous --tail=2 </dev/null 2>/dev/null | tail -n 1)

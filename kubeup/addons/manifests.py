@@ -7,7 +7,7 @@ it lists and that no addon wants any more is taken away, and nothing else is.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from ruamel.yaml import YAML
@@ -54,6 +54,19 @@ def labelled(text: str, addon: str, where: str = "") -> str:
             out.write("---\n")
         yaml.dump(document, out)
     return out.getvalue()
+
+
+def joined(texts: Iterable[str], addon: str) -> str:
+    """Several files as one: what others live in, or are of, first."""
+    found = [document for text in texts for document in _documents(text, path_of(addon))]
+    out = io.StringIO()
+    _yaml().dump_all(sorted(found, key=lambda one: _rank(str(one.get("kind")))), out)
+    return out.getvalue()
+
+
+def _rank(kind: str) -> int:
+    first = ("Namespace", "CustomResourceDefinition")
+    return first.index(kind) if kind in first else len(first)
 
 
 def references(text: str, addon: str) -> Iterator[Reference]:

@@ -69,6 +69,7 @@ def _check() -> str:
         '{{range .items}}{{if eq .kind "ConfigMap"}}{{if eq .metadata.name "kubeup-addons"}}'
         '{{.data.revision}}{{"\\n"}}{{end}}{{else if eq .kind "DaemonSet"}}'
         '{{if ne .status.desiredNumberScheduled .status.numberReady}}short{{"\\n"}}{{end}}'
+        '{{else if .status.unavailableReplicas}}short{{"\\n"}}'
         '{{else if .spec.replicas}}{{if not .status.readyReplicas}}short{{"\\n"}}'
         '{{else if ne .spec.replicas .status.readyReplicas}}short{{"\\n"}}{{end}}{{end}}{{end}}'
     )

@@ -128,7 +128,7 @@ def test_an_object_taken_out_of_a_manifest_goes_and_others_stay(running: Cluster
     running.kubectl("-n shop create configmap mine")
     (shop / "domain.yaml.j2").unlink()
     planned = running.kubeup("up", "--dry-run")
-    assert "-  name: two" in planned.stdout
+    assert "-metadata: {name: two, namespace: shop" in planned.stdout, planned.stdout
     assert running.kubeup("up", "--no-validate").returncode == 0
     left = running.kubectl("-n shop get configmaps -o name").split()
     assert "configmap/two" not in left

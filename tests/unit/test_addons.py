@@ -219,6 +219,14 @@ def test_manifests_of_one_s_own_are_labelled_and_listed_like_the_others() -> Non
     assert "shop\tv1\tConfigMap\t-\tb" in listed["data"]["objects"]
 
 
+def test_what_others_live_in_comes_first_whatever_file_it_is_in() -> None:
+    first = Manifest("shop/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\n")
+    second = Manifest("shop/b.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
+    cluster = two_nodes(addons=("shop",), own_addons={"shop": (first, second)})
+    objects = documents(files(cluster)[manifests.path_of("shop")].content)
+    assert [one["kind"] for one in objects] == ["Namespace", "ConfigMap"]
+
+
 def test_templates_of_one_s_own_know_the_cluster() -> None:
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {domain: {{ cluster.network.dns_domain }}}\n"
     by_path = {file.path: file for file in own(text, "app.yaml.j2").files}
