@@ -15,8 +15,7 @@ from kubeup import profile, release, wanted
 from kubeup.errors import FleetError
 from kubeup.events import Phase, Working
 from kubeup.facts import Facts
-from kubeup.image_names import normal
-from kubeup.image_store import fetch
+from kubeup.image_store import fetch, needs
 from kubeup.model import Cluster, Runtime
 from kubeup.release import bundle, cache
 from kubeup.release.catalog import row_of
@@ -96,13 +95,17 @@ def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle
     """All of it in the cache. What `up` would leave to nodes, images above all, must not be lacking here."""
     needed = dict.fromkeys(one for arch in archs for one in _wanted(cluster, arch))
     options = {"pins": cluster.pins, "proxy": cluster.proxy, "say": view.release}
-    images = [one for one in needed if row_of(one).image]
+    named = [(need, arch) for need in needs(cluster) for arch in archs if need.purpose == "images"]
+    images = [
+        *(one for one in needed if row_of(one).image),
+        *(one for need, arch in named if (one := need.wanted(arch))),
+    ]
     others = tuple(one for one in needed if one not in images)
     found = release.resolve(others, cluster.sources, **options)  # type: ignore[arg-type]
     had, lacking = release.attempt(images, cluster.sources, **options)  # type: ignore[arg-type]
     if lacking:
         raise FleetError("not everything could be had", tuple(lacking.values()), fix="what was got lies in the cache")
-    own = [fetch.own(cluster, normal(name), arch, view.say) for name in cluster.images for arch in archs]
+    own = [fetch.own_or_kept(cluster, need.name, arch, view.say) for need, arch in named if not need.wanted(arch)]
     root = release.cache_root()
     entries = [bundle.Entry.of(one) for one in (*found, *had.values())]
     return [*entries, *(bundle.Entry.of_file(root, path) for path in own)]

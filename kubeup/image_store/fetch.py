@@ -103,7 +103,7 @@ def own_path(name: str, arch: str) -> Path:
 def own(cluster: Cluster, name: str, arch: str, say: Say) -> Path:
     """An image of the user's in the cache: pulled anew, for what a tag means can change. Raises KubeupError.
 
-    Where this machine cannot, or nothing else may be asked, the cache's word is enough.
+    Where nothing else may be asked the cache's word is enough.
     """
     path = own_path(name, arch)
     of_bundle = next((Path(source.url) for source in cluster.sources if source.kind == "bundle"), None)
@@ -116,10 +116,16 @@ def own(cluster: Cluster, name: str, arch: str, say: Say) -> Path:
         if path.is_file():
             return path
         raise ImageError(f"{name} is not in the cache", fix=BY_HAND.format(name=name, path=path))
+    return _pulled(cluster, name, arch, path, say)
+
+
+def own_or_kept(cluster: Cluster, name: str, arch: str, say: Say) -> Path:
+    """The same, but what was pulled or put there earlier will do."""
     try:
-        return _pulled(cluster, name, arch, path, say)
+        return own(cluster, name, arch, say)
     except ImageError as error:
-        if not path.is_file():
+        path = own_path(name, arch)
+        if not path.is_file() or any(source.kind == "bundle" for source in cluster.sources):
             raise
         say(Note(f"{error.message}; the cache's is taken"))
         return path
@@ -199,6 +205,11 @@ def _by_a_node(
         had = got.had[node.host]
         got.had[node.host] = replace(had, images={**had.images, need.name: found[0].id})
         got.images += found
+        return
+    kept = own_path(need.name, arch)
+    if kept.is_file() and not closed:
+        job.say(Note(f"{need.name} could not be had anew; the cache's is taken"))
+        got.images += read(kept, arch, need.name)
         return
     got.failures[need.name] = ImageError(
         f"{need.name} could not be had", evidence=reasons, fix="kubeup images push ARCHIVE, from where it can be had"

@@ -34,7 +34,8 @@ def needs(cluster: Cluster) -> tuple[Need, ...]:
     found = [Need(f"{cluster.image_repository or PAUSE}/pause:{version}", "pause", ("pause", version))]
     for addon in cluster.addons:
         found += of_addons(cluster, (addon,))
-    found += [Need(normal(name), "images") for name in cluster.images]
+    known = {one.name: one.release for one in of_addons(cluster, BY_ADDON)}
+    found += [Need(name, "images", known.get(name, ("", ""))) for name in map(normal, cluster.images)]
     return tuple({one.name: one for one in reversed(found)}.values())[::-1]
 
 
