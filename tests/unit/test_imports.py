@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,3 +86,12 @@ def test_arrows_point_downwards() -> None:
     for name, path in modules():
         if name.split("/")[0] in below:
             assert not [module for module in imports(path) if module.startswith(above)], name
+
+
+def test_an_installed_kubeup_has_every_package() -> None:
+    """An editable install finds what setup.cfg forgets."""
+    config = configparser.ConfigParser()
+    config.read(ROOT.parent / "setup.cfg")
+    listed = set(config["options"]["packages"].split())
+    folders = {"kubeup", *(str(path.parent.relative_to(ROOT.parent)) for path in ROOT.rglob("*.py"))}
+    assert {folder.replace("/", ".") for folder in folders if "/stubs" not in folder} <= listed
