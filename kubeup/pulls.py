@@ -5,6 +5,7 @@ What they say was seen, or is in their sources: containerd core/remotes/docker, 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -96,3 +97,12 @@ def explain(message: str, image: str) -> Cause:
         if re.search(pattern, message, re.IGNORECASE):
             return Cause(reason.format(host=host, image=image), fix.format(host=host, image=image))
     return Cause("it could not be pulled", BRING.format(image=image))
+
+
+def plain(text: str) -> str:
+    """A message that Go quoted (%q), as people read it, in one line."""
+    try:
+        found = json.loads(text) if text.startswith('"') else text
+    except json.JSONDecodeError:
+        found = text.strip('"')
+    return " ".join(str(found).split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,26 +64,17 @@ def evidence(rows: Sequence[Row]) -> list[str]:
             case "log", (pod, text):
                 lines.append(f"last words of {pod}: {text}")
             case "event", (pod, text):
-                lines.append(f"{pod}: {_plain(text)}")
+                lines.append(f"{pod}: {pulls.plain(text)}")
     return list(dict.fromkeys(lines))
 
 
 def _bad(pod: str, node: str, image: str, reason: str, message: str) -> str:
     if image == "-":
-        return f"pod {pod} finds no node: {_plain(message)}"
-    what, told = WORDS.get(reason, reason), _plain(message)
+        return f"pod {pod} finds no node: {pulls.plain(message)}"
+    what, told = WORDS.get(reason, reason), pulls.plain(message)
     if reason in PULLS:
         what = f"{what}, for {pulls.explain(told, image).reason}"
     return f"pod {pod} on {node}: its image {image} {what}" + (f": {told}" if told else "")
-
-
-def _plain(text: str) -> str:
-    """A message that Go quoted."""
-    try:
-        found = json.loads(text) if text.startswith('"') else text
-    except json.JSONDecodeError:
-        found = text.strip('"')
-    return " ".join(str(found).split())
 
 
 def fix(rows: Sequence[Row]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from kubeup import pulls
@@ -43,15 +42,6 @@ def _status(system: Iterable[str]) -> Status:
     return Status.FAILED if "yes" in system else Status.WARNING
 
 
-def _plain(text: str) -> str:
-    """A message that Go quoted, in one line."""
-    try:
-        found = str(json.loads(text))
-    except json.JSONDecodeError:
-        found = text.strip('"')
-    return " ".join(found.split())
-
-
 def _images(rows: Rows) -> list[Check]:
     """One check an image, for one cause hinders all of its pods."""
     by_image: dict[str, list[Sequence[str]]] = {}
@@ -61,7 +51,7 @@ def _images(rows: Rows) -> list[Check]:
     checks = []
     for image, found in sorted(by_image.items()):
         # A back-off only says that it was tried before: another pod may know more.
-        message = max((_plain(row[6]) for row in found), key=len)
+        message = max((pulls.plain(row[6]) for row in found), key=len)
         cause = pulls.explain(message, image)
         places = _names(f"{pod} on {node}" for pod, node, *_ in found)
         text = f"the image {image} is not to be had for {places}: {cause.reason}"
@@ -82,7 +72,7 @@ def _crashes(rows: Rows) -> list[Check]:
             namespace, _, name = pod.partition("/")
             text = f"the pod {pod} on {node} does not run: {reason} ({image})"
             fix = f"kubectl -n {namespace} logs {name} --previous; kubectl -n {namespace} describe pod {name}"
-            evidence = tuple(filter(None, (_plain(message),)))
+            evidence = tuple(filter(None, (pulls.plain(message),)))
             checks.append(Check(f"pod-runs/{pod}", _status((system,)), text, fix, evidence))
     return checks
 
@@ -90,7 +80,7 @@ def _crashes(rows: Rows) -> list[Check]:
 def _unplaced(rows: Rows) -> list[Check]:
     checks = []
     for pod, system, message in _of(rows, "unplaced", 3):
-        told = _plain(message)
+        told = pulls.plain(message)
         fix = "kubectl describe pod, and see what its nodeSelector, tolerations and requests ask for"
         if "unbound immediate PersistentVolumeClaims" in told or "persistentvolumeclaim" in told.lower():
             fix = "kubeup addons up storage, for a default StorageClass on the nodes' disks"

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,6 +128,24 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield Cluster(name, like, tmp_path_factory.mktemp(name))
     finally:
         lab.down(name, lambda _: None, purge=True)
+
+
+@contextmanager
+def nothing_leaves(cluster: Cluster) -> Iterator[None]:
+    """A listener on the lab's gateway, where everything without another way goes, hears nothing for a service."""
+    command = ["ip", "netns", "exec", f"kubeup-{cluster.name}"]
+    rules = (
+        "add table ip watch; add chain ip watch in { type filter hook prerouting priority -400; }; "
+        "add rule ip watch in ip daddr 100.0.0.0/16 counter"
+    )
+    subprocess.run([*command, "nft", rules], check=True)
+    try:
+        yield
+        show = [*command, "nft", "list", "table", "ip", "watch"]
+        listing = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+        assert "packets 0 bytes 0" in listing, listing
+    finally:
+        subprocess.run([*command, "nft", "delete", "table", "ip", "watch"], check=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
