@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,8 +98,8 @@ def _is_ours(step: Step) -> bool:
             return False
 
 
-def execute(job: Job, prepared: Prepared) -> tuple[Change, ...]:
-    """Raises FleetError, in words, when an addon does not come up."""
+def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lambda: None) -> tuple[Change, ...]:
+    """bring_images: before addons need them. Raises FleetError, in words, when an addon does not come up."""
     execution = engine.Execution(
         job.fleet,
         prepared.cluster,
@@ -110,6 +110,7 @@ def execute(job: Job, prepared: Prepared) -> tuple[Change, ...]:
         job.operator,
         job.say,
         packer=Packer(release.cache_root() / "packed"),
+        before={up.ADDONS_LEVEL: bring_images},
     )
     try:
         execution.run()

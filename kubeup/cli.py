@@ -17,7 +17,7 @@ from kubeup.cli_images import images_group
 from kubeup.cli_import import import_command
 from kubeup.cli_lab import lab
 from kubeup.cli_node import node
-from kubeup.cli_options import BUNDLE
+from kubeup.cli_options import BUNDLE, THROUGH_ME
 from kubeup.cli_release import release_group
 from kubeup.errors import KubeupError, UsageError
 from kubeup.events import Note
@@ -87,6 +87,7 @@ LIMIT = click.option("--limit", multiple=True, metavar="NODE", help="Change only
 @PARALLEL
 @OUTPUT
 @BUNDLE
+@THROUGH_ME
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--no-validate", is_flag=True, help="Do not validate afterwards.")
 @click.option("--restart-docker", is_flag=True, help="Restart the machines' own Docker where its options change.")
@@ -96,6 +97,7 @@ def up_command(
     parallel: int,
     output: str,
     bundle: Path | None,
+    through_me: bool,
     dry_run: bool,
     no_validate: bool,
     restart_docker: bool,
@@ -115,7 +117,8 @@ def up_command(
             _show_plan(prepared, output)
             return
         up.refuse_restarts(prepared, allowed=restart_docker)
-        outcome = up.execute(job, prepared)
+        with session.images_through_me(job, prepared, through_me) as bring_images:
+            outcome = up.execute(job, prepared, bring_images)
         deep = outcome.changed
         known = {} if deep else prepared.facts
         found = None if no_validate else validate.run(job, prepared.cluster, deep=deep, facts=known)

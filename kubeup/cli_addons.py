@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kubeup import addons, addons_up, session, up
-from kubeup.cli_options import BUNDLE
+from kubeup.cli_options import BUNDLE, THROUGH_ME
 from kubeup.errors import UsageError
 from kubeup.model import Cluster
 from kubeup.profile import LoadedProfile
@@ -66,14 +66,17 @@ def list_command(arguments: tuple[str, ...], parallel: int, output: str) -> None
 @PARALLEL
 @OUTPUT
 @BUNDLE
+@THROUGH_ME
 @DRY_RUN
-def up_command(arguments: tuple[str, ...], parallel: int, output: str, bundle: Path | None, dry_run: bool) -> None:
+def up_command(
+    arguments: tuple[str, ...], parallel: int, output: str, bundle: Path | None, through_me: bool, dry_run: bool
+) -> None:
     """Install addons, put right what was changed of them, and wait until they run. Without NAME: the profile's.
 
     One that the profile does not name stays through every `kubeup up`, until `kubeup addons down`.
     """
     loaded, names = _read(arguments, bundle)
-    _carry_out(addons.by_hand(loaded.cluster, names), parallel, output, dry_run)
+    _carry_out(addons.by_hand(loaded.cluster, names), parallel, output, dry_run, through_me=through_me)
 
 
 @addons_group.command("down")
@@ -115,14 +118,15 @@ def _name(word: str, cluster: Cluster) -> str:
     raise UsageError(f"there is no addon `{word}`", fix=fix)
 
 
-def _carry_out(cluster: Cluster, parallel: int, output: str, dry_run: bool) -> None:
+def _carry_out(cluster: Cluster, parallel: int, output: str, dry_run: bool, *, through_me: bool = False) -> None:
     _check_needs(cluster)
     with session.fleet(cluster, parallel) as fleet, session.job(fleet) as job:
         prepared = addons_up.prepare(job, cluster)
         if dry_run:
             print(data.plan(prepared.plan)) if output == "json" else plan.show(session.stdout(), prepared.plan)
             return
-        changed = addons_up.execute(job, prepared)
+        with session.images_through_me(job, prepared, through_me) as bring_images:
+            changed = addons_up.execute(job, prepared, bring_images)
     if output == "json":
         print(report.changes_json(changed))
     else:

@@ -6,6 +6,12 @@ from pathlib import Path
 
 import click
 
+THROUGH_ME = click.option(
+    "--proxy-through-me",
+    "through_me",
+    is_flag=True,
+    help="Nodes pull images through this machine, over SSH, as long as the command runs; nothing of it is left.",
+)
 BUNDLE = click.option(
     "--bundle",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -95,6 +95,8 @@ class Execution:
     downloads: Mapping[str, Download] = field(default_factory=dict)
     fetch: Fetch = lambda _: {}
     packer: Packer | None = None
+    before: Mapping[int, Callable[[], None]] = field(default_factory=dict)
+    """What happens before a level."""
     generations: dict[str, int] = field(default_factory=dict)
     failures: dict[str, KubeupError] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
@@ -107,6 +109,7 @@ class Execution:
         self._stage()
         numbers = self.plan.level_numbers
         for number in numbers:
+            self.before.get(number, lambda: None)()
             self._level(number, last=number == numbers[-1])
         if self.failures:
             raise FleetError(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kubeup import profile, up
+from kubeup import image_store, profile, up
 from kubeup.errors import UsageError
 from kubeup.fleet import Fleet
 from kubeup.model import Cluster, Source
@@ -24,6 +24,7 @@ from kubeup.node.transport import SshLink
 from kubeup.profile import LoadedProfile
 from kubeup.report.progress import View
 from kubeup.state import State
+from kubeup.tunnel import Tunnel
 
 
 def load(path: Path | None, bundle: Path | None = None) -> LoadedProfile:
@@ -63,6 +64,17 @@ def fleet(cluster: Cluster, parallel: int) -> Iterator[Fleet]:
         closing(Fleet(lambda node: SshLink(dialer, node), parallel)) as fleet,
     ):
         yield fleet
+
+
+@contextmanager
+def images_through_me(job: up.Job, prepared: up.Prepared, wanted: bool) -> Iterator[Callable[[], None]]:
+    """What brings images to nodes that have no way out themselves, while the tunnels are open; else nothing does."""
+    if not wanted:
+        yield lambda: None
+        return
+    way = Tunnel(prepared.cluster, job.fleet.link, job.say)
+    with closing(way):
+        yield lambda: image_store.pull_through(job, prepared.cluster, prepared.facts, way.url, way.besides)
 
 
 @contextmanager

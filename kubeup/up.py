@@ -21,6 +21,8 @@ from kubeup.node.packing import Packer
 from kubeup.plan import Plan, diff
 from kubeup.release import Artifact, ReleaseEvent, Wanted
 
+ADDONS_LEVEL = components.level_of(components.addons.COMPONENT)
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -155,8 +157,8 @@ def make_plan(
     return Plan(cluster.name, tuple(plans))
 
 
-def execute(job: Job, prepared: Prepared) -> Outcome:
-    """Carry the plan out, then give the operator access."""
+def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lambda: None) -> Outcome:
+    """Carry the plan out, then give the operator access. bring_images: before addons need them."""
     begin = time.monotonic()
     vaults = mint.fill(prepared.cluster, prepared.plan, prepared.shared, job.fleet, job.now())
     execution = engine.Execution(
@@ -171,12 +173,15 @@ def execute(job: Job, prepared: Prepared) -> Outcome:
         {one.sha256: one.downloads[0] for one in prepared.artifacts if one.downloads},
         lambda sums: _fetch(job, prepared, sums),
         Packer(release.cache_root() / "packed"),
+        before={ADDONS_LEVEL: bring_images},
     )
     if not prepared.plan.empty:
         try:
             execution.run()
         except FleetError as error:
             raise trouble.explained(error) from error
+    if ADDONS_LEVEL not in prepared.plan.level_numbers:
+        bring_images()
     access = give_access(job, prepared, vaults)
     seconds = {**execution.seconds, "all": time.monotonic() - begin}
     return Outcome(not prepared.plan.empty, outcomes(job.fleet, prepared), seconds, access)

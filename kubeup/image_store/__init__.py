@@ -11,5 +11,18 @@ from kubeup.image_store.needs import Need, needs
 from kubeup.image_store.provision import Provided, provide
 from kubeup.image_store.push import Pushed, push
 from kubeup.image_store.survey import NodeImages, survey
+from kubeup.image_store.through import pull as pull_through
 
-__all__ = ["Image", "Need", "NodeImages", "Provided", "Pushed", "needs", "provide", "push", "read", "survey"]
+__all__ = [
+    "Image",
+    "Need",
+    "NodeImages",
+    "Provided",
+    "Pushed",
+    "needs",
+    "provide",
+    "pull_through",
+    "push",
+    "read",
+    "survey",
+]

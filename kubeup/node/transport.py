@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import paramiko
 
 from kubeup.errors import ConnectError, NodeError
 from kubeup.model import Node
+from kubeup.node import forwarding
 from kubeup.node.boot import Kind, command
 from kubeup.node.dial import failure
 from kubeup.node.dialer import CHANNEL_SECONDS, Dialer
+from kubeup.node.forwarding import Forwarded
 from kubeup.node.streams import Body, Errand, OnLine
 from kubeup.node.trip import Reply, Trip
 
@@ -42,6 +45,10 @@ class Link(Protocol):
         operator: str = "",
     ) -> Reply: ...
 
+    def forward(self, take: Callable[[paramiko.Channel], None]) -> int: ...
+
+    def forward_no_more(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -54,6 +61,7 @@ class SshLink:
         self.trips = self.sent = self.received = 0
         self._dialer, self._target = dialer, dialer.target(node)
         self._closed = False
+        self._forwarded: Forwarded | None = None
         self._connection = dialer.open(self._target)
 
     @property
@@ -136,6 +144,24 @@ class SshLink:
             ],
             fix="run the same command again: what is done already is not done twice",
         )
+
+    def forward(self, take: Callable[[paramiko.Channel], None]) -> int:
+        """The port of the node's loopback on which its SSH server listens for us, as long as this connection lasts.
+
+        take: gets each connection made there, in a thread that must not wait. Asked again, the same port is the answer,
+        or one of the connection that was made anew. Raises ConnectError.
+        """
+        if not self.connected and not self._closed:
+            self._connection = self._dialer.open(self._target)
+        transport = self._connection.transport
+        if self._forwarded is None or self._forwarded.transport is not transport:
+            self._forwarded = forwarding.begin(transport, self._target, take)
+        return self._forwarded.port
+
+    def forward_no_more(self) -> None:
+        if self._forwarded is not None:
+            forwarding.end(self._forwarded)
+            self._forwarded = None
 
     def close(self) -> None:
         """Ends the connection, whoever uses it; the node's half stops at its next step."""

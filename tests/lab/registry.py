@@ -30,12 +30,16 @@ from tests.lab.conftest import Cluster
 BINARY = "/usr/local/bin/docker-registry"
 
 
-def install(cluster: Cluster, node: str, folder: Path) -> None:
+def unpack(folder: Path) -> Path:
     """The program itself, from the package archives."""
     subprocess.run(["apt-get", "download", "-q", "docker-registry"], cwd=folder, check=True, timeout=120)
     (package,) = folder.glob("docker-registry_*.deb")
     subprocess.run(["dpkg", "-x", package.name, "unpacked"], cwd=folder, check=True, timeout=60)
-    source = str(folder / "unpacked/usr/bin/docker-registry")
+    return folder / "unpacked/usr/bin/docker-registry"
+
+
+def install(cluster: Cluster, node: str, folder: Path) -> None:
+    source = str(unpack(folder))
     argv = ["scp", "-q", "-F", str(lab.ssh_config(cluster.name)), source, f"{node}:{BINARY}"]
     subprocess.run(argv, check=True, timeout=60)
 

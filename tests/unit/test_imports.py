@@ -15,7 +15,7 @@ ONLY = {
     "rich": {"report", "session", "cli_release"},
     "jinja2": {"render"},
     "fabric": {"node/dialer"},
-    "paramiko": {"node/dialer", "node/transport", "node/login"},
+    "paramiko": {"node/dialer", "node/transport", "node/login", "node/forwarding"},
 }
 PURE = (
     "profile",

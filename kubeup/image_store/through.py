@@ -1,0 +1,87 @@
+"""``--proxy-through-me``: nodes pull what they lack through a tunnel to this machine, for as long as one run lasts."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+
+from kubeup import pulls
+from kubeup.components.containerd import CTR
+from kubeup.components.registries import FOLDER
+from kubeup.errors import KubeupError
+from kubeup.events import Note, Phase, Working
+from kubeup.facts import Facts
+from kubeup.image_store import provision
+from kubeup.image_store.needs import needs
+from kubeup.model import Cluster, Node, Runtime
+from kubeup.node.boot import Kind
+from kubeup.node.transport import Link
+from kubeup.up import Job
+
+LIMIT = 1800.0
+Way = Callable[[Node], str]
+"""A node's proxy, as a URL with its login; empty where it has none."""
+
+
+def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besides: str) -> None:
+    """Every image that the cluster needs, onto every worker that lacks it. besides: hosts that no proxy is asked for.
+
+    The pulling program itself goes through the tunnel, so no unit gets a proxy and nothing restarts. Docker pulls by
+    its daemon: its nodes get images pushed. What could not be had is told, and hinders nothing here.
+    """
+    names = [one.name for one in needs(cluster)]
+    if cluster.runtime is Runtime.DOCKER:
+        done = provision.provide(job, cluster, names, facts)
+        for name, error in done.failures.items():
+            job.say(Note(f"{name}: {error.message}"))
+        return
+    job.say(Phase("pulling images through this machine"))
+
+    def work(node: Node, link: Link) -> None:
+        proxy = way(node)
+        if not proxy:
+            return
+        script = "\n".join((_open(proxy, besides), *(_one(cluster, name) for name in names)))
+
+        def heard(line: str) -> None:
+            word, _, rest = line.partition("\t")
+            if word == "pulling":
+                job.say(Working(node.title, f"pulling {rest}"))
+            elif word == "got":
+                job.say(Note(f"pulled {rest} through this machine", node.title))
+            elif word == "failed":
+                name, _, message = rest.partition("\t")
+                job.say(Note(f"{name} was not pulled: {pulls.explain(message, name).reason}: {message}", node.title))
+
+        link.trip(Kind.SHELL, [f"{script}\n".encode()], on_line=heard, limit=LIMIT)
+
+    for host, error in job.fleet.each(cluster.workers, work).failures.items():
+        job.say(Note(_told(error), host))
+
+
+def _told(error: KubeupError) -> str:
+    return f"pulling through this machine: {error.message}"
+
+
+def _open(proxy: str, besides: str) -> str:
+    """The proxy stands in the environment of this script's programs alone."""
+    names = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+    return "\n".join(
+        (
+            *(f"export {name}={shlex.quote(proxy)}" for name in names),
+            f"export no_proxy={shlex.quote(besides)} NO_PROXY={shlex.quote(besides)}",
+            'T=$(printf "\\t")',
+        )
+    )
+
+
+def _one(cluster: Cluster, name: str) -> str:
+    word = shlex.quote(name)
+    registries = cluster.registries
+    hosts = f"--hosts-dir={FOLDER} " if any((registries.mirrors, registries.insecure, registries.ca)) else ""
+    return (
+        f'{CTR} images ls -q name=={word} | grep -q . || {{ echo "pulling$T"{word}; '
+        f"if e=$({CTR} images pull --local {hosts}{word} 2>&1 </dev/null >/dev/null); then "
+        f'{CTR} images label {word} io.cri-containerd.pinned=pinned >/dev/null; echo "got$T"{word}; '
+        f'else echo "failed$T"{word}"$T$(echo "$e" | tail -n 1)"; fi; }}'
+    )

@@ -1,0 +1,82 @@
+"""``--proxy-through-me``: nodes that have no way out use the operator's, over the SSH connection they are reached by.
+
+sshd listens on the node's loopback, for as long as the connection lasts; what connects there arrives here and is served
+by proxy.py. Nothing listens on the operator's machine, nothing is written on the node.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from kubeup.errors import KubeupError
+from kubeup.events import Note, Say
+from kubeup.image_names import normal
+from kubeup.model import Cluster, Node
+from kubeup.networks import no_proxy
+from kubeup.node.transport import Link
+from kubeup.release import proxies
+from kubeup.tunnel.proxy import Asked, ForwardProxy
+
+__all__ = ["Tunnel"]
+
+WITHOUT = "kubeup goes on without; `kubeup images pull` brings images over SSH without it"
+
+
+class Tunnel:
+    """The way out through this machine, of all nodes of one run."""
+
+    def __init__(self, cluster: Cluster, link: Callable[[Node], Link], say: Say) -> None:
+        """link: the one that a node is used by."""
+        self.besides = no_proxy(cluster)
+        self._link, self._say = link, say
+        self._proxy = ForwardProxy(proxies.effective(cluster.proxy), frozenset(_named(cluster)))
+        self._lock = threading.Lock()
+        self._links: dict[str, Link] = {}
+        self._without: set[str] = set()
+
+    def url(self, node: Node) -> str:
+        """What a node is to use as its proxy, a secret of this run; empty where its SSH server does not help, which is
+        said once. Used by the thread that uses the node's link."""
+        if node.host in self._without:
+            return ""
+        link = self._link(node)
+        try:
+            port = link.forward(self._proxy.take)
+        except KubeupError as error:
+            with self._lock:
+                self._without.add(node.host)
+            reasons = "; ".join((error.message, *error.evidence))
+            self._say(Note(f"warning: no proxy through this machine: {reasons}. {error.fix}. {WITHOUT}", node.title))
+            return ""
+        with self._lock:
+            self._links[node.host] = link
+        return f"http://{self._proxy.login}@127.0.0.1:{port}"
+
+    def close(self) -> None:
+        """Nothing listens on any node afterwards; then says which hosts were asked."""
+        with self._lock:
+            links = tuple(self._links.values())
+            self._links.clear()
+        for link in links:
+            link.forward_no_more()
+        self._proxy.close()
+        for place, asked in sorted(self._proxy.asked.items()):
+            self._say(Note(_told(place, asked)))
+
+
+def _told(place: str, asked: Asked) -> str:
+    count = f"{asked.requests} request{'' if asked.requests == 1 else 's'}, {asked.bytes / 1e6:.1f} MB"
+    return f"through this machine: {place}: {count}{f'; not reached: {asked.refused}' if asked.refused else ''}"
+
+
+def _named(cluster: Cluster) -> Iterable[str]:
+    """Hosts that the profile speaks of."""
+    registries = cluster.registries
+    yield from (*registries.insecure, *registries.ca, *registries.mirrors)
+    yield from (urlsplit(url).netloc for urls in registries.mirrors.values() for url in urls)
+    yield from (urlsplit(source.url).netloc.rpartition("@")[2] for source in cluster.sources if source.url)
+    yield from (normal(name).partition("/")[0] for name in cluster.images)
+    if cluster.image_repository:
+        yield cluster.image_repository.partition("/")[0]
