@@ -129,9 +129,9 @@ class Facts:
     trip. addresses: IPv4 as ``a.b.c.d/len``. routes: (destination or "default", device). versions of tools are
     empty where the tool is absent. disk_free, disk_size: of the file system of disk_path. inotify_limit,
     inotify_used: root's instances; 0 where nobody asked. store: sha256 -> size of what the store holds. pieces:
-    sha256 -> bytes that arrived of what is not whole yet. home: something is in kubeup's own folder, be it of an
-    `up` that ended before its first step. checks: action id -> satisfied. busy: who holds the node's lock, empty if
-    nobody.
+    sha256 -> bytes that arrived of what is not whole yet. home: kubeup's own folder is there, be it of an `up`
+    that ended before its first step; not one that is an empty disk. checks: action id -> satisfied. busy: who holds
+    the node's lock, empty if nobody.
     """
 
     hostname: str = ""

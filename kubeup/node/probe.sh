@@ -186,8 +186,10 @@ units() {
 }
 
 store() {
-    # Empty, it may be a disk of its own that waits for kubeup.
-    [ -n "$(ls -A "$HOME_DIR" 2>/dev/null)" ] && fact home yes
+    # Empty, it is what a `down` left that died right at its end, or a disk of its own that waits for kubeup.
+    if [ -n "$(ls -A "$HOME_DIR" 2>/dev/null)" ] || { [ -d "$HOME_DIR" ] && ! mountpoint -q "$HOME_DIR"; }; then
+        fact home yes
+    fi
     for path in "$HOME_DIR"/store/*/*; do
         case $path in *.part/*) continue ;; esac
         [ -f "$path" ] && stat --printf "store\t%s\t%n\n" -- "$path"

@@ -22,6 +22,17 @@ PREFIX = os.environ.get("KUBEUP_TEST_LAB", "test")
 NET = int(os.environ.get("KUBEUP_TEST_NET", "201"))
 SUBNETS = {"debian": f"192.168.{NET}.0/24", "ubuntu": f"192.168.{NET + 1}.0/24"}
 UP_LIMIT = 1800
+# Nodes share one disk with the machine: how full that is, in per cent, says nothing of them.
+OWN_DISK = (
+    "imageGCHighThresholdPercent: 100, evictionHard: "
+    "{imagefs.available: 1Gi, nodefs.available: 1Gi, memory.available: 100Mi}"
+)
+
+
+def kubelet(*settings: str, flags: str = "") -> str:
+    """A profile's line for kubelet on lab nodes. settings: further ones, as KEY: VALUE."""
+    config = ", ".join(("failCgroupV1: false", OWN_DISK, *settings))
+    return f"{{config: {{{config}}}, flags: {{{flags}}}}}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,6 +49,8 @@ class Cluster:
     like: str
     home: Path
     extra: dict[str, str] = field(default_factory=dict)
+    # Lines that every profile of this cluster has, unless a test says otherwise.
+    lines: dict[str, str] = field(default_factory=dict)
 
     @property
     def addresses(self) -> list[str]:
@@ -64,7 +77,8 @@ class Cluster:
             "sources": "[cache, go]",
             # Each test that is about addons says which.
             "addons": "[]",
-            "kubelet": "{config: {failCgroupV1: false}}",
+            "kubelet": kubelet(),
+            **self.lines,
             **changes,
         }
         path = self.home / "profile.yaml"

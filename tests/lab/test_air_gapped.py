@@ -12,7 +12,7 @@ from kubeup.model import Versions
 from kubeup.release import addon_images, bundle, cache_root
 from tests import archives
 from tests.archives import Made, layer
-from tests.lab.conftest import Cluster
+from tests.lab.conftest import Cluster, kubelet
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 READY = Path(__file__).parents[2] / "profiles/air-gapped.yaml"
@@ -27,7 +27,7 @@ def made(cluster: Cluster) -> Path:
     text = READY.read_text().replace("images: []", f"images: [{OWN.name}]")
     nodes = ", ".join(f"root@{address}" for address in cluster.addresses)
     text = re.sub(r"^nodes:.*$", f"nodes: [{nodes}]", text, flags=re.MULTILINE)
-    text += f"lab: {cluster.name}\nsources: [cache, go]\nkubelet: {{config: {{failCgroupV1: false}}}}\n"
+    text += f"lab: {cluster.name}\nsources: [cache, go]\nkubelet: {kubelet()}\n"
     (cluster.home / "profile.yaml").write_text(text)
     own = cache_root() / "images/registry.example.com%2Fteam%2Fapp%3A1.4/amd64.tar"
     own.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from kubeup import lab
-from tests.lab.conftest import Cluster, nothing_leaves
+from tests.lab.conftest import Cluster, kubelet, nothing_leaves
 
 LOOK = r"""
 find /etc /opt /usr/local /var/lib /root /home -xdev \
@@ -52,6 +52,7 @@ def settle(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 @pytest.fixture(scope="module")
 def before(cluster: Cluster) -> dict[str, str]:
+    cluster.lines["addons"] = "[dns]"
     return {node: cluster.on(node, LOOK) for node in ("node3", "node4")}
 
 
@@ -59,7 +60,7 @@ def before(cluster: Cluster) -> dict[str, str]:
 def running(cluster: Cluster, before: dict[str, str]) -> Cluster:
     """A cluster that is up; brought up once a module."""
     assert before
-    cluster.profile(addons="[dns]")
+    cluster.profile()
     done = cluster.kubeup("up")
     (cluster.home / "first.out").write_text(done.stdout)
     (cluster.home / "first.err").write_text(done.stderr)
@@ -68,7 +69,7 @@ def running(cluster: Cluster, before: dict[str, str]) -> Cluster:
 
 
 def test_a_plan_of_bare_nodes_touches_nothing(cluster: Cluster, before: dict[str, str]) -> None:
-    cluster.profile(addons="[dns]")
+    cluster.profile()
     done = cluster.kubeup("up", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert re.search(r"Plan: 2 of 2 nodes change: \d+ files, 12 units, \d+\.\d [GM]B to send", done.stdout)
@@ -149,7 +150,7 @@ def test_one_flag_restarts_the_kubelet_alone_and_pods_run_on(running: Cluster) -
     pod_before = running.kubectl(status)
     pids = "systemctl show -p MainPID --value etcd kube-apiserver kube-containerd flannel kube-proxy | tr '\\n' ' '"
     before = running.on("node4", pids), running.on("node3", pids)
-    running.profile(kubelet="{config: {failCgroupV1: false, maxPods: 111}, flags: {v: 1}}")
+    running.profile(kubelet=kubelet("maxPods: 111", flags="v: 1"))
     shown = running.kubeup("plan")
     assert "+maxPods: 111" in shown.stdout
     outcome = running.json("up")
@@ -215,7 +216,7 @@ def test_the_operators_kubeconfig_works_from_this_machine(running: Cluster) -> N
     kubectl = path_of(cache_root(), Wanted("kubectl", Versions().kubernetes, "amd64"))
     done = subprocess.run(
         [kubectl, "get", "nodes", "-o", "name"],
-        env={"KUBECONFIG": str(running.kubeconfig), "PATH": os.environ["PATH"]},
+        env={"KUBECONFIG": str(running.kubeconfig), "PATH": os.environ["PATH"], "HOME": str(running.home)},
         capture_output=True,
         text=True,
         timeout=20,
@@ -236,17 +237,17 @@ def test_units_come_back_after_a_reboot_whatever_the_order(running: Cluster) -> 
 
 
 def test_a_limited_up_changes_one_node(running: Cluster) -> None:
-    running.profile(kubelet="{config: {failCgroupV1: false, maxPods: 109}}")
+    running.profile(kubelet=kubelet("maxPods: 109"))
     outcome = running.json("up", "--limit", "node4")
     nodes = outcome["nodes"]
     assert isinstance(nodes, list)
     assert [node["units"] for node in nodes] == [[], ["kubelet.service"]]
-    running.profile(addons="[dns]")
+    running.profile()
     assert running.json("up")["changed"] is True
 
 
 def test_ctrl_c_ends_soon_says_where_things_stand_and_up_goes_on(running: Cluster) -> None:
-    running.profile(kubelet="{config: {failCgroupV1: false, maxPods: 108}}", kube_proxy="{flags: {v: 1}}")
+    running.profile(kubelet=kubelet("maxPods: 108"), kube_proxy="{flags: {v: 1}}")
     kubeup = str(Path(sys.executable).with_name("kubeup"))
     process = subprocess.Popen(
         [kubeup, "up"],
@@ -323,7 +324,7 @@ def test_down_leaves_the_nodes_as_they_were_found(running: Cluster, before: dict
 
 
 def test_down_twice_has_nothing_to_do(running: Cluster) -> None:
-    running.profile(addons="[dns]")
+    running.profile()
     done = running.kubeup("down", "--yes", "profile.yaml")
     assert done.returncode == 0
     assert "Nothing to do" in done.stderr

@@ -15,7 +15,7 @@ import pytest
 
 from kubeup import lab, snapshot
 from kubeup.lab.model import Lab
-from tests.lab.conftest import Cluster
+from tests.lab.conftest import Cluster, kubelet
 from tests.lab.faults import NODES, Faults, Ledger, look_apart, passed
 from tests.lab.standstill import Point
 from tests.ssh.proxy import BadLine
@@ -105,7 +105,7 @@ def test_a_second_operator_is_told_who_is_at_work_or_was_meanwhile(faults: Fault
     assert re.search(r"root@\S+ since 20\S+Z", told[0].stderr)
     assert "nothing was touched" in told[0].stderr
     # Between the trips of the first nobody holds a lock: whoever comes then goes on, and the first is told.
-    faults.cluster.profile(kubelet="{config: {failCgroupV1: false, maxPods: 111}}")
+    faults.cluster.profile(kubelet=kubelet("maxPods: 111"))
     first = faults.strike(Point("phase", number=3), lambda: told.append(bob.kubeup(*UP)), *UP)
     assert told[1].returncode == 0, told[1].stderr
     assert first.status == 1

@@ -26,7 +26,7 @@ http: {{addr: "127.0.0.1:{1}"}}
 """
 LEFT = """
 ss -Hltnp 'src 127.0.0.1' | grep sshd
-grep -rlE 'kubeup:[A-Za-z0-9_-]{20}' /etc /run/systemd /var/lib/kubeup --exclude-dir=containerd --exclude-dir=store
+grep -rl 'http://kubeup:' /etc /run/systemd /var/lib/kubeup --exclude-dir=containerd --exclude-dir=store
 """
 
 

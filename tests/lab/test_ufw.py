@@ -16,7 +16,8 @@ from tests.lab.test_undo import differences, look
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 ENABLE = """
-dpkg -i /root/debs/*.deb >/dev/null && rm -r /root/debs
+export DEBIAN_FRONTEND=noninteractive
+apt-get install -qq --no-install-recommends /root/debs/*.deb >/dev/null && rm -r /root/debs
 ufw allow 22/tcp && ufw --force enable && ufw status
 """
 # Rules as they are, without what they counted.

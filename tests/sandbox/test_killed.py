@@ -81,8 +81,8 @@ def mortal(sandbox: Sandbox) -> Mortal:
 
 
 def points(whole: int, *, every: bool) -> range:
-    """All of them, or a fixed sample."""
-    return range(1, whole + 1, 1 if every else STRIDE)
+    """All of them, or a fixed sample, the last one among them."""
+    return range(whole, 0, -1 if every else -STRIDE)
 
 
 def whole_up(box: Mortal, tmp: Path) -> tuple[int, dict[str, tuple[int, str]]]:
