@@ -33,7 +33,8 @@ test: packages check
 	$(BIN)/pytest -m 'not soak'
 
 soak: packages $(VENV)/ready
-	$(BIN)/pytest -m soak
+	KUBEUP_FUZZ=100000 $(BIN)/pytest --timeout 7200 --durations 0 tests/unit -k 'makes_a or makes_anything'
+	$(BIN)/pytest -m soak -s
 
 bench: packages $(VENV)/ready
 	$(BIN)/python -m benchmarks

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 ENABLE = """
 export DEBIAN_FRONTEND=noninteractive
 apt-get install -qq --no-install-recommends /root/debs/*.deb >/dev/null && rm -r /root/debs
-ufw allow 22/tcp && ufw --force enable && ufw status
+ufw allow 22/tcp && ufw --force enable && systemctl start ufw && ufw status
 """
 # Rules as they are, without what they counted.
 RULES = "ufw status numbered; iptables-save | grep ufw | grep -v '^#'; ip6tables-save | grep ufw | grep -v '^#'"

@@ -117,8 +117,9 @@ def start_pod(cluster: Cluster, node: str) -> None:
         "[{name: m, emptyDir: {medium: Memory}}, {name: h, hostPath: {path: /srv/mine}}]}}"
     )
     tool = "/opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf"
-    said = cluster.feed("node3", f"{tool} apply -f - <<'END'\n{pod}\nEND\n")
-    assert "created" in said, said
+    apply = f"{tool} apply -f - <<'END'\n{pod}\nEND\n"
+    # The controller-manager gives a new cluster's namespaces their accounts a moment after `up`.
+    settle(lambda: "created" in cluster.feed("node3", apply), 30, "a pod to be taken")
     phase = f"{tool} get pod busy -o jsonpath='{{.status.phase}}'"
     settle(lambda: cluster.on("node3", phase) == "Running", 60, "a pod with volumes to run")
 
