@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kubeup import addons, addons_up, session, up
-from kubeup.cli_options import BUNDLE, THROUGH_ME
+from kubeup.cli_options import BUNDLE, THROUGH_ME, profile_first
 from kubeup.errors import UsageError
 from kubeup.model import Cluster
 from kubeup.profile import LoadedProfile
@@ -100,11 +100,7 @@ def down_command(arguments: tuple[str, ...], parallel: int, output: str, dry_run
 
 
 def _read(arguments: Sequence[str], bundle: Path | None = None) -> tuple[LoadedProfile, tuple[str, ...]]:
-    """PROFILE is what looks like a file; the rest are names."""
-    path = None
-    words = list(arguments)
-    if words and (words[0].endswith((".yaml", ".yml")) or "/" in words[0]):
-        path = Path(words.pop(0))
+    path, words = profile_first(arguments)
     loaded = session.load(path, bundle)
     return loaded, tuple(_name(word, loaded.cluster) for word in words)
 
@@ -114,7 +110,7 @@ def _name(word: str, cluster: Cluster) -> str:
     if word in known:
         return word
     meant = addons.meant(word) or next(iter(difflib.get_close_matches(word, known, 1, 0.6)), "")
-    fix = f"did you mean `{meant}`? It is {report.what(meant)}" if meant else f"there are: {', '.join(known)}"
+    fix = f"did you mean `{meant}`? ({report.what(meant)})" if meant else f"there are: {', '.join(known)}"
     raise UsageError(f"there is no addon `{word}`", fix=fix)
 
 

@@ -11,7 +11,7 @@ from typing import IO
 import click
 
 from kubeup import cluster_facts, engine, image_store, release, session, up
-from kubeup.cli_options import BUNDLE
+from kubeup.cli_options import BUNDLE, profile_first
 from kubeup.errors import FleetError, KubeupError, UsageError
 from kubeup.facts import Facts
 from kubeup.image_names import normal
@@ -23,6 +23,7 @@ from kubeup.report import images as report
 PROFILE = click.option(
     "--profile", "profile_path", type=click.Path(path_type=Path), help="Default: as for `kubeup up`."
 )
+ARGUMENT = click.argument("argument", metavar="[PROFILE]", required=False, type=click.Path(path_type=Path))
 PARALLEL = click.option("--parallel", default=32, show_default=True, metavar="N", help="Nodes worked on at once.")
 OUTPUT = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts."
@@ -35,45 +36,50 @@ def images_group() -> None:
 
 
 @images_group.command("list")
+@ARGUMENT
 @PROFILE
 @PARALLEL
 @OUTPUT
-def list_command(profile_path: Path | None, parallel: int, output: str) -> None:
+def list_command(argument: Path | None, profile_path: Path | None, parallel: int, output: str) -> None:
     """Every image the cluster needs (pause, the addons', the profile's own), with where each node stands."""
-    found = _table(profile_path, parallel)
+    found = _table(argument or profile_path, parallel)
     print(report.as_json(found)) if output == "json" else report.show(session.stdout(), found)
 
 
 @images_group.command("check")
+@ARGUMENT
 @PROFILE
 @PARALLEL
 @OUTPUT
-def check_command(profile_path: Path | None, parallel: int, output: str) -> None:
+def check_command(argument: Path | None, profile_path: Path | None, parallel: int, output: str) -> None:
     """Compare: does every node have every image, and the same one? Exit code 1 where not."""
-    found = _table(profile_path, parallel)
+    found = _table(argument or profile_path, parallel)
     print(report.as_json(found)) if output == "json" else report.show(session.stdout(), found, check=True)
     if not found.complete:
         sys.exit(1)
 
 
 @images_group.command("push")
-@click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True)
+@click.argument("words", metavar="[PROFILE] ARCHIVE...", nargs=-1, required=True)
 @click.option(
     "--name", default="", help="What to call an image whose archive does not say (an OCI archive of skopeo's)."
 )
 @PROFILE
 @PARALLEL
 @OUTPUT
-def push_command(archives: tuple[str, ...], name: str, profile_path: Path | None, parallel: int, output: str) -> None:
+def push_command(words: tuple[str, ...], name: str, profile_path: Path | None, parallel: int, output: str) -> None:
     """Bring images to every node, over SSH: files of `docker save` or OCI archives, also packed; `-` is stdin.
 
     \b
     docker save app:1 | kubeup images push -
     kubeup images push app.tar.gz other.tar
     """
+    argument, archives = profile_first(words)
+    if not archives:
+        raise UsageError("no archive is named", fix="kubeup images push ARCHIVE...; `-` is standard input")
     if archives.count("-") > 1:
         raise UsageError("standard input can be read once only", fix="kubeup images push - OTHER.tar")
-    loaded = session.load(profile_path)
+    loaded = session.load(argument or profile_path)
     with ExitStack() as stack:
         images = [one for text in archives for one in _read(text, name, stack)]
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
@@ -86,19 +92,20 @@ def push_command(archives: tuple[str, ...], name: str, profile_path: Path | None
 
 
 @images_group.command("pull")
-@click.argument("names", metavar="[NAME...]", nargs=-1)
+@click.argument("words", metavar="[PROFILE] [NAME...]", nargs=-1)
 @PROFILE
 @PARALLEL
 @OUTPUT
 @BUNDLE
 def pull_command(
-    names: tuple[str, ...], profile_path: Path | None, parallel: int, output: str, bundle: Path | None
+    words: tuple[str, ...], profile_path: Path | None, parallel: int, output: str, bundle: Path | None
 ) -> None:
     """Get images once, and bring them to every node that lacks them. Without NAME: all that the cluster needs.
 
     This machine gets them, or, where it cannot, one node does; the others need no registry.
     """
-    loaded = session.load(profile_path, bundle)
+    argument, names = profile_first(words)
+    loaded = session.load(argument or profile_path, bundle)
     with ExitStack() as stack:
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
         job = stack.enter_context(session.job(fleet))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -18,3 +19,10 @@ BUNDLE = click.option(
     metavar="FILE",
     help="Take everything from this file, which `kubeup release bundle` made; ask no network.",
 )
+
+
+def profile_first(words: Sequence[str]) -> tuple[Path | None, tuple[str, ...]]:
+    """[PROFILE] [WORD...]: the first one is a profile where it is called like one."""
+    if words and words[0].endswith((".yaml", ".yml")):
+        return Path(words[0]), tuple(words[1:])
+    return None, tuple(words)

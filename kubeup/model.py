@@ -104,7 +104,16 @@ class Network:
     @property
     def api_ip(self) -> ipaddress.IPv4Address:
         """The address of the ``kubernetes`` Service: the first of the range (kube-apiserver takes it)."""
-        return self.service_range.network_address + 1
+        return nth(self.service_range, 1)
+
+
+DNS_NUMBER = 10
+"""Where the cluster's DNS stands in the service range, if nobody says otherwise (as kubeadm does it)."""
+
+
+def nth(addresses: ipaddress.IPv4Network, number: int) -> ipaddress.IPv4Address:
+    """The first one is number 0. Of a range that is too small, its last: what is wrong with it is told elsewhere."""
+    return addresses[min(number, addresses.num_addresses - 1)]
 
 
 @dataclass(frozen=True)

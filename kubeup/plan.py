@@ -374,9 +374,13 @@ def _awaits(steps: Sequence[Step]) -> list[Step]:
 
 
 def _remember(levels: dict[int, list[Step]], desired: Desired, facts: Facts, last: int) -> None:
-    changed = [Remember(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value]
+    """Before the level's other steps: what was asked for is known where one of them fails."""
+    changed: list[Step] = [
+        Remember(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value
+    ]
     if changed:
-        levels.setdefault(last if levels.get(last) else 0, []).extend(changed)
+        number = last if levels.get(last) else 0
+        levels[number] = [*changed, *levels.get(number, ())]
 
 
 def _directory_stands(directory: Directory, facts: Facts) -> bool:

@@ -42,7 +42,8 @@ def _cause(cause: KubeupError) -> KubeupError:
     names = sorted({row.addon for row in rows if row.kind == "short"})
     verb = "does" if len(names) == 1 else "do"
     message = f"{', '.join(names)} {verb} not come up"
-    return StepError(cause.node, cause.step, message, evidence=evidence(rows), fix=fix(rows))
+    without = f"; or do without: kubeup addons down {' '.join(names)}"
+    return StepError(cause.node, cause.step, message, evidence=evidence(rows), fix=fix(rows) + without)
 
 
 def parse(line: str) -> Row | None:

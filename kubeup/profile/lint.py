@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kubeup.model import Cluster, Node
+from kubeup.model import DNS_NUMBER, Cluster, Node, nth
 from kubeup.profile.tree import Key, Place, Tree
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def dns(cluster: Cluster, reading: Reading) -> None:
     if "dns_server_ip" not in reading.places:
         return
     at = _at(reading, "dns_server_ip")
-    example = f"e.g. {network.service_range.network_address + 10}"
+    example = f"e.g. {nth(network.service_range, DNS_NUMBER)}"
     if network.dns_ip not in network.service_range:
         reading.error(
             at, f"the DNS address {network.dns_ip} is not in the service range {network.service_range}", example

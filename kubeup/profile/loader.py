@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from kubeup.lab.model import state_root
 from kubeup.model import (
+    DNS_NUMBER,
     Cluster,
     HostKeys,
     Network,
@@ -21,6 +22,7 @@ from kubeup.model import (
     Runtime,
     Source,
     Value,
+    nth,
 )
 from kubeup.profile import addons, registries, versions
 from kubeup.profile import nodes as nodes_module
@@ -247,7 +249,7 @@ def _network(reading: Reading) -> Network:
     get = reading.places.get
     services = network_of(get("service_cluster_ip_range"), reading) or ipaddress.IPv4Network("10.96.0.0/16")
     pods = network_of(get("flannel_net"), reading) or ipaddress.IPv4Network("10.244.0.0/16")
-    dns = _address(get("dns_server_ip"), reading) or services.network_address + 10
+    dns = _address(get("dns_server_ip"), reading) or nth(services, DNS_NUMBER)
     backend = _text(get("flannel_backend"), reading) or "vxlan"
     backend_at = get("flannel_backend")
     if backend not in ("vxlan", "host-gw") and backend_at is not None:

@@ -15,7 +15,7 @@ from kubeup.components.base import Context
 from kubeup.facts import ClusterFacts, DockerFact, Facts, FileFact, Owned, Record, UnitFact
 from kubeup.model import Cluster, Network, Node, Override, Role, Runtime, Versions
 from kubeup.node.bundle import content_of, level_trip
-from kubeup.plan import Do, Forget, GiveBack, Make, NodePlan, Put, Stage, Start, Stop, diff, empty_diff
+from kubeup.plan import Do, Forget, GiveBack, Make, NodePlan, Put, Remember, Stage, Start, Stop, diff, empty_diff
 from kubeup.release import Artifact
 from kubeup.resources import Desired, File, Unit, sha256
 from kubeup.up import make_plan
@@ -362,3 +362,13 @@ def test_older_kubelets_get_no_gate_they_do_not_know() -> None:
     cluster = replace(docker_cluster(), versions=Versions(kubernetes="1.34.4"))
     files = {file.path: file.content or b"" for file in desired(cluster, cluster.nodes[1]).files}
     assert b"ExtendWebSocketsToKubelet" not in files["/etc/kubernetes/kubelet.yaml"]
+
+
+def test_what_was_asked_for_is_remembered_before_what_may_fail() -> None:
+    """An addon that does not come up is still one that somebody wants."""
+    found = plan(two_nodes(addons=("dns",)), two_nodes().nodes[0])
+    steps = found.levels[-1].steps
+    first_action = next(number for number, step in enumerate(steps) if isinstance(step, Do))
+    remembered = [number for number, step in enumerate(steps) if isinstance(step, Remember)]
+    assert remembered
+    assert max(remembered) < first_action
