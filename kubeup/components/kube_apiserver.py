@@ -46,6 +46,8 @@ def flags(context: Context) -> Flags:
         "service-account-signing-key-file": f"{PKI}/sa.key",
         "service-cluster-ip-range": str(network.service_range),
         "service-node-port-range": f"{first}-{last}",
+        # Without it, open watches of kubelets hold a server that is told to stop for a minute.
+        "shutdown-watch-termination-grace-period": "3s",
         "tls-cert-file": f"{PKI}/apiserver.crt",
         "tls-private-key-file": f"{PKI}/apiserver.key",
     }
