@@ -9,6 +9,7 @@ from kubeup.errors import ProfileError
 from kubeup.model import Cluster
 from kubeup.profile import lint, loader, tree
 from kubeup.profile.problem import MOST, Problem
+from kubeup.profile.reading import Reading
 
 __all__ = ["LoadedProfile", "Problem", "examine", "load", "load_text"]
 
@@ -56,7 +57,7 @@ def examine(text: str, stem: str, folder: Path = Path()) -> tuple[Cluster | None
     root, problems = tree.read(text)
     cluster = None
     if root is not None:
-        reading = loader.Reading(problems)
+        reading = Reading(problems)
         cluster = loader.cluster(root, reading, folder, stem)
         if cluster is not None:
             lint.check(cluster, reading)

@@ -7,14 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kubeup import addons
 from kubeup.model import Manifest
+from kubeup.profile.reading import Reading, expect, path_of, words
 from kubeup.profile.tree import Key, Tree
-
-if TYPE_CHECKING:
-    from kubeup.profile.loader import Reading
 
 ENDINGS = (".yaml", ".yml", ".json", ".yaml.j2", ".yml.j2")
 LARGEST = 3 << 20
@@ -36,8 +33,6 @@ class Addons:
 
 def read(reading: Reading, folder: Path) -> Addons:
     """folder: what paths are relative to."""
-    from kubeup.profile.loader import expect, words
-
     get = reading.places.get
     names: list[str] = []
     own: dict[str, tuple[Manifest, ...]] = {}
@@ -58,8 +53,6 @@ def read(reading: Reading, folder: Path) -> Addons:
 
 
 def _one(item: Tree, reading: Reading, folder: Path, names: list[str], own: dict[str, tuple[Manifest, ...]]) -> None:
-    from kubeup.profile.loader import expect
-
     if not expect(item, "text", reading, "addons: [dns, metrics-server]"):
         return
     if "/" in item.text:
@@ -77,8 +70,6 @@ def _one(item: Tree, reading: Reading, folder: Path, names: list[str], own: dict
 
 
 def _own(item: Tree, reading: Reading, folder: Path) -> tuple[str, tuple[Manifest, ...]] | None:
-    from kubeup.profile.loader import path_of
-
     path = path_of(item, reading, folder)
     if path is None:
         return None
@@ -110,8 +101,6 @@ def _text(path: Path) -> str:
 
 
 def _servers(value: Tree | None, reading: Reading) -> tuple[str, ...]:
-    from kubeup.profile.loader import words
-
     found = []
     for item, text in zip(value.items if value is not None else (), words(value, reading), strict=False):
         try:
@@ -123,8 +112,6 @@ def _servers(value: Tree | None, reading: Reading) -> tuple[str, ...]:
 
 def _addresses(reading: Reading) -> tuple[str, ...]:
     """Ranges as MetalLB takes them: CIDR or FIRST-LAST; a single address is made a /32."""
-    from kubeup.profile.loader import words
-
     value = reading.places.get("load_balancer_addresses")
     found = []
     for item, text in zip(value.items if value is not None else (), words(value, reading), strict=False):
@@ -159,8 +146,6 @@ def _range(text: str) -> str | None:
 
 
 def _path(value: Tree | None, reading: Reading) -> str:
-    from kubeup.profile.loader import expect
-
     if value is None or not expect(value, "text", reading, "storage_path: /srv/volumes"):
         return ""
     if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", value.text):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from kubeup.model import DNS_NUMBER, Cluster, Node, nth
+from kubeup.profile.reading import Reading
 from kubeup.profile.tree import Key, Place, Tree
-
-if TYPE_CHECKING:
-    from kubeup.profile.loader import Reading
 
 
 def check(cluster: Cluster, reading: Reading) -> None:

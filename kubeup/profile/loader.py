@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from kubeup.lab.model import state_root
 from kubeup.model import (
-    DNS_NUMBER,
     Cluster,
     HostKeys,
-    Network,
     Override,
     Proxy,
     ProxyMode,
     Runtime,
     Source,
     Value,
-    nth,
 )
 from kubeup.profile import addons, registries, versions
+from kubeup.profile import network as network_module
 from kubeup.profile import nodes as nodes_module
-from kubeup.profile.problem import MOST, Problem
+from kubeup.profile.reading import Reading, choice_of, expect, path_of, strings, text_of, words
 from kubeup.profile.tree import Key, Tree
 
 COMPONENTS = (
@@ -76,30 +71,6 @@ KEYS = (
 )
 LAB_NAME = re.compile("[A-Za-z0-9]{1,8}")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
-T = TypeVar("T")
-
-
-@dataclass
-class Reading:
-    """What is noted while a profile is read. places: where each key's value stands, for rules that look at two."""
-
-    problems: list[Problem]
-    places: dict[str, Tree] = field(default_factory=dict)
-
-    def error(self, at: Tree | Key, message: str, fix: str) -> None:
-        self.problems.append(Problem(at.place, at.text, message, fix))
-
-    def warning(self, at: Tree | Key, message: str, fix: str) -> None:
-        self.problems.append(Problem(at.place, at.text, message, fix, "warning"))
-
-    def unknown(self, key: Key, known: Iterable[str], what: str) -> None:
-        """An unknown word, with the one that was meant."""
-        names = sorted(known) if len(self.problems) < MOST else []
-        near = difflib.get_close_matches(key.text.lower().replace("-", "_"), names, 1, 0.6)
-        near = near or difflib.get_close_matches(key.text.lower(), names, 1, 0.6)
-        fix = f"did you mean `{near[0]}`?" if near else f"known are: {', '.join(names)}"
-        self.error(key, f"unknown {what} `{key.text}`", fix)
 
 
 def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | None:
@@ -119,21 +90,20 @@ def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | 
     get = reading.places.get
     ssh = _Ssh.read(get("ssh"), reading, folder, get("lab"))
     found = nodes_module.read(root, reading, ssh.user, ssh.port, ssh.key, ssh.bastion)
-    network = _network(reading)
     read_versions = versions.read(get("kubernetes"), get("versions"), reading)
     extra = addons.read(reading, folder)
     return Cluster(
-        name=_text(get("name"), reading, LABEL, "a name of lower-case letters, digits and -") or _stem(stem),
+        name=text_of(get("name"), reading, LABEL, "a name of lower-case letters, digits and -") or _stem(stem),
         nodes=found,
-        network=network,
-        runtime=_choice(get("runtime"), reading, Runtime),
-        proxy_mode=_choice(get("proxy_mode"), reading, ProxyMode) or ProxyMode.NFTABLES,
+        network=network_module.read(reading),
+        runtime=choice_of(get("runtime"), reading, Runtime),
+        proxy_mode=choice_of(get("proxy_mode"), reading, ProxyMode) or ProxyMode.NFTABLES,
         versions=read_versions,
         sources=_sources(get("sources"), reading),
         host_keys=ssh.host_keys,
         proxy=_proxy(get("proxy"), reading),
         registries=registries.read(reading, folder),
-        image_repository=_text(get("image_repository"), reading),
+        image_repository=text_of(get("image_repository"), reading),
         overrides=overrides,
         pins=_pins(get("pins"), reading),
         ssh_config=ssh.config,
@@ -153,61 +123,6 @@ def _stem(stem: str) -> str:
     return name if name and name != "profile" else "kubeup"
 
 
-def expect(value: Tree | None, kind: str, reading: Reading, example: str) -> bool:
-    """Whether a value is there and of this kind; another kind is noted."""
-    if value is None or value.kind == "null":
-        return False
-    if value.kind != kind:
-        wanted = {"mapping": "a mapping", "list": "a list", "text": "one word"}[kind]
-        reading.error(value, f"{wanted} belongs here, not {value.words}", f"write it like this: {example}")
-        return False
-    return True
-
-
-def _text(value: Tree | None, reading: Reading, form: re.Pattern[str] | None = None, what: str = "") -> str:
-    if value is None or not expect(value, "text", reading, "name: demo"):
-        return ""
-    if form and not form.fullmatch(value.text):
-        reading.error(value, f"`{value.text}` is not {what}", "e.g. demo")
-        return ""
-    return value.text
-
-
-def _choice(value: Tree | None, reading: Reading, kinds: type[T]) -> T | None:
-    if value is None or not expect(value, "text", reading, "runtime: docker"):
-        return None
-    known = {member.value: member for member in kinds}  # type: ignore[attr-defined]
-    if value.text in known:
-        chosen: T = known[value.text]
-        return chosen
-    words = re.sub(r"(?<!^)(?=[A-Z])", " ", kinds.__name__).lower().removesuffix("s")
-    reading.unknown(Key(value.text, value.place), known, words)
-    return None
-
-
-def words(value: Tree | None, reading: Reading) -> list[str]:
-    if value is None or not expect(value, "list", reading, "[one, two]"):
-        return []
-    return [item.text for item in value.items if expect(item, "text", reading, "[one, two]")]
-
-
-def strings(value: Tree | None, reading: Reading, example: str) -> dict[str, Tree]:
-    if value is None or not expect(value, "mapping", reading, example):
-        return {}
-    return {key.text: item for key, item in value.entries if expect(item, "text", reading, example)}
-
-
-def path_of(value: Tree, reading: Reading, folder: Path) -> Path | None:
-    """The path of a file that a profile names, relative to its folder."""
-    try:
-        path = Path(value.text).expanduser()
-    except RuntimeError:
-        user = value.text.split("/")[0]
-        reading.error(value, f"{user} is nobody's home on this machine", "write the path without ~")
-        return None
-    return path if path.is_absolute() else folder / path
-
-
 @dataclass(frozen=True)
 class _Ssh:
     """The ``ssh:`` section: what goes for every node that does not say otherwise."""
@@ -221,7 +136,7 @@ class _Ssh:
 
     @staticmethod
     def read(value: Tree | None, reading: Reading, folder: Path, lab: Tree | None) -> _Ssh:
-        name = _text(lab, reading, LAB_NAME, "the name of a lab: up to 8 letters and digits")
+        name = text_of(lab, reading, LAB_NAME, "the name of a lab: up to 8 letters and digits")
         config = str(state_root() / name / "ssh_config") if name else ""
         if value is None or not expect(value, "mapping", reading, "ssh: {user: ubuntu, port: 22}"):
             return _Ssh(config=config)
@@ -236,81 +151,13 @@ class _Ssh:
             config = str(path) if path is not None else config
         port = get("port")
         return _Ssh(
-            user=_text(get("user"), reading),
+            user=text_of(get("user"), reading),
             port=nodes_module.port(port, reading) if port is not None else None,
-            key=_text(get("key"), reading),
-            bastion=_text(get("bastion"), reading),
+            key=text_of(get("key"), reading),
+            bastion=text_of(get("bastion"), reading),
             config=config,
-            host_keys=_choice(get("host_keys"), reading, HostKeys) or HostKeys.STRICT,
+            host_keys=choice_of(get("host_keys"), reading, HostKeys) or HostKeys.STRICT,
         )
-
-
-def _network(reading: Reading) -> Network:
-    get = reading.places.get
-    services = network_of(get("service_cluster_ip_range"), reading) or ipaddress.IPv4Network("10.96.0.0/16")
-    pods = network_of(get("flannel_net"), reading) or ipaddress.IPv4Network("10.244.0.0/16")
-    dns = _address(get("dns_server_ip"), reading) or nth(services, DNS_NUMBER)
-    backend = _text(get("flannel_backend"), reading) or "vxlan"
-    backend_at = get("flannel_backend")
-    if backend not in ("vxlan", "host-gw") and backend_at is not None:
-        reading.unknown(Key(backend, backend_at.place), ("vxlan", "host-gw"), "flannel backend")
-    return Network(
-        flannel_net=pods,
-        service_range=services,
-        dns_ip=dns,
-        dns_domain=_text(get("dns_domain"), reading, DOMAIN, "a domain name") or "cluster.local",
-        node_mask=_mask(get("node_mask"), reading),
-        node_ports=_ports(get("node_port_range"), reading),
-        flannel_backend=backend,
-    )
-
-
-def network_of(value: Tree | None, reading: Reading) -> ipaddress.IPv4Network | None:
-    """A CIDR, with the mend for one whose host bits are set."""
-    if value is None or not expect(value, "text", reading, "flannel_net: 172.16.0.0/16"):
-        return None
-    try:
-        return ipaddress.IPv4Network(value.text)
-    except ValueError:
-        pass
-    try:
-        loose = ipaddress.IPv4Network(value.text, strict=False)
-        reading.error(value, f"`{value.text}` is an address in a network, not a network", f"write {loose}")
-    except ValueError:
-        reading.error(value, f"`{value.text}` is not an IPv4 network", "write it like 172.16.0.0/16")
-    return None
-
-
-def _address(value: Tree | None, reading: Reading) -> ipaddress.IPv4Address | None:
-    if value is None or not expect(value, "text", reading, "dns_server_ip: 100.0.0.2"):
-        return None
-    try:
-        return ipaddress.IPv4Address(value.text)
-    except ValueError:
-        reading.error(value, f"`{value.text}` is not an IPv4 address", "write it like 100.0.0.2")
-        return None
-
-
-def _mask(value: Tree | None, reading: Reading) -> int:
-    if value is None or not expect(value, "text", reading, "node_mask: 24"):
-        return 24
-    if re.fullmatch("[0-9]{1,2}", value.text) and 8 <= int(value.text) <= 29:
-        return int(value.text)
-    reading.error(
-        value, f"`{value.text}` is not the length of a node's pod network", "a number from 8 to 29; 24 is usual"
-    )
-    return 24
-
-
-def _ports(value: Tree | None, reading: Reading) -> tuple[int, int]:
-    if value is None or not expect(value, "text", reading, "node_port_range: 30000-32767"):
-        return (30000, 32767)
-    found = re.fullmatch("([0-9]{1,5})-([0-9]{1,5})", value.text)
-    first, last = (int(found.group(1)), int(found.group(2))) if found else (0, 0)
-    if found and 1 <= first <= last <= 65535:
-        return (first, last)
-    reading.error(value, f"`{value.text}` is not a range of ports", "write it like 30000-32767, within 1 and 65535")
-    return (30000, 32767)
 
 
 def _sources(value: Tree | None, reading: Reading) -> tuple[Source, ...]:
@@ -343,8 +190,8 @@ def _proxy(value: Tree | None, reading: Reading) -> Proxy:
         if key.text not in ("http", "https", "no_proxy"):
             reading.unknown(key, ("http", "https", "no_proxy"), "key under proxy")
     return Proxy(
-        _text(value.get("http"), reading),
-        _text(value.get("https"), reading),
+        text_of(value.get("http"), reading),
+        text_of(value.get("https"), reading),
         tuple(words(value.get("no_proxy"), reading)),
     )
 

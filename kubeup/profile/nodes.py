@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING
 
 from kubeup.model import Node, Role, Taint
+from kubeup.profile.reading import Reading, expect
 from kubeup.profile.tree import Key, Tree
-
-if TYPE_CHECKING:
-    from kubeup.profile.loader import Reading
 
 ROLES = {
     "a": frozenset({Role.MASTER}),
@@ -26,8 +23,6 @@ EXAMPLE = "nodes: [root@192.168.200.13, root@192.168.200.14]"
 
 def read(root: Tree, reading: Reading, user: str, port_: int | None, key: str, bastion: str) -> tuple[Node, ...]:
     """All nodes with their roles; the defaults are those of the ``ssh:`` section."""
-    from kubeup.profile.loader import expect
-
     value = root.get("nodes")
     if value is None or value.kind == "null":
         said = next((key for key in root.keys() if key.text == "nodes"), Key("", root.place))
@@ -60,8 +55,6 @@ def _with_defaults(node: Node, user: str, port_: int | None, key: str, bastion: 
 
 def _roles(value: Tree | None, nodes: Tree, reading: Reading) -> list[str]:
     """``ai i`` or [ai, i]; one role a node."""
-    from kubeup.profile.loader import expect
-
     if value is None or value.kind == "null":
         if not any(item.get("role") for item in nodes.items if item.kind == "mapping"):
             reading.error(
@@ -170,8 +163,6 @@ def _from_mapping(item: Tree, role: str, reading: Reading) -> Node | None:
 
 
 def _word(item: Tree, name: str, reading: Reading) -> str:
-    from kubeup.profile.loader import expect
-
     value = item.get(name)
     return value.text if value is not None and expect(value, "text", reading, f"{name}: ...") else ""
 
@@ -194,8 +185,6 @@ def _host_key(value: Tree | None, reading: Reading) -> str:
 
 
 def _labels(value: Tree | None, reading: Reading) -> dict[str, str]:
-    from kubeup.profile.loader import expect
-
     if value is None or not expect(value, "mapping", reading, "labels: {disk: ssd}"):
         return {}
     labels = {}
@@ -213,8 +202,6 @@ def _labels(value: Tree | None, reading: Reading) -> dict[str, str]:
 
 
 def _taints(value: Tree | None, reading: Reading) -> tuple[Taint, ...]:
-    from kubeup.profile.loader import expect
-
     example = "taints: [dedicated=db:NoSchedule]"
     if value is None or not expect(value, "list", reading, example):
         return ()

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kubeup.image_names import parse
 from kubeup.model import Registries
+from kubeup.profile.reading import Reading, expect, path_of, strings, words
 from kubeup.profile.tree import Tree
-
-if TYPE_CHECKING:
-    from kubeup.profile.loader import Reading
 
 CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\\s*", re.DOTALL)
 LOGIN = re.compile(r"[^:\s]+:\S+\s*")
@@ -19,8 +16,6 @@ LOGIN = re.compile(r"[^:\s]+:\S+\s*")
 
 def read(reading: Reading, folder: Path) -> Registries:
     """folder: what paths of files are relative to."""
-    from kubeup.profile.loader import expect, strings, words
-
     get = reading.places.get
     mirrors = {}
     example = "registry_mirrors: {docker.io: [https://mirror.example.com]}"
@@ -39,8 +34,6 @@ def read(reading: Reading, folder: Path) -> Registries:
 
 def images(reading: Reading) -> tuple[str, ...]:
     """``images``: the user's own that every node should have."""
-    from kubeup.profile.loader import words
-
     value = reading.places.get("images")
     found = words(value, reading)
     for item in value.items if value is not None else ():
@@ -53,8 +46,6 @@ def images(reading: Reading) -> tuple[str, ...]:
 
 def _mirrors(value: Tree, reading: Reading) -> tuple[str, ...]:
     """URLs, in the order in which they are asked."""
-    from kubeup.profile.loader import words
-
     if value.kind == "text":
         value = Tree("list", value.place, items=(value,))
     found = tuple(words(value, reading))
@@ -66,8 +57,6 @@ def _mirrors(value: Tree, reading: Reading) -> tuple[str, ...]:
 
 def _file(item: Tree, reading: Reading, folder: Path, form: re.Pattern[str], what: str) -> str:
     """The text of a file named in the profile, relative to it. What is in it is never told."""
-    from kubeup.profile.loader import path_of
-
     path = path_of(item, reading, folder)
     if path is None:
         return ""

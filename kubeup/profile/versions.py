@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from kubeup.model import Versions
+from kubeup.profile.reading import Reading, expect
 from kubeup.profile.tree import Key, Tree
-
-if TYPE_CHECKING:
-    from kubeup.profile.loader import Reading
 
 NEWEST = {"1.34": "1.34.4", "1.35": "1.35.4", "1.36": "1.36.3", "1.37": "1.37.2"}
 """The minor versions kubeup knows, and the patch each stands for when only the minor is said."""
@@ -22,8 +19,6 @@ ETCD_FLOORS = {"3.6": "3.6.14", "3.7": "3.7.1"}
 
 def read(kubernetes: Tree | None, others: Tree | None, reading: Reading) -> Versions:
     """All versions, the defaults filled in."""
-    from kubeup.profile.loader import expect
-
     chosen: dict[str, str] = {}
     if kubernetes is not None and expect(kubernetes, "text", reading, "kubernetes: 1.37"):
         version = _kubernetes(kubernetes, reading)

@@ -1,0 +1,179 @@
+"""What a plan is made of: steps in order, in levels with a barrier between machines after each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kubeup.facts import FileFact, Owned
+from kubeup.pki import CertificateSpec
+from kubeup.resources import Action, Binary, Directory, File, Trace, Unit
+
+
+@dataclass(frozen=True)
+class Make:
+    """Make a folder."""
+
+    directory: Directory
+
+
+@dataclass(frozen=True)
+class Put:
+    """Put a file in place; ``before`` is what is there now."""
+
+    file: File
+    before: FileFact
+
+
+@dataclass(frozen=True)
+class Link:
+    """Point the link of a binary at the store."""
+
+    binary: Binary
+    before: FileFact
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start, or restart, a unit, and wait until it is ready. why: the paths or reasons, for people. reload: it runs,
+    and takes in what changed without a restart."""
+
+    unit: Unit
+    why: tuple[str, ...]
+    restart: bool
+    reload: bool = False
+
+
+@dataclass(frozen=True)
+class Await:
+    """Wait until a unit that was started in this level is ready."""
+
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class Do:
+    """Run an action."""
+
+    action: Action
+
+
+@dataclass(frozen=True)
+class Remember:
+    """Write a fact into the node's record."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Observe:
+    """Record what a trace is before anything of kubeup's ran."""
+
+    trace: Trace
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Stop a unit of kubeup's and disable it."""
+
+    unit: str
+    before: str
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Undo an action with the undo script the node kept."""
+
+    action: str
+
+
+@dataclass(frozen=True)
+class Clear:
+    """Take away a trace, if it was not there before kubeup."""
+
+    kind: str
+    name: str
+    before: str
+
+
+@dataclass(frozen=True)
+class GiveBack:
+    """A path goes back to what it was: the original returns, or the path goes. edited: by someone else since."""
+
+    owned: Owned
+    edited: bool
+
+
+@dataclass(frozen=True)
+class Forget:
+    """The last step of ``down``: store, record and kubeup's own folder go."""
+
+    keep_data: bool
+
+
+Step = Make | Put | Link | Start | Await | Do | Remember | Observe | Stop | Undo | Clear | GiveBack | Forget
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one node does between two barriers, in one trip. title: the components, for people."""
+
+    number: int
+    title: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """All for one node. binaries: what its store lacks; staged, with the files, before any level."""
+
+    node: str
+    generation: int
+    binaries: tuple[Binary, ...] = ()
+    observed: tuple[Trace, ...] = ()
+    levels: tuple[Level, ...] = ()
+    mint: tuple[CertificateSpec, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not (self.binaries or self.levels)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(step for level in self.levels for step in level.steps)
+
+    @property
+    def files(self) -> tuple[Put, ...]:
+        return tuple(step for step in self.steps if isinstance(step, Put))
+
+    @property
+    def starts(self) -> tuple[Start, ...]:
+        return tuple(step for step in self.steps if isinstance(step, Start))
+
+    @property
+    def bytes_to_send(self) -> int:
+        """Bytes of binaries and known files, uncompressed."""
+        return sum(binary.size for binary in self.binaries) + sum(len(put.file.content or b"") for put in self.files)
+
+    def level(self, number: int) -> Level | None:
+        return next((level for level in self.levels if level.number == number), None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command will do, for every node of the cluster, in the profile's order."""
+
+    cluster: str
+    nodes: tuple[NodePlan, ...]
+
+    @property
+    def empty(self) -> bool:
+        return all(node.empty for node in self.nodes)
+
+    def with_node(self, plan: NodePlan) -> Plan:
+        """The same with another plan for the node of that name."""
+        return replace(self, nodes=tuple(plan if node.node == plan.node else node for node in self.nodes))
+
+    @property
+    def level_numbers(self) -> tuple[int, ...]:
+        return tuple(sorted({level.number for node in self.nodes for level in node.levels}))
