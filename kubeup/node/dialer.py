@@ -6,12 +6,14 @@ importer of fabric, whose own run and put are not used: they cost three and seve
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import random
 import threading
 import time
 from dataclasses import replace
+from typing import Protocol
 
 import fabric
 import paramiko
@@ -31,6 +33,16 @@ MAX_HOPS = 8
 
 # Otherwise it prints tracebacks of its own for what is told properly here.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+def shut(one: Closable) -> None:
+    """Closes what may be gone already: behind a bastion that went first, paramiko still wants to send a farewell."""
+    with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
+        one.close()
 
 
 class Dialer:
@@ -129,8 +141,8 @@ class Dialer:
         try:
             connection.open()
         except BaseException:
-            connection.client.close()
-            dialed.stream.close()
+            shut(connection.client)
+            shut(dialed.stream)
             raise
         connection.transport.set_keepalive(SILENT_SECONDS)
         return connection
@@ -141,7 +153,7 @@ class Dialer:
             hops = tuple(self._hops.values())
             self._hops.clear()
         for hop in hops:
-            hop.close()
+            shut(hop)
 
 
 class _Hop:
@@ -168,7 +180,7 @@ class _Hop:
 
     def close(self) -> None:
         if self._connection is not None:
-            self._connection.client.close()
+            shut(self._connection.client)
 
 
 def _forward(bastion: Target, connection: fabric.Connection, target: Target) -> paramiko.Channel:

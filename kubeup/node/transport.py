@@ -17,7 +17,7 @@ from kubeup.model import Node
 from kubeup.node import forwarding
 from kubeup.node.boot import Kind, command
 from kubeup.node.dial import failure
-from kubeup.node.dialer import CHANNEL_SECONDS, Dialer
+from kubeup.node.dialer import CHANNEL_SECONDS, Dialer, shut
 from kubeup.node.forwarding import Forwarded
 from kubeup.node.streams import Body, Errand, OnLine
 from kubeup.node.trip import Reply, Trip
@@ -166,4 +166,4 @@ class SshLink:
     def close(self) -> None:
         """Ends the connection, whoever uses it; the node's half stops at its next step."""
         self._closed = True
-        self._connection.client.close()
+        shut(self._connection.client)

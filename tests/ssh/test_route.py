@@ -209,6 +209,17 @@ def test_many_nodes_share_one_connection_to_their_bastion(operator: Operator, we
     assert logins(bastion, "plain") == before + 1
 
 
+def test_a_link_closes_quietly_when_its_bastion_went_first(operator: Operator, web: str, bastion: Daemon) -> None:
+    operator.ssh_config.write_text(jump(operator, bastion) + web + "    ProxyJump jump\n")
+    node = named("web")
+    dialer = operator.dialer(node)
+    link = SshLink(dialer, node)
+    assert link.trip(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
+    dialer.close()
+    link.close()
+    link.close()
+
+
 def test_a_bastion_that_is_down_is_named_and_tried_once_for_all_nodes(operator: Operator, web: str) -> None:
     port = free_port()
     operator.ssh_config.write_text(web)
