@@ -65,7 +65,7 @@ _WATCH = (
 # What earlier trips left goes; pieces and downloads that arrived stay, so that they need not come again. tar's reason
 # is kept in a variable, since the disk may be full.
 _UNPACK = (
-    'cd "$h/incoming" || exit 1; rm -rf steps blob apply.sh undo.sh shared.sh output unpack; '
+    'cd "$h/incoming" || exit 1; rm -rf steps blob *.sh output unpack; '
     + _WATCH
     + "e=$(tar -xf - --no-same-owner 2>&1 9>&-) || "
     '{ printf "failed\\tunpacking: %s (%s KiB free in %s)\\n" "$(echo "$e" | head -n 1)" '

@@ -36,6 +36,7 @@ from kubeup.resources import Action, File, sha256
 
 CHUNK = 256 * 1024
 HALF = Path(__file__).parent
+SCRIPTS = ("apply.sh", "stage.sh", "undo.sh", "shared.sh")
 
 Body = Iterator[bytes | memoryview]
 Arrived = Callable[[int], None]
@@ -278,7 +279,7 @@ def size_of(trip: Trip) -> int:
 
 def _small(trip: Trip) -> bytes:
     out = io.BytesIO()
-    members: dict[str, bytes] = {name: (HALF / name).read_bytes() for name in ("apply.sh", "undo.sh", "shared.sh")}
+    members: dict[str, bytes] = {name: (HALF / name).read_bytes() for name in SCRIPTS}
     members["steps"] = "".join(line + "\n" for line in trip.lines).encode()
     members.update({f"blob/{digest}": content for digest, content in trip.blobs.items()})
     for name, content in members.items():

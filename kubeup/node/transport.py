@@ -105,9 +105,13 @@ class SshLink:
                 time.sleep(0.05 * 2**attempt)
         raise self._no_session(error)
 
-    def _session(self, text: str) -> tuple[paramiko.Channel, float]:
-        if not self.connected:
+    def _connect_again(self) -> None:
+        """Where the connection was lost, and nobody ended it."""
+        if not self.connected and not self._closed:
             self._connection = self._dialer.open(self._target)
+
+    def _session(self, text: str) -> tuple[paramiko.Channel, float]:
+        self._connect_again()
         channel: paramiko.Channel = self._connection.create_session()
         # paramiko waits for the answer to exec without a limit.
         limit = threading.Timer(CHANNEL_SECONDS, channel.close)
@@ -151,8 +155,7 @@ class SshLink:
         take: gets each connection made there, in a thread that must not wait. Asked again, the same port is the answer,
         or one of the connection that was made anew. Raises ConnectError.
         """
-        if not self.connected and not self._closed:
-            self._connection = self._dialer.open(self._target)
+        self._connect_again()
         transport = self._connection.transport
         if self._forwarded is None or self._forwarded.transport is not transport:
             self._forwarded = forwarding.begin(transport, self._target, take)

@@ -22,6 +22,7 @@ from tests.lab.test_undo import differences, look
 
 ROOT = Path(__file__).parents[2]
 NODES = ("node3", "node4")
+COMMANDS = {"up": ("up", "--no-validate"), "down": ("down", "--yes", "--no-snapshot", "profile.yaml")}
 LIMIT = 400.0
 # Whoever is logged in by SSH, and nobody else: the listener's parent is the node's first process.
 SESSIONS = "for p in $(pgrep sshd); do [ $(ps -o ppid= -p $p) -eq 1 ] || echo $p; done"
@@ -44,6 +45,33 @@ class Struck:
 
     status: int
     said: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A fault at a point of a command, and the command that goes on from there: up or down."""
+
+    command: str
+    point: Point
+    fault: str
+    finish: str
+
+    @property
+    def name(self) -> str:
+        point = self.point
+        where = f"{point.node or 'all'} {point.trip} · {point.number} · {point.title or point.kind}"
+        return f"{self.command} · {self.fault} · {where}"
+
+
+def trials(command: str, points: Sequence[Point]) -> list[Trial]:
+    """Killed and cut off at every point, half of them finished by `up` and half by `down`; and a sample of the slow
+    faults."""
+    found = []
+    for index, point in enumerate(points):
+        faults = ("kill", "cut", *(("power", "drop") if index % 5 == 0 else ()))
+        ends = ("up", "down") if index % 2 else ("down", "up")
+        found += [Trial(command, point, fault, ends[number % 2]) for number, fault in enumerate(faults)]
+    return found
 
 
 class NeverReached(Exception):
@@ -101,21 +129,17 @@ class Faults:
             said = process.communicate(timeout=LIMIT)[1]
             assert process.returncode == 0, said
 
-    def survive(self, command: str, point: Point, fault: str, before: Sequence[snapshot.Things], finish: str) -> str:
-        """One point of the matrix, on bare nodes in the end; what went wrong, empty if nothing did."""
+    def survive(self, trial: Trial, before: Sequence[snapshot.Things]) -> str:
+        """One of the matrix, from the state that its command begins with; what went wrong, empty if nothing did. The
+        nodes are bare in the end, or a cluster is up where it was finished so and nothing went wrong."""
         try:
-            if command == "down":
-                done = self.cluster.kubeup("up", "--no-validate")
-                assert done.returncode == 0, done.stderr
-            arguments = (
-                ("up", "--no-validate") if command == "up" else ("down", "--yes", "--no-snapshot", "profile.yaml")
-            )
-            self.strike(point, fault, *arguments)
-            if finish == "up":
+            self.strike(trial.point, trial.fault, *COMMANDS[trial.command])
+            if trial.finish == "up":
                 self.finish_up(validate=True)
-            self.finish_down(before)
-        except Exception as error:  # told in the matrix; the next point begins on bare nodes all the same
-            self.cluster.kubeup("down", "--yes", "--no-snapshot", "profile.yaml")
+            else:
+                self.finish_down(before)
+        except Exception as error:  # told in the matrix; the next one begins on bare nodes all the same
+            self.cluster.kubeup(*COMMANDS["down"])
             return f"{type(error).__name__}: {error}"
         return ""
 
@@ -203,7 +227,7 @@ class Faults:
 
     def finish_down(self, before: Sequence[snapshot.Things]) -> None:
         """`down` leaves both machines as they were."""
-        done = self.cluster.kubeup("down", "--yes", "--no-snapshot", "profile.yaml")
+        done = self.cluster.kubeup(*COMMANDS["down"])
         assert done.returncode == 0, done.stderr
         with ThreadPoolExecutor(2) as pool:
             found = list(pool.map(lambda number: differences(before[number], look_apart(self.cluster, number)), (0, 1)))
@@ -230,8 +254,12 @@ class Ledger:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         self.path = cache / "kubeup" / "faults" / f"{_fingerprint()}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def rows(self) -> dict[str, dict[str, object]]:
+        """Read anew: a soak in another lab may be at work on the same."""
         lines = self.path.read_text().splitlines() if self.path.exists() else []
-        self.rows: dict[str, dict[str, object]] = {row["point"]: row for row in map(json.loads, lines)}
+        return {row["point"]: row for row in map(json.loads, lines)}
 
     def survived(self, name: str) -> bool:
         return self.rows.get(name, {}).get("problem") == ""
@@ -239,25 +267,26 @@ class Ledger:
     def struck(self, command: str, fault: str, node: str) -> list[str]:
         """The titles of the steps that runs were ended at."""
         start = f"{command} · {fault} · {node} · "
-        return [name.split(" · ", 4)[4] for name in self.rows if name.startswith(start) and self.survived(name)]
+        rows = self.rows.items()
+        return [name.split(" · ", 4)[4] for name, row in rows if name.startswith(start) and row["problem"] == ""]
 
     def add(self, name: str, problem: str, seconds: float) -> None:
         row: dict[str, object] = {"point": name, "problem": problem, "seconds": round(seconds, 1)}
-        self.rows[name] = row
         with self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
     def matrix(self) -> str:
         """A line for every command, fault and kind of step: how many points were survived of how many."""
         counts: dict[str, list[int]] = {}
-        for name, row in self.rows.items():
+        rows = self.rows
+        for name, row in rows.items():
             command, fault, _, _, title = (name.split(" · ") + [""] * 5)[:5]
             pair = counts.setdefault(f"{command:16} {fault:6} {title.split(' ')[0]}", [0, 0])
             pair[0] += row["problem"] == ""
             pair[1] += 1
         lines = [f"{key:45} {good:4} of {all_:4}" for key, (good, all_) in sorted(counts.items())]
         good, all_ = (sum(pair[index] for pair in counts.values()) for index in (0, 1))
-        failed = [f"NOT SURVIVED {name}: {row['problem']}" for name, row in self.rows.items() if row["problem"]]
+        failed = [f"NOT SURVIVED {name}: {row['problem']}" for name, row in rows.items() if row["problem"]]
         return "\n".join([*lines, *failed, f"{good} of {all_} points survived"])
 
 

@@ -16,6 +16,8 @@ NAME = f"registry.k8s.io/pause:{Versions().pause}"
 SEEN = """
 docker inspect -f '{{.Name}} {{.State.Pid}} {{.RestartCount}}' mine
 systemctl show -p MainPID -p ActiveEnterTimestamp docker containerd
+stat -c '%n %i' /run/nri/nri.sock
+pgrep -af 'shim.* -namespace moby' | sort
 sha256sum /etc/default/docker /etc/docker/daemon.json
 docker ps --format '{{.Names}}'
 docker network ls --format '{{.Name}}' | sort

@@ -39,7 +39,10 @@ def newer(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
     start_container(cluster)
     ran = cluster.on("node4", f"docker run -d --name published --restart always -p 8090:80 {NAME}")
     assert len(ran.strip().split("\n")[-1]) == 64, ran
-    return cluster.on("node4", SEEN)
+    found = cluster.on("node4", SEEN)
+    assert re.search(r"^/run/nri/nri.sock \d+$", found, re.MULTILINE), found
+    assert found.count("containerd-shim-runc-v2") == 2, found
+    return found
 
 
 def test_pods_talk_beside_docker_28_and_its_containers_run_on(cluster: Cluster, newer: str) -> None:

@@ -23,6 +23,7 @@ from kubeup.release.golang import machine_arch
 from tests import archives
 from tests.archives import Made, layer
 from tests.lab.conftest import Cluster
+from tests.lab.test_cluster import settle
 from tests.lab.test_docker import SEEN, start_container
 
 DOCKER = "26.1.5"
@@ -56,6 +57,7 @@ RULES = "nft list ruleset | sed 's/counter packets .* bytes [0-9]*//'; sysctl -n
 OPTIONS = "stat -c '%n %a %U %y' /etc/docker/* /etc/default/docker; cat /etc/docker/daemon.json /etc/default/docker; "
 OPTIONS += "ls /etc/systemd/system/docker.service.d; systemctl show -p ExecStart docker | grep -o 'argv.*;.ignore'"
 PROCESSES = "docker inspect -f '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' mine; systemctl show -p MainPID docker"
+READY = "systemctl is-active docker cri-dockerd"
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 
 
@@ -204,6 +206,23 @@ def test_a_restart_is_asked_for_and_the_containers_are_named(
     assert done.returncode == 0, done.stderr
     info = cluster.on("node4", "docker info")
     assert info.index("http://mirror.example:5000/") < info.index("http://second.example/")
+    assert cluster.json("up", "--no-validate")["changed"] is False
+
+
+def test_a_reboot_brings_both_dockers_back_with_the_merged_options(
+    cluster: Cluster, mirror: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """Its owner had not enabled the one of node4: cri-dockerd's unit wants it."""
+    for node in ("node3", "node4"):
+        lab.reboot(cluster.name, node)
+    new_boot = "kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes"
+    settle(lambda: cluster.on("node3", new_boot).count(" Ready ") == 2, 180, "both nodes to be Ready again")
+    for node in ("node3", "node4"):
+        settle(lambda node=node: cluster.on(node, READY) == "active\nactive\n", 60, f"{node}'s Docker")  # type: ignore[misc]
+    info = cluster.on("node4", "docker info")
+    assert info.index("http://mirror.example:5000/") < info.index("http://second.example/")
+    more = {"insecure_registries": "['appstore:5000']", "registry_mirrors": "{docker.io: ['http://second.example']}"}
+    profile(cluster, mirror, tmp_path, **more)
     assert cluster.json("up", "--no-validate")["changed"] is False
 
 

@@ -16,13 +16,12 @@ import pytest
 from kubeup import lab, snapshot
 from kubeup.lab.model import Lab
 from tests.lab.conftest import Cluster, kubelet
-from tests.lab.faults import NODES, Faults, Ledger, look_apart, passed
+from tests.lab.faults import COMMANDS, NODES, Faults, Ledger, Trial, look_apart, passed, trials
 from tests.lab.standstill import Point
 from tests.ssh.proxy import BadLine
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
-UP = ("up", "--no-validate")
-DOWN = ("down", "--yes", "--no-snapshot", "profile.yaml")
+UP, DOWN = COMMANDS["up"], COMMANDS["down"]
 # A soak ends after so many minutes, and goes on from there the next time.
 MINUTES = float(os.environ.get("KUBEUP_TEST_MINUTES", "60"))
 Before = Sequence[snapshot.Things]
@@ -181,27 +180,33 @@ def test_every_run_ends_after_one_more_step(faults: Faults, before: Before, faul
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_the_whole_matrix(faults: Faults, before: Before) -> None:
-    """Every point from bare nodes, and from a cluster that is up; finished by the other command for the other fault."""
+    """Every point of `up` on bare nodes, and of `down` on a cluster that is up. Two labs may share the work."""
     ledger, deadline = Ledger(), time.monotonic() + 60 * MINUTES
     seen = faults.cluster.home / "seen"
     faults.finish_down(before)
-    points: list[tuple[str, Point]] = []
-    for arguments in (UP, DOWN):
+    matrix: list[Trial] = []
+    for command, arguments in COMMANDS.items():
         seen.unlink(missing_ok=True)
         faults.walk(seen, *arguments)
-        points += [(arguments[0], point) for point in passed(seen)]
-    matrix = [(command, point, fault) for command, point in points for fault in ("kill", "cut", "power", "drop")]
-    # A sample of the slow ones; and in an order that makes a part of the matrix a sample of it all.
-    matrix = [one for index, one in enumerate(matrix) if one[2] in ("kill", "cut") or index % 10 == 0]
-    random.Random(1).shuffle(matrix)
-    for index, (command, point, fault) in enumerate(matrix):
-        name = (
-            f"{command} · {fault} · {point.node or 'all'} {point.trip} · {point.number} · {point.title or point.kind}"
-        )
-        if ledger.survived(name) or time.monotonic() > deadline:
+        matrix += trials(command, passed(seen))
+    # In an order that makes a part of the matrix a sample of it all, another one in another lab.
+    left = sorted(matrix, key=lambda trial: trial.name)
+    random.Random(faults.cluster.name).shuffle(left)
+    is_up = False
+    while left and time.monotonic() < deadline:
+        trial = next((one for one in left if one.command == ("down" if is_up else "up")), None)
+        if trial is None:
+            arguments = COMMANDS["down" if is_up else "up"]
+            assert faults.cluster.kubeup(*arguments).returncode == 0
+            is_up = not is_up
+            continue
+        left.remove(trial)
+        if ledger.survived(trial.name):
             continue
         begin = time.monotonic()
-        problem = faults.survive(command, point, fault, before, finish="up" if index % 2 else "down")
-        ledger.add(name, problem, time.monotonic() - begin)
+        problem = faults.survive(trial, before)
+        ledger.add(trial.name, problem, time.monotonic() - begin)
+        is_up = trial.finish == "up" and not problem
+    faults.finish_down(before)
     print(f"\n{ledger.matrix()}\n{len(matrix)} points in all; {ledger.path}")
     assert not [name for name, row in ledger.rows.items() if row["problem"]]

@@ -1,11 +1,13 @@
-"""A machine with a kernel of its own: Debian's, with cgroup v2, AppArmor and loadable modules, emulated by QEMU.
+"""A machine with a kernel of its own: Debian's, with cgroup v2, AppArmor, netplan and loadable modules, under QEMU.
 
+It works for its living: Docker with options of its own and a container, a firewall, keepalived with a service on IPVS.
 Slow where the processor cannot help: minutes for what takes seconds elsewhere.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,12 +19,18 @@ from pathlib import Path
 import pytest
 
 from kubeup.lab import apt
+from kubeup.model import Versions
+from kubeup.release import Wanted, cache_root
+from kubeup.release.cache import path_of
+from kubeup.release.golang import machine_arch
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(5400)]
 PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,iproute2,iptables,ipset,ca-certificates,kmod,procps,conntrack,nftables,"
-    "curl,sudo,udev,apparmor,ipvsadm,netplan.io,linux-image-cloud-amd64,initramfs-tools"
+    "curl,sudo,udev,apparmor,ipvsadm,netplan.io,docker.io,docker-cli,keepalived,linux-image-cloud-amd64,initramfs-tools"
 )
+# The container's image; it is in the release cache anyway.
+PAUSE = Wanted("pause", Versions().pause, machine_arch())
 PORT = 2222
 PROFILE = f"""name: guest
 nodes: [{{host: 127.0.0.1, port: {PORT}, address: 10.0.2.15, user: root, role: ai}}]
@@ -30,7 +38,51 @@ runtime: containerd
 sources: [cache, go]
 ssh: {{config: ssh_config}}
 """
-NETWORK = "[Match]\nName=en* eth*\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n"
+FILES = {
+    "etc/hostname": "guest\n",
+    "etc/hosts": "127.0.0.1 localhost guest\n",
+    "etc/fstab": "/dev/vda / ext4 defaults 0 1\n",
+    "etc/netplan/10-all.yaml": """network:
+  version: 2
+  ethernets:
+    all: {match: {name: "eth*"}, addresses: [10.0.2.15/24], routes: [{to: default, via: 10.0.2.2}]}
+""",
+    "etc/nftables.conf": """table inet mine {
+  chain input {
+    type filter hook input priority -5; policy accept;
+    tcp dport 9 counter drop
+    ct state established,related accept
+  }
+}
+""",
+    "etc/docker/daemon.json": '{"log-level": "warn", "bip": "10.200.0.1/24"}\n',
+    "etc/keepalived/keepalived.conf": """vrrp_instance mine {
+  interface eth0
+  virtual_router_id 7
+  priority 100
+  virtual_ipaddress { 10.0.2.99/32 dev eth0 }
+}
+virtual_server 10.0.2.99 80 {
+  lb_algo rr
+  lb_kind NAT
+  protocol TCP
+  real_server 10.0.2.15 22 { TCP_CHECK { connect_timeout 3 } }
+}
+""",
+}
+AT_WORK = """
+ipvsadm -Ln
+nft list chain inet mine input
+docker inspect -f '{{.Name}} {{.State.Running}}' mine
+ip -br addr show docker0
+ip -4 -br addr show eth0
+"""
+SAME = "systemctl show -p MainPID docker containerd keepalived; docker inspect -f '{{.State.Pid}}' mine"
+# The two kinds that no node of the lab can have.
+PLANTED = """
+ipvsadm -A -t 10.0.2.15:81
+echo 'profile left { }' | apparmor_parser --replace
+"""
 
 
 @dataclass
@@ -63,14 +115,16 @@ def build(folder: Path) -> tuple[Path, Path]:
     mirror, keyring = apt.archive()
     argv = ["debootstrap", "--variant=minbase", f"--keyring={keyring}", f"--include={PACKAGES}", "trixie"]
     subprocess.run([*argv, str(root), mirror], check=True, capture_output=True, timeout=1800)
-    (root / "etc/hostname").write_text("guest\n")
-    (root / "etc/hosts").write_text("127.0.0.1 localhost guest\n")
-    (root / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
-    (root / "etc/systemd/network/10.network").write_text(NETWORK)
+    for name, content in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        path.chmod(0o600 if "netplan" in name else 0o644)
+    shutil.copy(path_of(cache_root(), PAUSE), root / "root/pause.tar")
     (root / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")], check=True)
     shutil.copy(folder / "key.pub", root / "root/.ssh/authorized_keys")
-    subprocess.run(["chroot", str(root), "systemctl", "enable", "systemd-networkd", "ssh"], check=True)
+    subprocess.run(["chroot", str(root), "systemctl", "enable", "systemd-networkd", "ssh", "nftables"], check=True)
     host_key = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{PORT} {host_key}")
     (folder / "ssh_config").write_text(
@@ -97,7 +151,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     # A KVM inside another virtual machine may refuse to set the register behind it, and QEMU aborts.
     argv += ["-cpu", "max,arch-capabilities=off"]
     argv += ["-m", "4096", "-display", "none", "-serial", f"file:{folder}/console", "-kernel", str(kernel)]
-    argv += ["-initrd", str(initial), "-append", "root=/dev/vda rw console=ttyS0"]
+    argv += ["-initrd", str(initial), "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0"]
     argv += ["-drive", f"file={folder}/disk,format=raw,if=virtio,cache=unsafe"]
     argv += ["-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{PORT}-:22", "-device", "virtio-net-pci,netdev=n"]
     process = subprocess.Popen(argv)
@@ -113,8 +167,20 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
 
 def test_a_cluster_on_a_kernel_of_its_own_and_none_afterwards(guest: Guest) -> None:
     said = guest.ssh("stat -fc %T /sys/fs/cgroup; cat /sys/module/apparmor/parameters/enabled; ls /proc/sys/net/bridge")
-    assert said.stdout == "cgroup2fs\nY\n", "cgroup v2, AppArmor, and no br_netfilter loaded"
+    assert said.stdout.startswith("cgroup2fs\nY\n"), "cgroup v2 and AppArmor"
+    image = "docker load -qi /root/pause.tar && rm /root/pause.tar"
+    started = guest.ssh(f"{image} && docker run -d --name mine --restart always registry.k8s.io/pause:{PAUSE.version}")
+    assert started.returncode == 0, started.stderr
+    guest.until("keepalived's service", "ipvsadm -Ln | grep -q '10.0.2.15:22 '", 60)
+    at_work, same = guest.ssh(AT_WORK).stdout, guest.ssh(SAME).stdout
+    assert "10.0.2.99/32" in at_work
     assert guest.kubeup("node", "snapshot", "127.0.0.1", "-o", "before").returncode == 0
+
+    refused = guest.kubeup("up", "--no-validate")
+    assert refused.returncode == 1
+    assert "IPVS is in use" in refused.stderr, refused.stderr
+    assert "proxy_mode: iptables" in refused.stderr
+    (guest.folder / "profile.yaml").write_text(f"{PROFILE}proxy_mode: iptables\n")
     # Emulated, a unit may take longer than its minute to get ready; the same command goes on from there.
     for _ in range(3):
         done = guest.kubeup("up", "--no-validate")
@@ -127,6 +193,9 @@ def test_a_cluster_on_a_kernel_of_its_own_and_none_afterwards(guest: Guest) -> N
         if not validated.returncode:
             break
     assert "Cluster validation succeeded" in validated.stdout, validated.stdout
+    assert guest.ssh(AT_WORK).stdout == at_work
+    assert guest.ssh(SAME).stdout == same, "nothing of the machine's own was restarted"
+
     boot = guest.ssh("cat /proc/sys/kernel/random/boot_id").stdout.strip()
     guest.ssh("systemctl reboot")
     ready = "kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes | grep -q ' Ready '"
@@ -134,7 +203,19 @@ def test_a_cluster_on_a_kernel_of_its_own_and_none_afterwards(guest: Guest) -> N
         "the node to be Ready after a reboot", f"! grep -q {boot} /proc/sys/kernel/random/boot_id && {ready}", 1200
     )
     assert guest.kubeup("validate", "--read-only").returncode == 0
-    assert guest.kubeup("down", "--yes").returncode == 0
+    assert guest.ssh(AT_WORK).stdout == at_work
+    same = guest.ssh(SAME).stdout
+    down = guest.kubeup("down", "--yes")
+    assert down.returncode == 0, down.stderr
+    assert guest.ssh(AT_WORK).stdout == at_work
+    assert guest.ssh(SAME).stdout == same
     assert guest.kubeup("node", "snapshot", "127.0.0.1", "-o", "after").returncode == 0
     compared = guest.kubeup("node", "compare", "before", "after")
     assert compared.returncode == 0, compared.stdout
+
+    planted = guest.ssh(PLANTED)
+    assert planted.returncode == 0, planted.stderr
+    assert guest.kubeup("node", "snapshot", "127.0.0.1", "-o", "planted").returncode == 0
+    compared = guest.kubeup("node", "compare", "before", "planted")
+    assert compared.returncode == 1
+    assert re.findall(r"^new +(\S+)", compared.stdout, re.MULTILINE) == ["apparmor", "ipvs"], compared.stdout
