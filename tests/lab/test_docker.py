@@ -17,7 +17,7 @@ SEEN = """
 docker inspect -f '{{.Name}} {{.State.Pid}} {{.RestartCount}}' mine
 systemctl show -p MainPID -p ActiveEnterTimestamp docker containerd
 stat -c '%n %i' /run/nri/nri.sock
-pgrep -af 'shim.* -namespace moby' | sort
+pgrep -af 'shim.* -namespace [m]oby' | sort
 sha256sum /etc/default/docker /etc/docker/daemon.json
 docker ps --format '{{.Names}}'
 docker network ls --format '{{.Name}}' | sort

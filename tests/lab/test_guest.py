@@ -109,8 +109,8 @@ class Guest:
         )
 
 
-def build(folder: Path) -> tuple[Path, Path]:
-    """A disk, and in the folder the kernel and its initial ram disk; returns these two."""
+def build(folder: Path) -> None:
+    """In the folder: a disk, the kernel, and its initial ram disk."""
     root = folder / "root"
     mirror, keyring = apt.archive()
     argv = ["debootstrap", "--variant=minbase", f"--keyring={keyring}", f"--include={PACKAGES}", "trixie"]
@@ -137,7 +137,28 @@ def build(folder: Path) -> tuple[Path, Path]:
         (found,) = (root / "boot").glob(f"{name}-*")
         shutil.copy(found, folder / name)
     shutil.rmtree(root)
-    return folder / "vmlinuz", folder / "initrd.img"
+
+
+def start(qemu: str, folder: Path) -> subprocess.Popen[bytes]:
+    """By the processor's help; by software alone where that leads nowhere, as it may inside another virtual machine."""
+    console = folder / "console"
+    argv = [qemu, "-machine", "q35", "-smp", "2", "-m", "4096", "-display", "none", "-serial", f"file:{console}"]
+    argv += ["-kernel", str(folder / "vmlinuz"), "-initrd", str(folder / "initrd.img")]
+    argv += ["-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0"]
+    argv += ["-drive", f"file={folder}/disk,format=raw,if=virtio,cache=unsafe"]
+    argv += ["-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{PORT}-:22", "-device", "virtio-net-pci,netdev=n"]
+    for accelerator, seconds in (("kvm", 15.0), ("tcg,thread=multi", 120.0)):
+        # A KVM inside another virtual machine may refuse to set the register behind this one, and QEMU aborts.
+        process = subprocess.Popen([*argv, "-accel", accelerator, "-cpu", "max,arch-capabilities=off"])
+        deadline = time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < deadline:
+            if console.exists() and console.read_bytes():
+                print(f"the guest runs by {accelerator}")
+                return process
+            time.sleep(0.2)
+        process.kill()
+        process.wait()
+    raise AssertionError(f"no kernel spoke on {console}")
 
 
 @pytest.fixture(scope="module")
@@ -146,15 +167,8 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     if qemu is None:
         pytest.skip("no QEMU here: apt-get install qemu-system-x86")
     folder = tmp_path_factory.mktemp("guest")
-    kernel, initial = build(folder)
-    argv = [qemu, "-machine", "q35", "-accel", "kvm", "-accel", "tcg,thread=multi", "-smp", "2"]
-    # A KVM inside another virtual machine may refuse to set the register behind it, and QEMU aborts.
-    argv += ["-cpu", "max,arch-capabilities=off"]
-    argv += ["-m", "4096", "-display", "none", "-serial", f"file:{folder}/console", "-kernel", str(kernel)]
-    argv += ["-initrd", str(initial), "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0"]
-    argv += ["-drive", f"file={folder}/disk,format=raw,if=virtio,cache=unsafe"]
-    argv += ["-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{PORT}-:22", "-device", "virtio-net-pci,netdev=n"]
-    process = subprocess.Popen(argv)
+    build(folder)
+    process = start(qemu, folder)
     found = Guest(folder, process)
     try:
         found.until("the guest to boot", "true", 600)
