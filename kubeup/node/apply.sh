@@ -151,7 +151,8 @@ systemd_reload() {
     quietly systemctl daemon-reload || fail "systemctl daemon-reload failed"
 }
 
-# start UNIT own|foreign reload|-: (re)start without waiting, or let it read its files again.
+# start UNIT own|foreign start|restart|reload: without waiting for it. Restarted, it surely has read what is there now;
+# only started, one that came up meanwhile runs on; reloaded, it reads its files again.
 do_start() {
     if [ -z "$(recorded unit "$1")" ]; then
         remember unit "$1" "$(unit_before "$1" "$2")"
@@ -162,11 +163,10 @@ do_start() {
         quietly systemctl --no-reload enable "$1" || fail "systemctl enable $1 failed"
     fi
     systemd_reload "$1"
-    if [ "$3" = reload ]; then
-        quietly systemctl reload "$1" || fail "systemctl reload $1 failed"
-    else
-        quietly systemctl restart --no-block "$1" || fail "systemctl restart $1 failed"
-    fi
+    case $3 in
+        reload) quietly systemctl reload "$1" ;;
+        *) quietly systemctl "$3" --no-block "$1" ;;
+    esac || fail "systemctl $3 $1 failed"
 }
 
 unit_before() {

@@ -176,9 +176,10 @@ def _write(writer: Writer, step: Step, vault: Vault) -> None:
             writer.line(f"file {f.path}", "put", digest, f.path, f"{f.mode:o}", f.owner, keep)
         case Link(binary=b):
             writer.line(f"link {b.link}", "link", b.store_path, b.link)
-        case Start(unit=u, restart=restart, reload=reload):
+        case Start(unit=u, restart=restart, reload=reload, resume=resume):
             word = "reloading" if reload else "restarting" if restart else "starting"
-            whose, how = ("foreign" if u.foreign else "own"), ("reload" if reload else "")
+            how = "reload" if reload else "start" if resume else "restart"
+            whose = "foreign" if u.foreign else "own"
             writer.line(f"{word} {u.name}", "start", u.name, whose, how)
         case Await(unit=u):
             paths = " ".join(u.reads)

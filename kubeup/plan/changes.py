@@ -95,7 +95,8 @@ def _start(unit: Unit, why: tuple[str, ...], desired: Desired, facts: Facts) -> 
     running = facts.unit(unit.name).running
     changed = _changed(unit, desired, facts)
     known = unit.foreign or unit.name in facts.record.ready
-    return Start(unit, why, running, reload=running and known and bool(changed) and set(changed) <= set(unit.reloads))
+    reload = running and known and bool(changed) and set(changed) <= set(unit.reloads)
+    return Start(unit, why, running, reload, resume=known and not running and not changed)
 
 
 def _with_own_await(work: Sequence[Step]) -> list[Step]:

@@ -35,12 +35,14 @@ class Link:
 @dataclass(frozen=True)
 class Start:
     """Start, or restart, a unit, and wait until it is ready. why: the paths or reasons, for people. reload: it runs,
-    and takes in what changed without a restart."""
+    and takes in what changed without a restart. resume: nothing of it changed, it only does not run; if it comes up by
+    itself meanwhile, as after a reboot, it is left to it."""
 
     unit: Unit
     why: tuple[str, ...]
     restart: bool
     reload: bool = False
+    resume: bool = False
 
 
 @dataclass(frozen=True)

@@ -223,7 +223,8 @@ def test_a_reboot_brings_both_dockers_back_with_the_merged_options(
     assert info.index("http://mirror.example:5000/") < info.index("http://second.example/")
     more = {"insecure_registries": "['appstore:5000']", "registry_mirrors": "{docker.io: ['http://second.example']}"}
     profile(cluster, mirror, tmp_path, **more)
-    assert cluster.json("up", "--no-validate")["changed"] is False
+    planned = cluster.kubeup("plan")
+    assert cluster.json("up", "--no-validate")["changed"] is False, planned.stdout
 
 
 def test_images_are_pushed_to_docker_and_a_layer_travels_once(cluster: Cluster) -> None:

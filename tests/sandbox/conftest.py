@@ -25,7 +25,13 @@ while [ "${1#-}" != "$1" ]; do shift; done
 verb=$1; shift
 while [ $# -gt 0 ] && [ "${1#-}" != "$1" ]; do shift; done
 case $verb in
-    restart|start) [ -e "$root/broken" ] && echo failed >"$root/units/$1" || echo active >"$root/units/$1" ;;
+    # A process of its own each time it begins to run: a start of what runs is none.
+    start) case $(cat "$root/units/$1" 2>/dev/null) in active|activating) exit 0 ;; esac ;;
+esac
+case $verb in
+    restart|start)
+        echo "$1" >>"$root/began"
+        [ -e "$root/broken" ] && echo failed >"$root/units/$1" || echo active >"$root/units/$1" ;;
     stop) rm -f "$root/units/$1" ;;
     is-active) s=$(cat "$root/units/$1" 2>/dev/null || echo inactive); echo "$s"; [ "$s" = active ] ;;
     is-enabled) echo disabled; exit 1 ;;
@@ -84,7 +90,7 @@ class Sandbox:
     def read(self, path: str) -> str:
         return (self.root / path.lstrip("/")).read_text()
 
-    def tree(self, but: Sequence[str] = ("bin", "units", "systemctl.log")) -> dict[str, tuple[int, str]]:
+    def tree(self, but: Sequence[str] = ("bin", "units", "systemctl.log", "began")) -> dict[str, tuple[int, str]]:
         """Every path with its mode and content."""
         found = {}
         for path in sorted(self.root.rglob("*")):

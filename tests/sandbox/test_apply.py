@@ -143,6 +143,24 @@ def test_a_unit_that_does_not_get_ready_shows_its_journal_and_the_next_run_mends
     assert plan(sandbox, wish())[0].empty
 
 
+def test_a_unit_that_comes_up_by_itself_meanwhile_is_left_to_it(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As after a reboot: the probe saw it starting, and by the time of the trip it runs."""
+    assert done(up(sandbox, wish(), tmp_path))
+    assert sandbox.read("/began") == "thing.service\n"
+    sandbox.write("/units/thing.service", "activating\n")
+    found, facts = plan(sandbox, wish())
+    assert [start.why for start in found.starts] == [("it is not running",)]
+    sandbox.write("/units/thing.service", "active\n")
+    generation = facts.record.generation
+    assert done(sandbox.carry_out(level_trip(found.levels[0], generation, generation + 1, "ann@laptop", {})))
+    assert sandbox.read("/began") == "thing.service\n"
+    assert plan(sandbox, wish())[0].empty
+    # One that read something else is begun anew, whatever it does.
+    sandbox.write("/units/thing.service", "activating\n")
+    assert done(up(sandbox, wish("flag=2\n"), tmp_path))
+    assert sandbox.read("/began") == "thing.service\n" * 2
+
+
 def test_a_failed_action_is_told_with_its_output_and_tried_again(sandbox: Sandbox, tmp_path: Path) -> None:
     lines = up(sandbox, wish(action="echo why not; exit 3"), tmp_path)
     assert "out\twhy not" in lines

@@ -103,7 +103,7 @@ def prepared(machine: Machine) -> Iterator[None]:
     try:
         yield
     finally:
-        machine.run("rm -rf /usr/local/sbin/systemctl /units /systemctl.log /undone /etc/default/thing")
+        machine.run("rm -rf /usr/local/sbin/systemctl /units /systemctl.log /began /undone /etc/default/thing")
 
 
 def whole_way(operator: Operator, machine: Machine, node: Node, folder: Path) -> None:
