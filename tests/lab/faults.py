@@ -77,6 +77,10 @@ def trials(command: str, points: Sequence[Point]) -> list[Trial]:
 class NeverReached(Exception):
     """The run ended without having passed the point."""
 
+    def __init__(self, status: int | None, said: str) -> None:
+        super().__init__(f"it ended with {status}: {said}")
+        self.status = status
+
 
 class Faults:
     """Strikes a cluster's runs, and says what became of it."""
@@ -100,11 +104,12 @@ class Faults:
                 if deed == "kill":
                     said = process.communicate(timeout=LIMIT)[1]
                     if process.returncode != -9:
-                        raise NeverReached(said)
+                        raise NeverReached(process.returncode, said)
                 else:
                     poll("the point", lambda: told.exists() or process.poll() is not None, LIMIT)
                     if not told.exists():
-                        raise NeverReached(process.communicate()[1])
+                        said = process.communicate()[1]
+                        raise NeverReached(process.returncode, said)
                     said = self._happen(fault, where, go, process)
             finally:
                 process.kill()
@@ -119,7 +124,9 @@ class Faults:
         seen.unlink(missing_ok=True)
         try:
             self.strike(Point("next", node, struck=tuple(struck), seen=str(seen)), fault, *arguments)
-        except NeverReached:
+        except NeverReached as error:
+            if error.status:
+                raise
             return None
         return next(point.title for point in passed(seen) if point.node == node and point.title not in struck)
 
