@@ -18,6 +18,8 @@ from kubeup.resources import File
 
 SERVICE_ACCOUNT_KEY = "/etc/kubernetes/pki/sa.key"
 SERVICE_ACCOUNT_PUB = "/etc/kubernetes/pki/sa.pub"
+SHARED = ("authority:", "service-account:")
+"""How the sources of files begin that are made once for a cluster."""
 
 
 @dataclass(frozen=True)

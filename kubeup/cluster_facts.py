@@ -1,4 +1,4 @@
-"""What the machines' answers say together: names and addresses, authorities, pod subnets, the runtime."""
+"""What the machines' answers say together: names and addresses, pod subnets, the runtime."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kubeup import addons, pki
-from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
-from kubeup.errors import KubeupError, PreflightError
-from kubeup.facts import AuthorityFact, ClusterFacts, Facts
+from kubeup import addons, authorities
+from kubeup.errors import KubeupError
+from kubeup.facts import ClusterFacts, Facts
 from kubeup.model import Cluster, Node, Runtime
 
 OLDEST_DOCKER = (23, 0)
@@ -62,49 +61,9 @@ def _docker_is_usable(facts: Facts) -> bool:
 
 
 def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts:
-    """What the masters know together. Masters whose authorities differ are refused."""
-    masters = [(node, facts[node.host]) for node in cluster.masters if node.host in facts]
-    authorities = {}
-    for authority in pki.AUTHORITIES:
-        found = _authority(authority, masters)
-        if found is not None:
-            authorities[authority.name] = found
-    if authorities and len(authorities) < len(pki.AUTHORITIES):
-        missing = [authority.cert_path for authority in pki.AUTHORITIES if authority.name not in authorities]
-        raise PreflightError(
-            "the cluster's authorities are not complete on its masters",
-            evidence=[f"missing: {path}" for path in missing],
-            fix="restore the files from a backup; or `kubeup down` and `kubeup up` for a new cluster",
-        )
-    shared = {}
-    for path in (SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB):
-        holders = tuple(node.title for node, fact in masters if fact.file(path).sha256 and path in fact.record.owned)
-        digests = {fact.file(path).sha256 for _, fact in masters if fact.file(path).sha256}
-        if holders and digests:
-            shared[path] = (sorted(digests)[0], holders)
-    return ClusterFacts(authorities, _known_cidrs(cluster, facts), shared)
-
-
-def _authority(authority: pki.Authority, masters: list[tuple[Node, Facts]]) -> AuthorityFact | None:
-    """Only what kubeup's record owns counts: a stranger's authority is preflight's business."""
-    holders: dict[str, list[str]] = {}
-    kept: dict[str, tuple[bytes, str]] = {}
-    for node, facts in masters:
-        cert, key = facts.file(authority.cert_path), facts.file(authority.key_path)
-        if cert.content and key.sha256 and authority.cert_path in facts.record.owned:
-            print_ = pki.fingerprint(cert.content)
-            holders.setdefault(print_, []).append(node.title)
-            kept[print_] = (cert.content, key.sha256)
-    if not holders:
-        return None
-    if len(holders) > 1:
-        raise PreflightError(
-            f"the masters do not agree on the {authority.name} authority",
-            evidence=[f"{', '.join(names)}: {print_}" for print_, names in holders.items()],
-            fix="these are masters of different clusters: run `kubeup down` on those that should join the other",
-        )
-    print_, names = next(iter(holders.items()))
-    return AuthorityFact(authority.name, kept[print_][0], kept[print_][1], tuple(names))
+    """What the masters know together."""
+    known, shared = authorities.gather(cluster, facts)
+    return ClusterFacts(known, _known_cidrs(cluster, facts), shared)
 
 
 def _known_cidrs(cluster: Cluster, facts: Mapping[str, Facts]) -> dict[str, str]:

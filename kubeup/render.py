@@ -97,15 +97,15 @@ def _has_binaries(component: Component, found: Mapping[str, Artifact]) -> bool:
 
 
 def _with_component(file: File, parts: Iterable[Component]) -> File:
-    """A key or certificate is put in place together with the first component that reads it."""
+    """A key or certificate is put in place together with the first component that reads it; what all masters share
+    belongs to none, and so comes first."""
+    if file.source.startswith(certificates.SHARED):
+        return file
     crt = file.path.removesuffix(".key") + ".crt" if file.path.endswith(".key") else file.path
     for part in parts:
-        if crt in part.certificates or file.path in part.reads or (crt == _SA and _SA_PUB in part.certificates):
+        if crt in part.certificates or file.path in part.reads:
             return replace(file, component=part.name)
     return file
-
-
-_SA, _SA_PUB = "/etc/kubernetes/pki/sa.crt", certificates.SERVICE_ACCOUNT_PUB
 
 
 def _component_files(part: Component, context: Context) -> list[File]:
