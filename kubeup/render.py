@@ -64,13 +64,7 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
     mine = tuple(
         part for part in components.of_node(cluster, node) if part.when(context) and _has_binaries(part, found)
     )
-    binaries = tuple(
-        Binary(
-            name.rpartition(":")[2], found[name].wanted.version, found[name].sha256, found[name].size, link, part.name
-        )
-        for part in mine
-        for name, link in _links(part).items()
-    )
+    binaries = _binaries(mine, found)
     context = replace(context, store={binary.name: binary.store_path for binary in binaries})
     keys, mint = certificates.files(cluster, node, context.facts, context.shared, now)
     files = [_with_component(file, mine) for file in keys]
@@ -89,6 +83,17 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
         mint=mint,
         meta=_meta(context),
     )
+
+
+def _binaries(parts: Iterable[Component], found: Mapping[str, Artifact]) -> tuple[Binary, ...]:
+    """A link that several components need is made with the first of them."""
+    binaries: dict[str, Binary] = {}
+    for part in parts:
+        for name, link in _links(part).items():
+            one, short = found[name], name.rpartition(":")[2]
+            binary = Binary(short, one.wanted.version, one.sha256, one.size, link, part.name)
+            binaries.setdefault(link or name, binary)
+    return tuple(binaries.values())
 
 
 def _has_binaries(component: Component, found: Mapping[str, Artifact]) -> bool:

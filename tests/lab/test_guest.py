@@ -74,7 +74,7 @@ AT_WORK = """
 ipvsadm -Ln
 nft list chain inet mine input
 docker inspect -f '{{.Name}} {{.State.Running}}' mine
-ip -br addr show docker0
+ip -4 -br addr show docker0
 ip -4 -br addr show eth0
 """
 SAME = "systemctl show -p MainPID docker containerd keepalived; docker inspect -f '{{.State.Pid}}' mine"
@@ -149,7 +149,8 @@ def start(qemu: str, folder: Path) -> subprocess.Popen[bytes]:
     argv += ["-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{PORT}-:22", "-device", "virtio-net-pci,netdev=n"]
     for accelerator, seconds in (("kvm", 15.0), ("tcg,thread=multi", 120.0)):
         # A KVM inside another virtual machine may refuse to set the register behind this one, and QEMU aborts.
-        process = subprocess.Popen([*argv, "-accel", accelerator, "-cpu", "max,arch-capabilities=off"])
+        with (folder / "qemu.log").open("w") as log:
+            process = subprocess.Popen([*argv, "-accel", accelerator, "-cpu", "max,arch-capabilities=off"], stderr=log)
         deadline = time.monotonic() + seconds
         while process.poll() is None and time.monotonic() < deadline:
             if console.exists() and console.read_bytes():
