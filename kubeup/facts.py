@@ -26,7 +26,7 @@ class FileFact:
 
 @dataclass(frozen=True)
 class UnitFact:
-    """``systemctl show`` of a unit: LoadState, ActiveState, SubState, UnitFileState, FragmentPath, MainPID."""
+    """``systemctl show`` of a unit: LoadState, ActiveState, SubState, UnitFileState, FragmentPath, DropInPaths."""
 
     name: str
     load: str = "not-found"
@@ -35,7 +35,6 @@ class UnitFact:
     enabled: str = ""
     fragment: str = ""
     drop_ins: tuple[str, ...] = ()
-    pid: int = 0
 
     @property
     def running(self) -> bool:
@@ -88,11 +87,12 @@ class Record:
 
 @dataclass(frozen=True)
 class Listener:
-    """A TCP port somebody listens on."""
+    """A TCP port somebody listens on. unit: the service that the process belongs to, empty where it is none."""
 
     port: int
     process: str
     pid: int
+    unit: str = ""
 
 
 @dataclass(frozen=True)

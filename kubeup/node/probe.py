@@ -124,7 +124,7 @@ def _facts(lines: _Lines, contents: Mapping[str, bytes], midpoint: float, root: 
         primary_address=primary[0],
         primary_device=primary[1],
         routes=tuple((row[0], row[1]) for row in lines.all("route")),
-        listeners=tuple(Listener(int(row[0]), row[1], int(row[2])) for row in lines.all("port")),
+        listeners=tuple(Listener(int(row[0]), row[1], int(row[2]), row[3]) for row in lines.all("port")),
         missing_modules=tuple(row[0] for row in lines.all("module")),
         nft=lines.one("nft"),
         iptables=lines.one("iptables"),
@@ -223,7 +223,6 @@ def _unit(values: Mapping[str, str]) -> UnitFact:
         values.get("UnitFileState", ""),
         values.get("FragmentPath", ""),
         tuple(values.get("DropInPaths", "").split()),
-        int(values.get("MainPID", "0") or 0),
     )
 
 

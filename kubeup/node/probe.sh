@@ -75,6 +75,11 @@ network() {
     [ -r /proc/net/ip_vs ] && sed -n "4,\$s/^/ipvs$T/p" /proc/net/ip_vs
     for port in $PORTS; do
         ss -Hltnp "sport = :$port" 2>/dev/null | sed -n "s/.*users:((\"\([^\"]*\)\",pid=\([0-9]*\).*/port$T$port$T\1$T\2/p" | head -n 1
+    done | while IFS=$T read -r word port name pid; do
+        # Its unit is asked of the process: by the time systemd is asked, it may have ended and another one begun.
+        [ -d "/proc/$pid" ] || continue
+        unit=$(sed -n 's|.*/\([^/]*\.service\)$|\1|p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
+        printf '%s\t%s\t%s\t%s\t%s\n' "$word" "$port" "$name" "$pid" "$unit"
     done
 }
 
@@ -181,7 +186,7 @@ files() {
 units() {
     [ -n "$UNITS" ] || return 0
     # shellcheck disable=SC2086
-    systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,MainPID $UNITS 2>/dev/null </dev/null |
+    systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths $UNITS 2>/dev/null </dev/null |
         sed "s/^/unit$T/"
 }
 

@@ -6,20 +6,28 @@ import ipaddress
 from collections.abc import Iterator
 
 from kubeup import components
+from kubeup.facts import Listener
 from kubeup.preflight.problem import Problem, Subject
 
 
 def ports(s: Subject) -> Iterator[Problem]:
-    ours = {s.facts.unit(part.unit).pid for part in _parts(s) if part.unit in s.facts.record.units}
+    ours = {part.unit for part in _parts(s) if part.unit in s.facts.record.units}
     needed = {port: part.name for part in _parts(s) for port in part.ports}
     for listener in s.facts.listeners:
-        if listener.port in needed and listener.pid not in ours:
+        if listener.port in needed and listener.unit not in ours:
+            owner = f" of {listener.unit}" if listener.unit else ""
             yield s.problem(
                 "port-taken",
                 f"port {listener.port}, which {needed[listener.port]} needs, is taken by {listener.process} "
-                f"(process {listener.pid})",
-                f"stop it: systemctl status {listener.pid} on the node says what it belongs to",
+                f"(process {listener.pid}{owner})",
+                _stop(listener),
             )
+
+
+def _stop(listener: Listener) -> str:
+    if listener.process == "docker-proxy":
+        return f"stop the container: docker ps --filter publish={listener.port} on the node names it"
+    return f"stop it: systemctl status {listener.pid} on the node says what it belongs to"
 
 
 def _parts(s: Subject) -> tuple[components.Component, ...]:

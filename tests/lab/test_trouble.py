@@ -20,6 +20,7 @@ def test_a_taken_port_is_told_with_its_owner_and_nothing_is_touched(cluster: Clu
         done = cluster.kubeup("up")
         assert done.returncode == 1
         assert "node3: port 6443, which kube-apiserver needs, is taken by socat" in done.stderr
+        assert " of squatter.service) [port-taken]" in done.stderr
         assert "nothing was touched" in done.stderr
         assert "systemctl status" in done.stderr
         assert "No such file" in cluster.on("node3", "ls /var/lib/kubeup/record")

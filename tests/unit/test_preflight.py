@@ -181,11 +181,20 @@ def test_a_waived_problem_is_a_warning() -> None:
     assert [(problem.id, problem.severity) for problem in found] == [("clock", "warning")]
 
 
+def test_a_port_that_a_container_publishes_is_not_docker_s_own() -> None:
+    (found,) = problems(replace(SOUND, listeners=(Listener(10250, "docker-proxy", 813, "docker.service"),)))
+    assert found.format() == (
+        "one: port 10250, which kubelet needs, is taken by docker-proxy (process 813 of docker.service) [port-taken]\n"
+        "    fix: stop the container: docker ps --filter publish=10250 on the node names it"
+    )
+
+
 def test_our_own_units_may_hold_their_ports() -> None:
+    """Also by a process that is just about to end, and is not the unit's main one any more."""
     facts = replace(
         SOUND,
-        listeners=(Listener(6443, "kube-apiserver", 99),),
-        units={"kube-apiserver.service": UnitFact("kube-apiserver.service", "loaded", "active", pid=99)},
+        listeners=(Listener(6443, "kube-apiserver", 98, "kube-apiserver.service"),),
+        units={"kube-apiserver.service": UnitFact("kube-apiserver.service", "loaded", "active")},
         record=Record(meta={"cluster": "demo"}, units={"kube-apiserver.service": "absent"}),
     )
     assert problems(facts) == []
