@@ -78,6 +78,8 @@ ip -4 -br addr show docker0
 ip -4 -br addr show eth0
 """
 SAME = "systemctl show -p MainPID docker containerd keepalived; docker inspect -f '{{.State.Pid}}' mine"
+# What a machine that starts anew gives other names and numbers to.
+ANEW = re.compile(r"veth[0-9a-f]{7}|fe80::|\.pid |container-process|docker-network bridge|runtime\.v2\.task/moby/")
 # The two kinds that no node of the lab can have.
 PLANTED = """
 ipvsadm -A -t 10.0.2.15:81
@@ -107,6 +109,25 @@ class Guest:
         return subprocess.run(
             argv, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=1800, check=False
         )
+
+    def snapshot(self, name: str) -> None:
+        done = self.kubeup("node", "snapshot", "127.0.0.1", "-o", name)
+        assert done.returncode == 0, done.stderr
+
+    def up(self) -> None:
+        """Emulated, a unit may take longer than its minute to get ready; the same command goes on from there."""
+        for _ in range(3):
+            done = self.kubeup("up", "--no-validate")
+            if not done.returncode:
+                return
+            assert "did not become ready" in done.stderr, done.stderr
+        raise AssertionError(done.stderr)
+
+    def down(self) -> None:
+        same = self.ssh(SAME).stdout
+        done = self.kubeup("down", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert self.ssh(SAME).stdout == same, "nothing of the machine's own was restarted"
 
 
 def build(folder: Path) -> None:
@@ -180,29 +201,29 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
         process.wait(60)
 
 
-def test_a_cluster_on_a_kernel_of_its_own_and_none_afterwards(guest: Guest) -> None:
-    said = guest.ssh("stat -fc %T /sys/fs/cgroup; cat /sys/module/apparmor/parameters/enabled; ls /proc/sys/net/bridge")
-    assert said.stdout.startswith("cgroup2fs\nY\n"), "cgroup v2 and AppArmor"
+@pytest.fixture(scope="module")
+def at_work(guest: Guest) -> str:
+    """The guest does its work; what that looks like, and a snapshot of it named before."""
     image = "docker load -qi /root/pause.tar && rm /root/pause.tar"
     started = guest.ssh(f"{image} && docker run -d --name mine --restart always registry.k8s.io/pause:{PAUSE.version}")
     assert started.returncode == 0, started.stderr
     guest.until("keepalived's service", "ipvsadm -Ln | grep -q '10.0.2.15:22 '", 60)
-    at_work, same = guest.ssh(AT_WORK).stdout, guest.ssh(SAME).stdout
-    assert "10.0.2.99/32" in at_work
-    assert guest.kubeup("node", "snapshot", "127.0.0.1", "-o", "before").returncode == 0
+    seen = guest.ssh(AT_WORK).stdout
+    assert "10.0.2.99/32" in seen
+    guest.snapshot("before")
+    return seen
 
+
+def test_a_cluster_beside_a_machine_s_own_work_and_none_afterwards(guest: Guest, at_work: str) -> None:
+    said = guest.ssh("stat -fc %T /sys/fs/cgroup; cat /sys/module/apparmor/parameters/enabled")
+    assert said.stdout == "cgroup2fs\nY\n"
+    same = guest.ssh(SAME).stdout
     refused = guest.kubeup("up", "--no-validate")
     assert refused.returncode == 1
     assert "IPVS is in use" in refused.stderr, refused.stderr
     assert "proxy_mode: iptables" in refused.stderr
     (guest.folder / "profile.yaml").write_text(f"{PROFILE}proxy_mode: iptables\n")
-    # Emulated, a unit may take longer than its minute to get ready; the same command goes on from there.
-    for _ in range(3):
-        done = guest.kubeup("up", "--no-validate")
-        if not done.returncode:
-            break
-        assert "did not become ready" in done.stderr, done.stderr
-    assert done.returncode == 0, done.stderr
+    guest.up()
     for _ in range(3):
         validated = guest.kubeup("validate")
         if not validated.returncode:
@@ -210,27 +231,38 @@ def test_a_cluster_on_a_kernel_of_its_own_and_none_afterwards(guest: Guest) -> N
     assert "Cluster validation succeeded" in validated.stdout, validated.stdout
     assert guest.ssh(AT_WORK).stdout == at_work
     assert guest.ssh(SAME).stdout == same, "nothing of the machine's own was restarted"
-
-    boot = guest.ssh("cat /proc/sys/kernel/random/boot_id").stdout.strip()
-    guest.ssh("systemctl reboot")
-    ready = "kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes | grep -q ' Ready '"
-    guest.until(
-        "the node to be Ready after a reboot", f"! grep -q {boot} /proc/sys/kernel/random/boot_id && {ready}", 1200
-    )
-    assert guest.kubeup("validate", "--read-only").returncode == 0
+    guest.down()
     assert guest.ssh(AT_WORK).stdout == at_work
-    same = guest.ssh(SAME).stdout
-    down = guest.kubeup("down", "--yes")
-    assert down.returncode == 0, down.stderr
-    assert guest.ssh(AT_WORK).stdout == at_work
-    assert guest.ssh(SAME).stdout == same
-    assert guest.kubeup("node", "snapshot", "127.0.0.1", "-o", "after").returncode == 0
+    guest.snapshot("after")
     compared = guest.kubeup("node", "compare", "before", "after")
     assert compared.returncode == 0, compared.stdout
 
+
+def test_all_comes_back_after_a_reboot(guest: Guest, at_work: str) -> None:
+    guest.up()
+    boot = guest.ssh("cat /proc/sys/kernel/random/boot_id").stdout.strip()
+    guest.ssh("systemctl reboot")
+    ready = "KUBECACHEDIR=/dev/shm/test kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes | grep -q ' Ready '"
+    guest.until(
+        "the node to be Ready after a reboot", f"! grep -q {boot} /proc/sys/kernel/random/boot_id && {ready}", 1200
+    )
+    guest.ssh("rm -r /dev/shm/test")
+    validated = guest.kubeup("validate", "--read-only")
+    assert validated.returncode == 0, validated.stdout
+    assert guest.ssh(AT_WORK).stdout == at_work
+    guest.down()
+    assert guest.ssh(AT_WORK).stdout == at_work
+    guest.snapshot("rebooted")
+    compared = guest.kubeup("node", "compare", "before", "rebooted")
+    left = [line for line in compared.stdout.splitlines() if not ANEW.search(line)]
+    assert left == []
+
+
+def test_the_kinds_of_leftovers_that_a_lab_s_node_cannot_have_are_found(guest: Guest, at_work: str) -> None:
+    guest.snapshot("clean")
     planted = guest.ssh(PLANTED)
     assert planted.returncode == 0, planted.stderr
-    assert guest.kubeup("node", "snapshot", "127.0.0.1", "-o", "planted").returncode == 0
-    compared = guest.kubeup("node", "compare", "before", "planted")
+    guest.snapshot("planted")
+    compared = guest.kubeup("node", "compare", "clean", "planted")
     assert compared.returncode == 1
     assert re.findall(r"^new +(\S+)", compared.stdout, re.MULTILINE) == ["apparmor", "ipvs"], compared.stdout
