@@ -189,9 +189,10 @@ def test_the_whole_matrix(faults: Faults, before: Before) -> None:
         seen.unlink(missing_ok=True)
         faults.walk(seen, *arguments)
         matrix += trials(command, passed(seen))
-    # In an order that makes a part of the matrix a sample of it all, another one in another lab.
+    # The barriers first; then in an order that makes a part of the matrix a sample of it all, another in another lab.
     left = sorted(matrix, key=lambda trial: trial.name)
     random.Random(faults.cluster.name).shuffle(left)
+    left.sort(key=lambda trial: trial.point.kind != "phase")
     is_up = False
     while left and time.monotonic() < deadline:
         trial = next((one for one in left if one.command == ("down" if is_up else "up")), None)
