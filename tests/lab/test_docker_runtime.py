@@ -219,12 +219,12 @@ def test_a_reboot_brings_both_dockers_back_with_the_merged_options(
     settle(lambda: cluster.on("node3", new_boot).count(" Ready ") == 2, 180, "both nodes to be Ready again")
     for node in ("node3", "node4"):
         settle(lambda node=node: cluster.on(node, READY) == "active\nactive\n", 60, f"{node}'s Docker")  # type: ignore[misc]
-    info = cluster.on("node4", "docker info")
-    assert info.index("http://mirror.example:5000/") < info.index("http://second.example/")
     more = {"insecure_registries": "['appstore:5000']", "registry_mirrors": "{docker.io: ['http://second.example']}"}
     profile(cluster, mirror, tmp_path, **more)
-    planned = cluster.kubeup("plan")
-    assert cluster.json("up", "--no-validate")["changed"] is False, planned.stdout
+    settle(lambda: "Nothing to do" in cluster.kubeup("plan").stdout, 60, "all units to be as they were")
+    assert cluster.json("up", "--no-validate")["changed"] is False
+    info = cluster.on("node4", "docker info")
+    assert info.index("http://mirror.example:5000/") < info.index("http://second.example/")
 
 
 def test_images_are_pushed_to_docker_and_a_layer_travels_once(cluster: Cluster) -> None:
