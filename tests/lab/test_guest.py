@@ -115,7 +115,9 @@ class Guest:
         assert done.returncode == 0, done.stderr
 
     def up(self) -> None:
-        """Emulated, a unit may take longer than its minute to get ready; the same command goes on from there."""
+        """As the refusal advises. Emulated, a unit may take longer than its minute to get ready; the same command goes
+        on from there."""
+        (self.folder / "profile.yaml").write_text(f"{PROFILE}proxy_mode: iptables\n")
         for _ in range(3):
             done = self.kubeup("up", "--no-validate")
             if not done.returncode:
@@ -230,7 +232,6 @@ def test_a_cluster_beside_a_machine_s_own_work_and_none_afterwards(guest: Guest,
     assert refused.returncode == 1
     assert "IPVS is in use" in refused.stderr, refused.stderr
     assert "proxy_mode: iptables" in refused.stderr
-    (guest.folder / "profile.yaml").write_text(f"{PROFILE}proxy_mode: iptables\n")
     guest.up()
     guest.validate()
     assert guest.ssh(AT_WORK).stdout == at_work
