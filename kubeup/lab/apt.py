@@ -16,8 +16,8 @@ from kubeup.errors import LabError
 SUITES = frozenset(
     {"bullseye", "bookworm", "trixie", "forky", "sid", "oldstable", "stable", "testing", "unstable", "oldoldstable"}
 )
-ARCHIVE = "http://deb.debian.org/debian"
-"""For machines whose own packages do not come from Debian (Ubuntu); signed all the same."""
+DEBOOTSTRAP = "/usr/sbin/debootstrap"
+"""Has a mirror of its own for machines whose packages do not come from Debian (Ubuntu); signed all the same."""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -75,17 +75,32 @@ def entries(root: Path = Path("/")) -> list[Entry]:
 
 
 def archive(root: Path = Path("/")) -> tuple[str, str]:
-    """(mirror, keyring). Raises LabError where nothing could prove that the packages are Debian's."""
+    """(mirror, keyring). Raises LabError where nothing could prove that the packages are Debian's, or no mirror is
+    known."""
     debian = [entry for entry in entries(root) if entry.is_debian]
     mirrors = [(uri, entry.signed_by) for entry in debian for uri in _addresses(root, entry.uri)]
-    for uri, signed_by in [*mirrors, (ARCHIVE, "")]:
+    own = _mirror_of_debootstrap(root)
+    for uri, signed_by in [*mirrors, *([(own, "")] if own else [])]:
         for keyring in (signed_by, KEYRING):
             if keyring and (root / keyring.lstrip("/")).is_file():
                 return uri, keyring
+    if not mirrors and not own:
+        raise LabError(
+            "no mirror of Debian is known to this machine, and base images are made from one",
+            fix="apt-get install debootstrap; or add a source of Debian's to /etc/apt/sources.list.d",
+        )
     raise LabError(
         "Debian's archive keys are not on this machine: a base image could not be verified",
         fix="apt-get install debian-archive-keyring",
     )
+
+
+def _mirror_of_debootstrap(root: Path) -> str:
+    path = root / DEBOOTSTRAP.lstrip("/")
+    found = (
+        re.search(r'^DEF_MIRROR="(\S+)"', path.read_text(errors="replace"), re.MULTILINE) if path.is_file() else None
+    )
+    return found[1] if found else ""
 
 
 def _addresses(root: Path, uri: str) -> list[str]:

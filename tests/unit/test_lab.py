@@ -173,6 +173,7 @@ deb [arch=amd64] http://security.example.com/debian-security bookworm-security m
 deb [arch=amd64 signed-by=/usr/share/keyrings/docker.gpg] https://docker.example.com/linux/debian bookworm stable
 deb [signed-by=/usr/share/keyrings/debian-archive-stable.gpg] http://mirror.example.com/debian/ bookworm main # ours
 """
+DEFAULT = '#!/bin/sh\nset -e\nDEF_MIRROR="http://default.example.com/debian"\n'
 UBUNTU = "deb http://archive.ubuntu.example.com/ubuntu noble main universe\n"
 
 
@@ -201,8 +202,11 @@ def machine(root: Path, files: dict[str, str]) -> Path:
             {"/etc/apt/sources.list": ONE_LINE},
             ("http://mirror.example.com/debian/", "/usr/share/keyrings/debian-archive-stable.gpg"),
         ),
-        ({"/etc/apt/sources.list": UBUNTU}, (apt.ARCHIVE, apt.KEYRING)),
-        ({}, (apt.ARCHIVE, apt.KEYRING)),
+        (
+            {"/etc/apt/sources.list": UBUNTU, apt.DEBOOTSTRAP: DEFAULT},
+            ("http://default.example.com/debian", apt.KEYRING),
+        ),
+        ({apt.DEBOOTSTRAP: DEFAULT}, ("http://default.example.com/debian", apt.KEYRING)),
     ],
     ids=["stanzas", "cloud image", "one line", "Ubuntu", "none"],
 )
@@ -212,7 +216,15 @@ def test_the_mirror_is_the_one_this_machine_uses(
     assert apt.archive(machine(tmp_path, files)) == expected
 
 
+def test_without_any_mirror_it_is_said(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="no mirror of Debian") as caught:
+        apt.archive(machine(tmp_path, {"/etc/apt/sources.list": UBUNTU}))
+    assert "debootstrap" in caught.value.fix
+
+
 def test_an_image_that_cannot_be_verified_is_not_built(tmp_path: Path) -> None:
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/debootstrap").write_text(DEFAULT)
     with pytest.raises(LabError, match="archive keys") as caught:
         apt.archive(tmp_path)
     assert caught.value.fix == "apt-get install debian-archive-keyring"
