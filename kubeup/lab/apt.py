@@ -79,12 +79,12 @@ def archive(root: Path = Path("/")) -> tuple[str, str]:
     known."""
     debian = [entry for entry in entries(root) if entry.is_debian]
     mirrors = [(uri, entry.signed_by) for entry in debian for uri in _addresses(root, entry.uri)]
-    own = _mirror_of_debootstrap(root)
-    for uri, signed_by in [*mirrors, *([(own, "")] if own else [])]:
+    mirrors += [(uri, "") for uri in _of_debootstrap(root)]
+    for uri, signed_by in mirrors:
         for keyring in (signed_by, KEYRING):
             if keyring and (root / keyring.lstrip("/")).is_file():
                 return uri, keyring
-    if not mirrors and not own:
+    if not mirrors:
         raise LabError(
             "no mirror of Debian is known to this machine, and base images are made from one",
             fix="apt-get install debootstrap; or add a source of Debian's to /etc/apt/sources.list.d",
@@ -95,12 +95,10 @@ def archive(root: Path = Path("/")) -> tuple[str, str]:
     )
 
 
-def _mirror_of_debootstrap(root: Path) -> str:
+def _of_debootstrap(root: Path) -> list[str]:
     path = root / DEBOOTSTRAP.lstrip("/")
-    found = (
-        re.search(r'^DEF_MIRROR="(\S+)"', path.read_text(errors="replace"), re.MULTILINE) if path.is_file() else None
-    )
-    return found[1] if found else ""
+    text = path.read_text(errors="replace") if path.is_file() else ""
+    return re.findall(r'^DEF_MIRROR="(\S+)"', text, re.MULTILINE)
 
 
 def _addresses(root: Path, uri: str) -> list[str]:

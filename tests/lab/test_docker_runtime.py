@@ -57,6 +57,7 @@ RULES = "nft list ruleset | sed 's/counter packets .* bytes [0-9]*//'; sysctl -n
 OPTIONS = "stat -c '%n %a %U %y' /etc/docker/* /etc/default/docker; cat /etc/docker/daemon.json /etc/default/docker; "
 OPTIONS += "ls /etc/systemd/system/docker.service.d; systemctl show -p ExecStart docker | grep -o 'argv.*;.ignore'"
 PROCESSES = "docker inspect -f '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' mine; systemctl show -p MainPID docker"
+MERGED = {"insecure_registries": "['appstore:5000']", "registry_mirrors": "{docker.io: ['http://second.example']}"}
 READY = "systemctl is-active docker cri-dockerd"
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 
@@ -194,8 +195,7 @@ def test_a_restart_is_asked_for_and_the_containers_are_named(
 ) -> None:
     """Its own mirror is on the command line, and Docker takes an option from one place only."""
     seen = cluster.on("node4", PROCESSES)
-    more = {"insecure_registries": "['appstore:5000']", "registry_mirrors": "{docker.io: ['http://second.example']}"}
-    profile(cluster, mirror, tmp_path, **more)
+    profile(cluster, mirror, tmp_path, **MERGED)
     refused = cluster.kubeup("up", "--no-validate")
     assert refused.returncode == 1
     assert "node4: its Docker has to be restarted" in refused.stderr
@@ -215,12 +215,10 @@ def test_a_reboot_brings_both_dockers_back_with_the_merged_options(
     """Its owner had not enabled the one of node4: cri-dockerd's unit wants it."""
     for node in ("node3", "node4"):
         lab.reboot(cluster.name, node)
-    new_boot = "kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes"
-    settle(lambda: cluster.on("node3", new_boot).count(" Ready ") == 2, 180, "both nodes to be Ready again")
+    settle(lambda: cluster.kubectl("get nodes").count(" Ready ") == 2, 180, "both nodes to be Ready again")
     for node in ("node3", "node4"):
         settle(lambda node=node: cluster.on(node, READY) == "active\nactive\n", 60, f"{node}'s Docker")  # type: ignore[misc]
-    more = {"insecure_registries": "['appstore:5000']", "registry_mirrors": "{docker.io: ['http://second.example']}"}
-    profile(cluster, mirror, tmp_path, **more)
+    profile(cluster, mirror, tmp_path, **MERGED)
     settle(lambda: "Nothing to do" in cluster.kubeup("plan").stdout, 60, "all units to be as they were")
     assert cluster.json("up", "--no-validate")["changed"] is False
     info = cluster.on("node4", "docker info")
