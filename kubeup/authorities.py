@@ -18,7 +18,6 @@ from kubeup.model import Cluster, Node
 
 SERVICE_ACCOUNT = (SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB)
 PATHS = (*(path for one in pki.AUTHORITIES for path in (one.cert_path, one.key_path)), *SERVICE_ACCOUNT)
-Shared = Mapping[str, tuple[str, tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,9 @@ class Keeper:
         return tuple(path for path in PATHS if path not in self.digests)
 
 
-def gather(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Mapping[str, AuthorityFact], Shared]:
-    """(authority -> what is known of it; path of a key all share -> (sha256, titles of its holders)), both empty where
-    all is to be made. Raises PreflightError where an authority is lost, or masters have different ones."""
+def gather(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Mapping[str, AuthorityFact], Mapping[str, str]]:
+    """(authority -> what is known of it; path of a key all share -> its sha256), both empty where all is to be
+    made. Raises PreflightError where an authority is lost, or masters have different ones."""
     keepers = [_keeper(cluster, node, facts[node.host]) for node in cluster.masters if node.host in facts]
     some = [keeper for keeper in keepers if keeper.digests]
     whole = [keeper for keeper in some if not keeper.missing]
@@ -47,13 +46,13 @@ def gather(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Mapping[str, A
             raise _lost(some)
         return {}, {}
     for authority in pki.AUTHORITIES:
-        _agree(authority, [keeper for keeper in some if keeper.signed or keeper in whole])
+        _agree(authority, [keeper for keeper in some if keeper.signed or not keeper.missing])
     first, titles = whole[0], tuple(keeper.title for keeper in whole)
     found = {
         one.name: AuthorityFact(one.name, first.certificates[one.name], first.digests[one.key_path], titles)
         for one in pki.AUTHORITIES
     }
-    return found, {path: (first.digests[path], titles) for path in SERVICE_ACCOUNT}
+    return found, {path: first.digests[path] for path in SERVICE_ACCOUNT}
 
 
 def _keeper(cluster: Cluster, node: Node, facts: Facts) -> Keeper:

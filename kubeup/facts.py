@@ -211,9 +211,9 @@ class ClusterFacts:
     """What the masters know together.
 
     authorities: by name; empty before the first ``up``. pod_cidrs: node name -> subnet already given away.
-    shared: path -> (sha256, titles of the masters that have it), for keys all masters share.
+    shared: path -> sha256, for keys all masters share.
     """
 
     authorities: Mapping[str, AuthorityFact] = field(default_factory=dict)
     pod_cidrs: Mapping[str, str] = field(default_factory=dict)
-    shared: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)

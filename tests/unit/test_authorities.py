@@ -57,7 +57,7 @@ def test_what_one_master_lost_another_has() -> None:
     )
     known, shared = authorities.gather(cluster, {cluster.nodes[0].host: first, cluster.nodes[1].host: facts})
     assert {one.holders for one in known.values()} == {("node4",)}
-    assert shared["/etc/kubernetes/pki/sa.key"][0] == facts.files["/etc/kubernetes/pki/sa.key"].sha256
+    assert shared["/etc/kubernetes/pki/sa.key"] == facts.files["/etc/kubernetes/pki/sa.key"].sha256
 
 
 def test_masters_with_different_authorities_are_refused_unless_one_has_signed_nothing() -> None:

@@ -121,8 +121,8 @@ def minted(cluster: Cluster, node: Node) -> tuple[dict[str, bytes], ClusterFacts
                 leaf = pki.mint(spec, pair, NOW)
                 vault[f"leaf:{spec.path}:crt"], vault[f"leaf:{spec.path}:key"] = leaf.cert_pem, leaf.key_pem
     shared = {
-        SERVICE_ACCOUNT_KEY: (sha256(account[0]), ("node3",)),
-        SERVICE_ACCOUNT_PUB: (sha256(account[1]), ("node3",)),
+        SERVICE_ACCOUNT_KEY: sha256(account[0]),
+        SERVICE_ACCOUNT_PUB: sha256(account[1]),
     }
     return vault, ClusterFacts(known, {}, shared)
 
