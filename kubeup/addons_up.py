@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup import addons, cluster_facts, engine, release, up, wanted
+from kubeup import addons, cluster_facts, release, up, wanted
 from kubeup.addons import manifests, trouble
 from kubeup.components.addons import ACTION
 from kubeup.errors import FleetError, KubeupError, NodeError
+from kubeup.execution import executor
+from kubeup.execution.job import Job, Prepared
 from kubeup.facts import Facts
 from kubeup.model import Cluster
 from kubeup.node.boot import Kind
 from kubeup.node.packing import Packer
 from kubeup.plan import PUSHED, Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Remember, Step
-from kubeup.up import Job, Prepared
 
 LIST = Path(addons.__file__).with_name("list.sh")
 LIMIT = 40.0
@@ -100,7 +101,7 @@ def _is_ours(step: Step) -> bool:
 
 def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lambda: None) -> tuple[Change, ...]:
     """bring_images: before addons need them. Raises FleetError, in words, when an addon does not come up."""
-    execution = engine.Execution(
+    execution = executor.Execution(
         job.fleet,
         prepared.cluster,
         prepared.plan,

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from kubeup import __version__, cluster_facts, down, engine, kubeconfig, session, up, validate
+from kubeup import __version__, cluster_facts, down, kubeconfig, session, up, validate
 from kubeup.cli_addons import addons_group
 from kubeup.cli_images import images_group
 from kubeup.cli_import import import_command
@@ -21,6 +21,8 @@ from kubeup.cli_options import BUNDLE, THROUGH_ME
 from kubeup.cli_release import release_group
 from kubeup.errors import KubeupError, UsageError
 from kubeup.events import Note
+from kubeup.execution import executor
+from kubeup.execution.job import Job, Outcome, Prepared
 from kubeup.model import Cluster
 from kubeup.profile import LoadedProfile
 from kubeup.report import data, errors, health, plan, summary
@@ -164,7 +166,7 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
     """
     loaded = session.load(profile_path)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
-        results = engine.gather(job.fleet, loaded.cluster, job.say)
+        results = executor.gather(job.fleet, loaded.cluster, job.say)
         if results.values and not any(facts.record.exists for facts in results.values.values()):
             raise KubeupError("kubeup has built no cluster on these nodes", fix=f"kubeup up {loaded.path}")
         cluster = cluster_facts.resolve(loaded.cluster, results.values)
@@ -236,7 +238,7 @@ def _confirm(surveyed: down.Surveyed, yes: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _snapshot(job: up.Job, surveyed: down.Surveyed, yes: bool) -> None:
+def _snapshot(job: Job, surveyed: down.Surveyed, yes: bool) -> None:
     try:
         path = down.save_snapshot(job, surveyed, State.of(os.environ).snapshots)
     except KubeupError as error:
@@ -248,21 +250,21 @@ def _snapshot(job: up.Job, surveyed: down.Surveyed, yes: bool) -> None:
     job.say(Note(f"snapshot of etcd, and the keys it needs: {path}"))
 
 
-def _show_plan(prepared: up.Prepared, output: str) -> None:
+def _show_plan(prepared: Prepared, output: str) -> None:
     if output == "json":
         print(data.plan(prepared.plan))
     else:
         plan.show(session.stdout(), prepared.plan)
 
 
-def _warn(loaded: LoadedProfile, prepared: up.Prepared) -> None:
+def _warn(loaded: LoadedProfile, prepared: Prepared) -> None:
     for text in loaded.warnings:
         session.stderr().print(text, highlight=False, markup=False, soft_wrap=True)
     for problem in prepared.warnings:
         session.stderr().print(f"warning: {problem.format()}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _say_access(outcome: up.Outcome, cluster: Cluster) -> None:
+def _say_access(outcome: Outcome, cluster: Cluster) -> None:
     merged = outcome.kubeconfig
     if merged is None or not merged.changed:
         return

@@ -10,9 +10,11 @@ from typing import IO
 
 import click
 
-from kubeup import cluster_facts, engine, image_store, release, session, up
+from kubeup import cluster_facts, image_store, release, session
 from kubeup.cli_options import BUNDLE, profile_first
 from kubeup.errors import FleetError, KubeupError, UsageError
+from kubeup.execution import executor
+from kubeup.execution.job import Job
 from kubeup.facts import Facts
 from kubeup.image_names import normal
 from kubeup.image_store import fetch, spool
@@ -127,7 +129,7 @@ def _read(text: str, name: str, stack: ExitStack) -> Sequence[image_store.Image]
 
 
 def _look(
-    job: up.Job, cluster: Cluster
+    job: Job, cluster: Cluster
 ) -> tuple[Cluster, dict[str, Facts], dict[str, NodeImages], dict[str, KubeupError]]:
     """What the machines and their runtimes say; a node that does not answer is told at the end."""
     resolved, facts, failures = _ask(job, cluster)
@@ -138,8 +140,8 @@ def _look(
     return resolved, facts, dict(had.values), failures
 
 
-def _ask(job: up.Job, cluster: Cluster) -> tuple[Cluster, dict[str, Facts], dict[str, KubeupError]]:
-    asked = engine.gather(job.fleet, cluster, job.say)
+def _ask(job: Job, cluster: Cluster) -> tuple[Cluster, dict[str, Facts], dict[str, KubeupError]]:
+    asked = executor.gather(job.fleet, cluster, job.say)
     if asked.values and not any(found.record.exists for found in asked.values.values()):
         raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up, then again")
     return cluster_facts.resolve(cluster, asked.values), dict(asked.values), dict(asked.failures)

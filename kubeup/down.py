@@ -9,16 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup import engine, kubeconfig
+from kubeup import kubeconfig
 from kubeup.errors import FleetError, KubeupError, NodeError
 from kubeup.events import Note, Phase, Working
+from kubeup.execution import executor
+from kubeup.execution.fleet import Results
+from kubeup.execution.job import Job, NodeOutcome, Outcome
 from kubeup.facts import Facts
-from kubeup.fleet import Results
 from kubeup.model import Cluster, Node, Role
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
 from kubeup.plan import Plan, empty_diff
-from kubeup.up import Job, NodeOutcome, Outcome
 
 SNAPSHOT_LIMIT = 120.0
 SNAPSHOT = """\
@@ -58,7 +59,7 @@ class Surveyed:
 
 def survey(job: Job, cluster: Cluster, *, keep_data: bool, limit: frozenset[str] = frozenset()) -> Surveyed:
     """Ask every node; the plan follows from what their records say, not from the profile."""
-    results: Results[Facts] = engine.gather(job.fleet, cluster, job.say)
+    results: Results[Facts] = executor.gather(job.fleet, cluster, job.say)
     nodes = tuple(_as_recorded(node, results.values.get(node.host)) for node in cluster.nodes)
     cluster = replace(cluster, nodes=nodes)
     plans = []
@@ -157,7 +158,7 @@ def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_acce
     )
     reachable = replace(surveyed.cluster, nodes=nodes)
     plan = Plan(surveyed.plan.cluster, plans)
-    execution = engine.Execution(job.fleet, reachable, plan, {}, {}, surveyed.facts, job.operator, job.say)
+    execution = executor.Execution(job.fleet, reachable, plan, {}, {}, surveyed.facts, job.operator, job.say)
     if not plan.empty:
         execution.run()
     if forget_access and not unreachable:

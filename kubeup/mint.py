@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 
-from kubeup import engine, pki
+from kubeup import pki
 from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
+from kubeup.execution import executor
+from kubeup.execution.fleet import Fleet
 from kubeup.facts import ClusterFacts
-from kubeup.fleet import Fleet
 from kubeup.model import Cluster
 from kubeup.node.bundle import Vault
 from kubeup.pki import KeyPair
@@ -58,7 +59,7 @@ def _bring(cluster: Cluster, shared: ClusterFacts, fleet: Fleet) -> tuple[dict[s
     holder = next(iter(shared.authorities.values())).holders[0]
     master = next(node for node in cluster.masters if node.title == holder)
     paths = [authority.key_path for authority in pki.AUTHORITIES]
-    found = engine.read_secrets(fleet.link(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
+    found = executor.read_secrets(fleet.link(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
     pairs = {
         authority.name: KeyPair(shared.authorities[authority.name].certificate, found[authority.key_path])
         for authority in pki.AUTHORITIES

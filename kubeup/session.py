@@ -14,9 +14,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kubeup import image_store, profile, up
+from kubeup import image_store, profile
 from kubeup.errors import UsageError
-from kubeup.fleet import Fleet
+from kubeup.execution.fleet import Fleet
+from kubeup.execution.job import Job, Prepared
 from kubeup.model import Cluster, Source
 from kubeup.node.dialer import Dialer
 from kubeup.node.secrets import Secrets
@@ -67,7 +68,7 @@ def fleet(cluster: Cluster, parallel: int) -> Iterator[Fleet]:
 
 
 @contextmanager
-def images_through_me(job: up.Job, prepared: up.Prepared, wanted: bool) -> Iterator[Callable[[], None]]:
+def images_through_me(job: Job, prepared: Prepared, wanted: bool) -> Iterator[Callable[[], None]]:
     """What brings images to nodes that have no way out themselves, while the tunnels are open; else nothing does."""
     if not wanted:
         yield lambda: None
@@ -78,11 +79,11 @@ def images_through_me(job: up.Job, prepared: up.Prepared, wanted: bool) -> Itera
 
 
 @contextmanager
-def job(fleet: Fleet) -> Iterator[up.Job]:
+def job(fleet: Fleet) -> Iterator[Job]:
     """Everything a command needs, with its view on."""
     console = stderr()
     with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
-        yield up.Job(fleet, view.say, view.release, operator(), now, os.environ)
+        yield Job(fleet, view.say, view.release, operator(), now, os.environ)
 
 
 def operator() -> str:

@@ -5,68 +5,25 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from kubeup import cluster_facts, components, engine, kubeconfig, mint, pki, preflight, release, render, wanted
+from kubeup import cluster_facts, components, kubeconfig, mint, pki, preflight, release, render, wanted
 from kubeup.addons import trouble
 from kubeup.components.base import Context
 from kubeup.errors import FleetError, PreflightError
-from kubeup.events import Note, Phase, Say
+from kubeup.events import Note, Phase
+from kubeup.execution import executor
+from kubeup.execution.fleet import Fleet
+from kubeup.execution.job import Job, NodeOutcome, Outcome, Prepared
 from kubeup.facts import ClusterFacts, Facts
-from kubeup.fleet import Fleet
 from kubeup.model import Cluster
 from kubeup.node.bundle import Vault
 from kubeup.node.packing import Packer
 from kubeup.plan import Plan, diff
-from kubeup.release import Artifact, ReleaseEvent, Wanted
+from kubeup.release import Artifact, Wanted
 
 ADDONS_LEVEL = components.level_of(components.addons.COMPONENT)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """All that was found out before anything is touched. facts: by node.host."""
-
-    cluster: Cluster
-    facts: Mapping[str, Facts]
-    shared: ClusterFacts
-    plan: Plan
-    artifacts: tuple[Artifact, ...]
-    warnings: tuple[preflight.Problem, ...] = ()
-
-
-@dataclass(frozen=True)
-class NodeOutcome:
-    """What happened on one node. files and units: what changed. bytes: sent."""
-
-    name: str
-    round_trips: int
-    bytes: int
-    files: tuple[str, ...]
-    units: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What ``up`` did. seconds: by phase."""
-
-    changed: bool
-    nodes: tuple[NodeOutcome, ...]
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    kubeconfig: kubeconfig.Merged | None = None
-
-
-@dataclass(frozen=True)
-class Job:
-    """What every command needs: who asks, whom to tell, the links."""
-
-    fleet: Fleet
-    say: Say
-    release_say: Callable[[ReleaseEvent], None]
-    operator: str
-    now: Callable[[], datetime.datetime]
-    environ: Mapping[str, str]
 
 
 def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> Prepared:
@@ -109,7 +66,7 @@ def _resolve(job: Job, cluster: Cluster, needed: Sequence[Wanted], *, need_file:
 
 def ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
     """The cluster as its machines know it, and what each of them said. Raises FleetError where one does not answer."""
-    results = engine.gather(job.fleet, cluster, job.say)
+    results = executor.gather(job.fleet, cluster, job.say)
     if results.failures:
         known = cluster_facts.resolve(cluster, results.values)
         problems = preflight.check(known, results.values)
@@ -161,7 +118,7 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
     """Carry the plan out, then give the operator access. bring_images: before addons need them."""
     begin = time.monotonic()
     vaults = mint.fill(prepared.cluster, prepared.plan, prepared.shared, job.fleet, job.now())
-    execution = engine.Execution(
+    execution = executor.Execution(
         job.fleet,
         prepared.cluster,
         prepared.plan,
@@ -226,6 +183,6 @@ def give_access(job: Job, prepared: Prepared, vaults: Mapping[str, Vault]) -> ku
         )
     else:
         paths = [pki.AUTHORITIES[0].cert_path, admin, admin.removesuffix(".crt") + ".key"]
-        found = engine.read_secrets(job.fleet.link(first), paths)
+        found = executor.read_secrets(job.fleet.link(first), paths)
         access = kubeconfig.Access(cluster.api_server, *(found[one] for one in paths))
     return kubeconfig.merge(path, cluster.name, access)

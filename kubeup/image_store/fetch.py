@@ -14,6 +14,7 @@ from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER, SERVERS
 from kubeup.errors import ImageError, KubeupError, NodeError, ReleaseError
 from kubeup.events import Note, Phase, Say, Working
+from kubeup.execution.job import Job
 from kubeup.facts import Facts
 from kubeup.image_names import Reference, parse
 from kubeup.image_store import registry
@@ -24,7 +25,6 @@ from kubeup.model import Cluster, Node, Runtime
 from kubeup.node.boot import Kind
 from kubeup.release import bundle, cache
 from kubeup.release.site import Site, UnavailableError
-from kubeup.up import Job
 
 PULL_SECONDS = 900.0
 BY_HAND = "`docker save {name}` where it can be had, and put the file there: {path}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubeup.errors import KubeupError
+from kubeup.execution.job import Job
 from kubeup.facts import Facts
 from kubeup.image_names import normal
 from kubeup.image_store.fetch import fetch
@@ -14,7 +15,6 @@ from kubeup.image_store.push import Pushed, push
 from kubeup.image_store.survey import survey
 from kubeup.model import Cluster
 from kubeup.release import BY_ADDON
-from kubeup.up import Job
 
 
 @dataclass(frozen=True)

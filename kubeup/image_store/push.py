@@ -14,11 +14,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kubeup import engine, release
+from kubeup import release
 from kubeup.components.containerd import CTR
 from kubeup.events import Event, Finished, Phase, Working
+from kubeup.execution import executor
+from kubeup.execution.fleet import Results
+from kubeup.execution.job import Job
 from kubeup.facts import Facts
-from kubeup.fleet import Results
 from kubeup.image_store.archive import MANIFEST, Blob, Image
 from kubeup.image_store.survey import NodeImages, chain_ids
 from kubeup.model import Cluster, Node, Runtime
@@ -27,7 +29,6 @@ from kubeup.node.packing import Packer, Piece
 from kubeup.node.transport import Link
 from kubeup.plan import PUSHED
 from kubeup.resources import STORE, Action, Binary
-from kubeup.up import Job
 
 NAME = "blob"
 SLOWEST = 100_000
@@ -78,14 +79,14 @@ def push(
                 last = time.monotonic()
             job.say(event)
 
-        engine.carry_out(node, link, trip, job.operator, watched, packer)
+        executor.carry_out(node, link, trip, job.operator, watched, packer)
         seconds = time.monotonic() - begin
         job.say(Finished(node.title, "pushing images", seconds))
         names = tuple(name for one in lacking for name in one.names)
         return Pushed(names, link.sent - before, seconds, last - begin)
 
     results = job.fleet.each([node for node in cluster.workers if node.host in had], bring)
-    engine.tell_failures(results, cluster.nodes, job.say)
+    executor.tell_failures(results, cluster.nodes, job.say)
     return results
 
 

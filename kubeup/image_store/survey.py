@@ -9,13 +9,13 @@ from pathlib import Path
 
 from kubeup.errors import NodeError
 from kubeup.events import Finished, Phase, Working
+from kubeup.execution.fleet import Results
+from kubeup.execution.job import Job
 from kubeup.facts import Facts
-from kubeup.fleet import Results
 from kubeup.image_names import normal
 from kubeup.model import Cluster, Node, Runtime
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
-from kubeup.up import Job
 
 SCRIPT = Path(__file__).parents[1] / "node" / "images.sh"
 LIMIT = 120.0

@@ -10,13 +10,13 @@ from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER
 from kubeup.errors import KubeupError
 from kubeup.events import Note, Phase, Working
+from kubeup.execution.job import Job
 from kubeup.facts import Facts
 from kubeup.image_store import provision
 from kubeup.image_store.needs import needs
 from kubeup.model import Cluster, Node, Runtime
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
-from kubeup.up import Job
 
 LIMIT = 1800.0
 Way = Callable[[Node], str]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from kubeup.execution.job import Outcome
 from kubeup.plan import Plan
 from kubeup.report.plan import words
-from kubeup.up import Outcome
 from kubeup.validate.checks import Health
 
 

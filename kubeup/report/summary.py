@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from kubeup.execution.job import Outcome
 from kubeup.report.progress import size
-from kubeup.up import Outcome
 
 
 def show(console: Console, outcome: Outcome, *, undone: bool = False) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from kubeup.errors import KubeupError
 from kubeup.events import Phase, Working
+from kubeup.execution.fleet import Results
+from kubeup.execution.job import Job
 from kubeup.facts import Facts
-from kubeup.fleet import Results
 from kubeup.model import Cluster, Node
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
-from kubeup.up import Job
 from kubeup.validate import judge, workloads
 from kubeup.validate.checks import Check, ComponentStatus, Health, NodeStatus, ServiceStatus, Status
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from kubeup.errors import KubeupError
+from kubeup.execution.fleet import Results
 from kubeup.facts import Facts
-from kubeup.fleet import Results
 from kubeup.model import Cluster, Node
 from kubeup.validate.checks import Check, ComponentStatus, NodeStatus, ServiceStatus, Status
 

@@ -20,8 +20,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from kubeup import cli, engine
+from kubeup import cli
 from kubeup.events import Event, Phase, Say, Working
+from kubeup.execution import executor
 from kubeup.model import Node
 from kubeup.node import bundle
 from kubeup.node.bundle import Trip
@@ -85,10 +86,10 @@ class Standstill:
         self._phases = 0
         self._lock = threading.Lock()
         self._struck = False
-        self._carry_out, self._small, self._say = engine.carry_out, bundle._small, View.say
+        self._carry_out, self._small, self._say = executor.carry_out, bundle._small, View.say
 
     def install(self) -> None:
-        engine.carry_out = self._watched
+        executor.carry_out = self._watched
         bundle._small = self._with_hold
         standstill = self
 

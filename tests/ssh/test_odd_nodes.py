@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import engine, lab
+from kubeup import lab
 from kubeup.errors import KubeupError, StepError
+from kubeup.execution import executor
 from kubeup.facts import Facts, UnitFact
 from kubeup.lab import image
 from kubeup.model import Node
@@ -61,7 +62,7 @@ class Way:
         )
 
     def ask(self) -> Facts:
-        facts = engine.probe(self.link, inquiry(self.desired))
+        facts = executor.probe(self.link, inquiry(self.desired))
         units = self.machine.run("cd /units 2>/dev/null && head -n 1 * /dev/null | grep -A1 thing || true")
         running = {"thing.service": UnitFact("thing.service", "loaded", "active")} if "active" in units else {}
         return replace(facts, units=running, checks={"act": "act" in facts.record.actions})
@@ -71,7 +72,7 @@ class Way:
         return diff("odd", self.desired, facts, ORDER), facts
 
     def carry(self, trip: Trip) -> None:
-        engine.carry_out(self.node, self.link, trip, "ann@laptop", lambda _: None)
+        executor.carry_out(self.node, self.link, trip, "ann@laptop", lambda _: None)
 
     def stage(self) -> int:
         found, facts = self.plan()
@@ -89,7 +90,7 @@ class Way:
             generation += 1
 
     def down(self) -> None:
-        found = empty_diff("odd", engine.probe(self.link, Inquiry()))
+        found = empty_diff("odd", executor.probe(self.link, Inquiry()))
         for level in found.levels:
             self.carry(level_trip(level, found.generation, found.generation + 1, "ann", {}))
 
@@ -171,7 +172,7 @@ def test_a_node_without_python_perl_curl_and_wget(
     away = machine.run(gone).split()
     assert any("curl" in path for path in away)
     try:
-        assert "curl" not in engine.probe(operator.connect(node), Inquiry()).downloader
+        assert "curl" not in executor.probe(operator.connect(node), Inquiry()).downloader
         whole_way(operator, machine, node, tmp_path)
     finally:
         machine.run("".join(f"mv -T {path}.away {path}; " for path in away))
@@ -216,10 +217,10 @@ def test_a_rust_sudo_that_is_given_no_or_a_wrong_password(operator: Operator, ru
     operator.trust(daemon)
     link = operator.connect(operator.node(daemon, "asked"))
     with pytest.raises(KubeupError, match="sudo wants a password of asked, and none was given"):
-        engine.probe(link, Inquiry())
+        executor.probe(link, Inquiry())
     operator.environment["KUBEUP_SUDO_PASSWORD"] = "wrong"
     with pytest.raises(KubeupError, match="sudo did not take the password of asked"):
-        engine.probe(operator.connect(operator.node(daemon, "asked")), Inquiry())
+        executor.probe(operator.connect(operator.node(daemon, "asked")), Inquiry())
 
 
 # Lines
@@ -275,7 +276,7 @@ def test_a_disk_that_is_full_while_staging(operator: Operator, machine: Machine,
             with pytest.raises(StepError, match="KiB free in /var/lib/kubeup") as raised:
                 way.up()
             assert "run the same command again" in raised.value.fix
-            arrived = engine.probe(way.link, Inquiry()).pieces[sha256(way.content)]
+            arrived = executor.probe(way.link, Inquiry()).pieces[sha256(way.content)]
             assert arrived > 2_000_000
             machine.run("mount -o remount,size=30m /var/lib/kubeup")
             sent = way.link.sent

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.engine import carry_out
 from kubeup.errors import KubeupError
+from kubeup.execution.executor import carry_out
 from kubeup.model import Node
 from kubeup.node.bundle import Trip
 from kubeup.node.packing import Packer, Piece

@@ -11,8 +11,8 @@ from pathlib import Path
 from kubeup import render
 from kubeup.errors import FleetError, KubeupError, NodeError, StepError
 from kubeup.events import Failed, Finished, Held, Note, Phase, Say, Working
+from kubeup.execution.fleet import Fleet, Results
 from kubeup.facts import Facts
-from kubeup.fleet import Fleet, Results
 from kubeup.model import Cluster, Node
 from kubeup.node import bundle
 from kubeup.node.boot import Kind

@@ -1,0 +1,60 @@
+"""What every command is given, and what it hands back: values that commands, validation and reports share."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from kubeup import kubeconfig, preflight
+from kubeup.events import Say
+from kubeup.execution.fleet import Fleet
+from kubeup.facts import ClusterFacts, Facts
+from kubeup.model import Cluster
+from kubeup.plan import Plan
+from kubeup.release import Artifact, ReleaseEvent
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that was found out before anything is touched. facts: by node.host."""
+
+    cluster: Cluster
+    facts: Mapping[str, Facts]
+    shared: ClusterFacts
+    plan: Plan
+    artifacts: tuple[Artifact, ...]
+    warnings: tuple[preflight.Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class NodeOutcome:
+    """What happened on one node. files and units: what changed. bytes: sent."""
+
+    name: str
+    round_trips: int
+    bytes: int
+    files: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What ``up`` did. seconds: by phase."""
+
+    changed: bool
+    nodes: tuple[NodeOutcome, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    kubeconfig: kubeconfig.Merged | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every command needs: who asks, whom to tell, the links."""
+
+    fleet: Fleet
+    say: Say
+    release_say: Callable[[ReleaseEvent], None]
+    operator: str
+    now: Callable[[], datetime.datetime]
+    environ: Mapping[str, str]
