@@ -136,7 +136,7 @@ def run(bench: Bench) -> None:
 
 def throughput(bench: Bench) -> None:
     """Bytes to one node: kubeup's stage trip against plain ssh, on the same bytes."""
-    from kubeup.model import Cluster, Network, Node, Role
+    from kubeup.model.cluster import Cluster, Network, Node, Role
     from kubeup.node.boot import Kind
     from kubeup.node.dialer import Dialer
     from kubeup.node.secrets import Secrets

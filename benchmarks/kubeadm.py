@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.ground import NODES, SUBNET, WAIT, bare, everywhere, ssh, timed
 from kubeup import images, release
-from kubeup.model import Source, Versions
+from kubeup.model.cluster import Source, Versions
 from kubeup.release import Wanted
 from kubeup.release.golang import machine_arch
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kubeup.model import Node
+from kubeup.model.cluster import Node
 from kubeup.node.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Machine, make_key

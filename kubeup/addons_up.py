@@ -9,11 +9,11 @@ from pathlib import Path
 from kubeup import addons, cluster_facts, release, up, wanted
 from kubeup.addons import manifests, trouble
 from kubeup.components.addons import ACTION
-from kubeup.errors import FleetError, KubeupError, NodeError
 from kubeup.execution import executor
 from kubeup.execution.job import Job, Prepared
-from kubeup.facts import Facts
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.errors import FleetError, KubeupError, NodeError
+from kubeup.model.facts import Facts
 from kubeup.node.boot import Kind
 from kubeup.node.packing import Packer
 from kubeup.plan import PUSHED, Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Remember, Step

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from kubeup import pki
 from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
-from kubeup.errors import PreflightError
-from kubeup.facts import AuthorityFact, Facts
-from kubeup.model import Cluster, Node
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.errors import PreflightError
+from kubeup.model.facts import AuthorityFact, Facts
 
 SERVICE_ACCOUNT = (SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB)
 PATHS = (*(path for one in pki.AUTHORITIES for path in (one.cert_path, one.key_path)), *SERVICE_ACCOUNT)

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kubeup import kubeconfig, pki
-from kubeup.facts import AuthorityFact, ClusterFacts, Facts, FileFact
-from kubeup.model import Cluster, Node
-from kubeup.pki import Authority, CertificateSpec
-from kubeup.resources import File
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.facts import AuthorityFact, ClusterFacts, Facts, FileFact
+from kubeup.model.resources import CertificateSpec, File
+from kubeup.pki import Authority
 
 SERVICE_ACCOUNT_KEY = "/etc/kubernetes/pki/sa.key"
 SERVICE_ACCOUNT_PUB = "/etc/kubernetes/pki/sa.pub"

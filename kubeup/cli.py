@@ -19,11 +19,11 @@ from kubeup.cli_lab import lab
 from kubeup.cli_node import node
 from kubeup.cli_options import BUNDLE, THROUGH_ME
 from kubeup.cli_release import release_group
-from kubeup.errors import KubeupError, UsageError
-from kubeup.events import Note
 from kubeup.execution import executor
 from kubeup.execution.job import Job, Outcome, Prepared
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.errors import KubeupError, UsageError
+from kubeup.model.events import Note
 from kubeup.profile import LoadedProfile
 from kubeup.report import data, errors, health, plan, summary
 from kubeup.state import State

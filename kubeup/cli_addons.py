@@ -10,8 +10,8 @@ import click
 
 from kubeup import addons, addons_up, session, up
 from kubeup.cli_options import BUNDLE, THROUGH_ME, profile_first
-from kubeup.errors import UsageError
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.errors import UsageError
 from kubeup.profile import LoadedProfile
 from kubeup.report import addons as report
 from kubeup.report import data, plan

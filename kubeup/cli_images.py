@@ -12,14 +12,14 @@ import click
 
 from kubeup import cluster_facts, image_store, release, session
 from kubeup.cli_options import BUNDLE, profile_first
-from kubeup.errors import FleetError, KubeupError, UsageError
 from kubeup.execution import executor
 from kubeup.execution.job import Job
-from kubeup.facts import Facts
 from kubeup.image_names import normal
 from kubeup.image_store import fetch, spool
 from kubeup.image_store.survey import NodeImages
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.errors import FleetError, KubeupError, UsageError
+from kubeup.model.facts import Facts
 from kubeup.report import images as report
 
 PROFILE = click.option(

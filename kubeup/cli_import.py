@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kubeup import importer, session
-from kubeup.errors import UsageError
+from kubeup.model.errors import UsageError
 from kubeup.report import imported as report
 
 

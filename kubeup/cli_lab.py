@@ -8,7 +8,7 @@ import sys
 import click
 
 from kubeup import lab as labs
-from kubeup.errors import LabError, UsageError
+from kubeup.model.errors import LabError, UsageError
 
 NAME = click.option("--name", default="lab", show_default=True, help="The lab's name.")
 

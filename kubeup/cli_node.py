@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from kubeup import session, snapshot
-from kubeup.errors import KubeupError, NodeError, UsageError
-from kubeup.events import Working
-from kubeup.model import Cluster, Node
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.errors import KubeupError, NodeError, UsageError
+from kubeup.model.events import Working
 from kubeup.node.boot import Kind
 
 LIMIT = 600.0

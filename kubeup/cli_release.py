@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from kubeup import profile, release, wanted
-from kubeup.errors import FleetError
-from kubeup.events import Phase, Working
-from kubeup.facts import Facts
 from kubeup.image_store import fetch, needs
-from kubeup.model import Cluster, Runtime
+from kubeup.model.cluster import Cluster, Runtime
+from kubeup.model.errors import FleetError
+from kubeup.model.events import Phase, Working
+from kubeup.model.facts import Facts
 from kubeup.release import bundle, cache
 from kubeup.release.catalog import row_of
 from kubeup.report.progress import View, size

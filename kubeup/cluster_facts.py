@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from kubeup import addons, authorities
-from kubeup.errors import KubeupError
-from kubeup.facts import ClusterFacts, Facts
-from kubeup.model import Cluster, Node, Runtime
+from kubeup.model.cluster import Cluster, Node, Runtime
+from kubeup.model.errors import KubeupError
+from kubeup.model.facts import ClusterFacts, Facts
 
 OLDEST_DOCKER = (23, 0)
 """cri-dockerd needs Engine API 1.42, which came with Docker 23."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from kubeup.errors import KubeupError
+from kubeup.model.errors import KubeupError
 
 HERE = Path(__file__).resolve().parent
 

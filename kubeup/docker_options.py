@@ -17,10 +17,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kubeup.facts import DockerFact, Facts
-from kubeup.model import Cluster, Proxy
-from kubeup.networks import no_proxy
-from kubeup.resources import ORIGINAL, File, sha256
+from kubeup.model.cluster import Cluster, Proxy
+from kubeup.model.facts import DockerFact, Facts
+from kubeup.model.networks import no_proxy
+from kubeup.model.resources import ORIGINAL, File, sha256
 
 DAEMON = "/etc/docker/daemon.json"
 DEFAULTS = "/etc/default/docker"

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubeup import kubeconfig
-from kubeup.errors import FleetError, KubeupError, NodeError
-from kubeup.events import Note, Phase, Working
 from kubeup.execution import executor
 from kubeup.execution.fleet import Results
 from kubeup.execution.job import Job, NodeOutcome, Outcome
-from kubeup.facts import Facts
-from kubeup.model import Cluster, Node, Role
+from kubeup.model.cluster import Cluster, Node, Role
+from kubeup.model.errors import FleetError, KubeupError, NodeError
+from kubeup.model.events import Note, Phase, Working
+from kubeup.model.facts import Facts
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
 from kubeup.plan import Plan, empty_diff

@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from kubeup.errors import KubeupError
+from kubeup.model.errors import KubeupError
 
 PREVIOUS = "kubeup-previous-context"
 

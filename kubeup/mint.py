@@ -9,8 +9,8 @@ from kubeup import pki
 from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.execution import executor
 from kubeup.execution.fleet import Fleet
-from kubeup.facts import ClusterFacts
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.facts import ClusterFacts
 from kubeup.node.bundle import Vault
 from kubeup.pki import KeyPair
 from kubeup.plan import NodePlan, Plan

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from kubeup.model import Cluster, Node
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.resources import CertificateSpec
 
 ROOT = "/etc/kubernetes/pki"
 AUTHORITY_DAYS = 3650
-LEAF_DAYS = 365
 # Clocks of machines differ; a certificate that is not valid yet is a riddle at night.
 BACKDATE = datetime.timedelta(minutes=10)
 
@@ -40,25 +40,6 @@ AUTHORITIES = (
     Authority("etcd", f"{ROOT}/etcd/ca.crt", f"{ROOT}/etcd/ca.key", "etcd-ca"),
     Authority("front-proxy", f"{ROOT}/front-proxy-ca.crt", f"{ROOT}/front-proxy-ca.key", "front-proxy-ca"),
 )
-
-
-@dataclass(frozen=True)
-class CertificateSpec:
-    """A wish: who it is for, whose signature, which names. server, client: extended key usages."""
-
-    path: str
-    authority: str
-    common_name: str
-    organizations: tuple[str, ...] = ()
-    dns_names: tuple[str, ...] = ()
-    ip_addresses: tuple[str, ...] = ()
-    server: bool = False
-    client: bool = False
-    lifetime_days: int = LEAF_DAYS
-
-    @property
-    def key_path(self) -> str:
-        return self.path.removesuffix(".crt") + ".key"
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,16 @@ from pathlib import Path
 import jinja2
 from ruamel.yaml import YAML
 
-from kubeup import addons, certificates, components, resources
+from kubeup import addons, certificates, components
 from kubeup.addons import manifests
 from kubeup.components.base import Component, Context, Template, pause_name
 from kubeup.data import folder
-from kubeup.errors import KubeupError
-from kubeup.facts import ClusterFacts, Facts
-from kubeup.model import Cluster, Manifest, Node, Value
+from kubeup.model import resources
+from kubeup.model.cluster import Cluster, Manifest, Node, Value
+from kubeup.model.errors import KubeupError
+from kubeup.model.facts import ClusterFacts, Facts
+from kubeup.model.resources import Binary, Desired, Directory, File, Inquiry, Trace, Unit, sha256
 from kubeup.release import Artifact
-from kubeup.resources import Binary, Desired, Directory, File, Inquiry, Trace, Unit, sha256
 
 FOLDERS = (Directory("/etc/kubeup", data=True), Directory("/opt/kubeup", data=True))
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from rich.console import Console
 
 from kubeup import image_store, profile
-from kubeup.errors import UsageError
 from kubeup.execution.fleet import Fleet
 from kubeup.execution.job import Job, Prepared
-from kubeup.model import Cluster, Source
+from kubeup.model.cluster import Cluster, Source
+from kubeup.model.errors import UsageError
 from kubeup.node.dialer import Dialer
 from kubeup.node.secrets import Secrets
 from kubeup.node.transport import SshLink

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup.errors import KubeupError
+from kubeup.model.errors import KubeupError
 
 SCRIPT = Path(__file__).parent / "node/snapshot.sh"
 ALLOWED = Path(__file__).parent / "node/snapshot-allowed.txt"

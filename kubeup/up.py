@@ -11,13 +11,13 @@ from pathlib import Path
 from kubeup import cluster_facts, components, kubeconfig, mint, pki, preflight, release, render, wanted
 from kubeup.addons import trouble
 from kubeup.components.base import Context
-from kubeup.errors import FleetError, PreflightError
-from kubeup.events import Note, Phase
 from kubeup.execution import executor
 from kubeup.execution.fleet import Fleet
 from kubeup.execution.job import Job, NodeOutcome, Outcome, Prepared
-from kubeup.facts import ClusterFacts, Facts
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.errors import FleetError, PreflightError
+from kubeup.model.events import Note, Phase
+from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.bundle import Vault
 from kubeup.node.packing import Packer
 from kubeup.plan import Plan, diff

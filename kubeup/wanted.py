@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from kubeup import components
 from kubeup.components.base import Context
-from kubeup.facts import ClusterFacts, Facts
-from kubeup.model import Cluster, Node
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.release import Wanted, version_field
 
 

@@ -18,8 +18,8 @@ from kubeup.addons import (
     storage,
 )
 from kubeup.addons.base import Addon
-from kubeup.facts import Facts
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.facts import Facts
 
 ALL: tuple[Addon, ...] = (
     dns.ADDON,

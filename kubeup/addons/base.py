@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kubeup.facts import Facts
-from kubeup.model import Cluster, Value
+from kubeup.model.cluster import Cluster, Value
+from kubeup.model.facts import Facts
 
 
 def no_values(_: Cluster, __: Facts) -> Mapping[str, Value]:

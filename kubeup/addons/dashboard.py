@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubeup.addons.base import Addon
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
 
 
 def hint(_: Cluster) -> str:

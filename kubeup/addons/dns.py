@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Mapping
 
 from kubeup.addons.base import Addon, replicas
-from kubeup.facts import Facts
-from kubeup.model import Cluster, Value
+from kubeup.model.cluster import Cluster, Value
+from kubeup.model.facts import Facts
 
 
 def values(cluster: Cluster, facts: Facts) -> Mapping[str, Value]:

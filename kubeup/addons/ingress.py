@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubeup.addons.base import Addon, replicas
-from kubeup.facts import Facts
-from kubeup.model import Cluster, Value
+from kubeup.model.cluster import Cluster, Value
+from kubeup.model.facts import Facts
 
 
 def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from kubeup.errors import KubeupError
-from kubeup.resources import File, sha256
+from kubeup.model.errors import KubeupError
+from kubeup.model.resources import File, sha256
 
 FOLDER = "/etc/kubeup/addons"
 INVENTORY = "/etc/kubeup/addons.yaml"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubeup.addons.base import Addon
-from kubeup.facts import Facts
-from kubeup.model import Cluster, Value
+from kubeup.model.cluster import Cluster, Value
+from kubeup.model.facts import Facts
 
 VOLUMES = "/var/lib/kubeup-volumes"
 """Where volumes lie unless the profile says otherwise; it goes with the cluster, and stays with --keep-data."""

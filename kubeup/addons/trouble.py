@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kubeup import pulls
-from kubeup.errors import FleetError, KubeupError, StepError
+from kubeup.model.errors import FleetError, KubeupError, StepError
 
 ACTION_TITLE = "addons"
 PULLS = ("ErrImagePull", "ImagePullBackOff")

@@ -18,7 +18,7 @@ from kubeup.components import (
     kubelet,
 )
 from kubeup.components.base import Component, Context, Template
-from kubeup.model import Cluster, Node
+from kubeup.model.cluster import Cluster, Node
 from kubeup.plan import Stage
 
 ALL: tuple[Component, ...] = (

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from kubeup.components.base import NODE, Component, Context
 from kubeup.components.containerd import CTR
-from kubeup.model import Runtime
+from kubeup.model.cluster import Runtime
+from kubeup.model.resources import Action
 from kubeup.plan import PUSHED
 from kubeup.release import BY_ADDON, AddonImage, addon_images
-from kubeup.resources import Action
 
 ADDON_OF = {image: addon for addon, images in BY_ADDON.items() for image in images}
 

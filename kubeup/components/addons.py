@@ -8,9 +8,9 @@ from pathlib import Path
 from kubeup import addons
 from kubeup.addons import manifests, storage
 from kubeup.components.base import ADMIN, MASTER, NODE, Component, Context, Template
-from kubeup.model import Value
+from kubeup.model.cluster import Value
+from kubeup.model.resources import Action, Directory
 from kubeup.release import addon_images
-from kubeup.resources import Action, Directory
 
 ACTION = "addons"
 PATIENCE, LIMIT = 30, 240

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kubeup.facts import ClusterFacts, Facts
-from kubeup.model import Cluster, Node, Role, Runtime, Value
-from kubeup.resources import Action, Directory, File, Trace
+from kubeup.model.cluster import Cluster, Node, Role, Runtime, Value
+from kubeup.model.facts import ClusterFacts, Facts
+from kubeup.model.resources import Action, Directory, File, Trace
 
 MASTER = Role.MASTER
 NODE = Role.NODE

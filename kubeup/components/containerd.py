@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from kubeup.components import registries
 from kubeup.components.base import CNI_PLUGINS, CNI_TRACES, NODE, UPSTREAM, Component, Context, Template, pause_name
-from kubeup.model import Runtime
-from kubeup.resources import Action, Directory, Trace
+from kubeup.model.cluster import Runtime
+from kubeup.model.resources import Action, Directory, Trace
 
 STATE = "/run/kube-containerd"
 ROOT = "/var/lib/kubeup/containerd"

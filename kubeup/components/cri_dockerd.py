@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kubeup.components.base import CNI_TRACES, NODE, UPSTREAM, Component, Context, Flags, Template, pause_name
-from kubeup.model import Runtime
-from kubeup.resources import Action, Trace
+from kubeup.model.cluster import Runtime
+from kubeup.model.resources import Action, Trace
 
 SOCKET = "/run/cri-dockerd.sock"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kubeup import docker_options
 from kubeup.components.base import NODE, Component, Context, Template
-from kubeup.model import Runtime
-from kubeup.resources import Directory, File, Trace
+from kubeup.model.cluster import Runtime
+from kubeup.model.resources import Directory, File, Trace
 
 UNIT_PATH = "/etc/systemd/system/docker.service"
 FOLDER = "/opt/kubeup/docker"

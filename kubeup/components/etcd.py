@@ -4,7 +4,7 @@ API servers."""
 from __future__ import annotations
 
 from kubeup.components.base import MASTER, PKI, Component, Context, Flags, Template, http_ok
-from kubeup.resources import Directory
+from kubeup.model.resources import Directory
 
 DATA = "/var/lib/etcd"
 

@@ -7,7 +7,7 @@ for nobody) and the few RBAC rules that are not built in.
 from __future__ import annotations
 
 from kubeup.components.base import ADMIN, MASTER, PKI, Component, Context, Flags, Template
-from kubeup.resources import Action
+from kubeup.model.resources import Action
 
 OBJECTS = "/etc/kubeup/cluster.yaml"
 ACTION = "cluster-objects"

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubeup.components.base import NODE, PKI, Component, Context, Flags, Template, http_ok
-from kubeup.model import Value
-from kubeup.resources import Trace
+from kubeup.model.cluster import Value
+from kubeup.model.resources import Trace
 
 KUBECONFIG = "/etc/kubernetes/kube-proxy.conf"
 CONFIG = "/etc/kubernetes/kube-proxy.yaml"

@@ -9,8 +9,8 @@ from packaging.version import Version
 from kubeup.components import registries
 from kubeup.components.base import KUBECTL, NODE, PKI, Component, Context, Flags, Template, http_ok
 from kubeup.components.containerd import SOCKET
-from kubeup.model import Runtime, Value
-from kubeup.resources import Directory, Trace
+from kubeup.model.cluster import Runtime, Value
+from kubeup.model.resources import Directory, Trace
 
 KUBECONFIG = "/etc/kubernetes/kubelet.conf"
 CONFIG = "/etc/kubernetes/kubelet.yaml"

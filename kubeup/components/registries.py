@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from kubeup.components.base import Context
-from kubeup.model import Registries
-from kubeup.networks import no_proxy
-from kubeup.resources import File
+from kubeup.model.cluster import Registries
+from kubeup.model.networks import no_proxy
+from kubeup.model.resources import File
 
 FOLDER = "/etc/kubeup/certs.d"
 PROXY = "/etc/kubeup/containerd-proxy.env"

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kubeup import render
-from kubeup.errors import FleetError, KubeupError, NodeError, StepError
-from kubeup.events import Failed, Finished, Held, Note, Phase, Say, Working
 from kubeup.execution.fleet import Fleet, Results
-from kubeup.facts import Facts
-from kubeup.model import Cluster, Node
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.errors import FleetError, KubeupError, NodeError, StepError
+from kubeup.model.events import Failed, Finished, Held, Note, Phase, Say, Working
+from kubeup.model.facts import Facts
+from kubeup.model.resources import Inquiry
 from kubeup.node import bundle
 from kubeup.node.boot import Kind
 from kubeup.node.bundle import Trip, Vault
@@ -22,7 +23,6 @@ from kubeup.node.probe import parse, probe_script
 from kubeup.node.transport import Link, Reply
 from kubeup.plan import NodePlan, Plan
 from kubeup.release import Download
-from kubeup.resources import Inquiry
 
 TripBuilder = Callable[[Node, NodePlan, int], Trip]
 """Builds one node's trip: (node, plan, the generation the node's record must have)."""

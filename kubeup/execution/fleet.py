@@ -11,8 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from kubeup.errors import KubeupError, NodeError
-from kubeup.model import Node
+from kubeup.model.cluster import Node
+from kubeup.model.errors import KubeupError, NodeError
 from kubeup.node.transport import Link
 
 T = TypeVar("T")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kubeup import kubeconfig, preflight
-from kubeup.events import Say
 from kubeup.execution.fleet import Fleet
-from kubeup.facts import ClusterFacts, Facts
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.events import Say
+from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.plan import Plan
 from kubeup.release import Artifact, ReleaseEvent
 

@@ -12,16 +12,16 @@ from urllib.parse import quote
 from kubeup import release
 from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER, SERVERS
-from kubeup.errors import ImageError, KubeupError, NodeError, ReleaseError
-from kubeup.events import Note, Phase, Say, Working
 from kubeup.execution.job import Job
-from kubeup.facts import Facts
 from kubeup.image_names import Reference, parse
 from kubeup.image_store import registry
 from kubeup.image_store.archive import Image, read
 from kubeup.image_store.needs import Need
 from kubeup.image_store.survey import NodeImages
-from kubeup.model import Cluster, Node, Runtime
+from kubeup.model.cluster import Cluster, Node, Runtime
+from kubeup.model.errors import ImageError, KubeupError, NodeError, ReleaseError
+from kubeup.model.events import Note, Phase, Say, Working
+from kubeup.model.facts import Facts
 from kubeup.node.boot import Kind
 from kubeup.release import bundle, cache
 from kubeup.release.site import Site, UnavailableError

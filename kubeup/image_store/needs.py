@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kubeup.image_names import normal
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
 from kubeup.release import BY_ADDON, Wanted, addon_images
 
 PAUSE = "registry.k8s.io"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kubeup.errors import KubeupError
 from kubeup.execution.job import Job
-from kubeup.facts import Facts
 from kubeup.image_names import normal
 from kubeup.image_store.fetch import fetch
 from kubeup.image_store.needs import Need, needs, of_addons
 from kubeup.image_store.push import Pushed, push
 from kubeup.image_store.survey import survey
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.errors import KubeupError
+from kubeup.model.facts import Facts
 from kubeup.release import BY_ADDON
 
 

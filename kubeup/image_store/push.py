@@ -16,19 +16,19 @@ from dataclasses import dataclass, replace
 
 from kubeup import release
 from kubeup.components.containerd import CTR
-from kubeup.events import Event, Finished, Phase, Working
 from kubeup.execution import executor
 from kubeup.execution.fleet import Results
 from kubeup.execution.job import Job
-from kubeup.facts import Facts
 from kubeup.image_store.archive import MANIFEST, Blob, Image
 from kubeup.image_store.survey import NodeImages, chain_ids
-from kubeup.model import Cluster, Node, Runtime
+from kubeup.model.cluster import Cluster, Node, Runtime
+from kubeup.model.events import Event, Finished, Phase, Working
+from kubeup.model.facts import Facts
+from kubeup.model.resources import STORE, Action, Binary
 from kubeup.node.bundle import Trip, Writer
 from kubeup.node.packing import Packer, Piece
 from kubeup.node.transport import Link
 from kubeup.plan import PUSHED
-from kubeup.resources import STORE, Action, Binary
 
 NAME = "blob"
 SLOWEST = 100_000

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kubeup import images
-from kubeup.errors import ReleaseError
-from kubeup.events import Say, Working
 from kubeup.image_names import Reference
 from kubeup.image_store.archive import CONFIG, LAYER, MANIFEST
+from kubeup.model.errors import ReleaseError
+from kubeup.model.events import Say, Working
 from kubeup.release.site import Site
 
 SMALL = 8 << 20

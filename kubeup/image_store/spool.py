@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from kubeup.errors import ImageError
+from kubeup.model.errors import ImageError
 
 ZSTD = b"\x28\xb5\x2f\xfd"
 CHUNK = 1 << 20

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubeup.errors import NodeError
-from kubeup.events import Finished, Phase, Working
 from kubeup.execution.fleet import Results
 from kubeup.execution.job import Job
-from kubeup.facts import Facts
 from kubeup.image_names import normal
-from kubeup.model import Cluster, Node, Runtime
+from kubeup.model.cluster import Cluster, Node, Runtime
+from kubeup.model.errors import NodeError
+from kubeup.model.events import Finished, Phase, Working
+from kubeup.model.facts import Facts
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from kubeup import pulls
 from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER
-from kubeup.errors import KubeupError
-from kubeup.events import Note, Phase, Working
 from kubeup.execution.job import Job
-from kubeup.facts import Facts
 from kubeup.image_store import provision
 from kubeup.image_store.needs import needs
-from kubeup.model import Cluster, Node, Runtime
+from kubeup.model.cluster import Cluster, Node, Runtime
+from kubeup.model.errors import KubeupError
+from kubeup.model.events import Note, Phase, Working
+from kubeup.model.facts import Facts
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
 

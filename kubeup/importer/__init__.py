@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup import profile
-from kubeup.errors import ProfileError
 from kubeup.importer import checks, settings, shell
 from kubeup.importer.conversion import Conversion, Fate, Outcome
 from kubeup.importer.shell import Note
+from kubeup.model.errors import ProfileError
 from kubeup.profile.problem import Problem, without_passwords
 from kubeup.profile.tree import Place
 

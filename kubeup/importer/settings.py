@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from kubeup.importer import options
 from kubeup.importer.conversion import Conversion, Outcome
 from kubeup.importer.values import Setting
-from kubeup.model import Cluster, Network
+from kubeup.model.cluster import Cluster, Network
 
 Rule = Callable[[Conversion, Setting], None]
 LOGS = "kubeup installs no log collector; `kubectl logs` reads a node's own files"

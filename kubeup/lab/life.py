@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup.errors import LabError
 from kubeup.lab import cgroups, image, kernel, network, node, ssh, state
 from kubeup.lab.model import Lab, LabNode
 from kubeup.lab.shell import PROGRAMS, remove_tree, require
+from kubeup.model.errors import LabError
 
 Say = Callable[[str], None]
 

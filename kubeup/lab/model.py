@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup.errors import LabError
+from kubeup.model.errors import LabError
 
 FIRST_HOST = 13
 """node3 of the original story was 192.168.200.13: a node's number is the last part of its address less ten."""

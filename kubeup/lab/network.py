@@ -13,10 +13,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup.errors import LabError
 from kubeup.lab import state
 from kubeup.lab.model import Lab, LabNode
 from kubeup.lab.shell import ok, run
+from kubeup.model.errors import LabError
 
 BRIDGE = "br0"
 METRIC = 4278198272

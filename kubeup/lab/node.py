@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kubeup.errors import LabError
 from kubeup.lab import cgroups, network, ssh
 from kubeup.lab.model import Lab, LabNode
 from kubeup.lab.shell import remove_tree, run, wait_until
+from kubeup.model.errors import LabError
 
 BOOT = Path(__file__).with_name("boot.sh")
 BOOT_SECONDS = 60.0

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kubeup.errors import LabError
+from kubeup.model.errors import LabError
 
 PACKAGES = "apt-get install debootstrap systemd-container iproute2 openssh-client procps util-linux"
 PROGRAMS = ("ip", "nsenter", "ps", "setpriv", "ssh-keygen", "sysctl", "systemd-nspawn", "unshare")

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from kubeup.errors import LabError
 from kubeup.lab.model import FIRST_HOST, Lab, state_root
 from kubeup.lab.shell import wait_until
+from kubeup.model.errors import LabError
 
 LOCK_SECONDS = 1200.0
 """Another kubeup may be building a base image."""

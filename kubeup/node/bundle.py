@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubeup.errors import KubeupError
+from kubeup.model.errors import KubeupError
+from kubeup.model.resources import Action, File, sha256
 from kubeup.node.packing import Meter, Packer, Piece
 from kubeup.plan import (
     Await,
@@ -32,7 +33,6 @@ from kubeup.plan import (
     Undo,
 )
 from kubeup.release import Download
-from kubeup.resources import Action, File, sha256
 
 CHUNK = 256 * 1024
 HALF = Path(__file__).parent

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Protocol
 
-from kubeup.errors import ConnectError
+from kubeup.model.errors import ConnectError
 from kubeup.node.sshconfig import Target
 
 CONNECT_SECONDS = 10.0

@@ -18,8 +18,8 @@ from typing import Protocol
 import fabric
 import paramiko
 
-from kubeup.errors import ConnectError
-from kubeup.model import Cluster, Node
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.errors import ConnectError
 from kubeup.node import sshconfig
 from kubeup.node.dial import CONNECT_SECONDS, SILENT_SECONDS, Dialed, dial, dropped, failure
 from kubeup.node.login import LOGIN_SECONDS, Keyring, Login, Verifier, transport_factory

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup.errors import ConnectError
-from kubeup.model import HostKeys
+from kubeup.model.cluster import HostKeys
+from kubeup.model.errors import ConnectError
 from kubeup.node.dial import failure
 from kubeup.node.sshconfig import Target
 

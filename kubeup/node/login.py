@@ -13,8 +13,8 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from paramiko.agent import AgentKey, AgentSSH
 
-from kubeup.errors import ConnectError
-from kubeup.model import HostKeys
+from kubeup.model.cluster import HostKeys
+from kubeup.model.errors import ConnectError
 from kubeup.node import hostkeys
 from kubeup.node.dial import failure
 from kubeup.node.hostkeys import HostKey

@@ -14,7 +14,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubeup.resources import Binary
+from kubeup.model.resources import Binary
 
 LEVEL = 6
 SAMPLE = 1 << 20

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from kubeup.errors import NodeError
-from kubeup.facts import DockerFact, Facts, FileFact, FirewallFact, Listener, UnitFact
+from kubeup.model.errors import NodeError
+from kubeup.model.facts import DockerFact, Facts, FileFact, FirewallFact, Listener, UnitFact
+from kubeup.model.resources import Inquiry
 from kubeup.node.record import parse_record
-from kubeup.resources import Inquiry
 
 SCRIPT = Path(__file__).with_name("probe.sh")
 MARKER = b"kubeup-probe 1\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.facts import Owned, Record
+from kubeup.model.facts import Owned, Record
 
 DELETED = "-"
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from kubeup.errors import UsageError
+from kubeup.model.errors import UsageError
 
 Ask = Callable[[str], "str | None"]
 

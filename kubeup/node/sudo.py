@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubeup.errors import ConnectError
+from kubeup.model.errors import ConnectError
 from kubeup.node.boot import PROMPT
 from kubeup.node.dial import failure
 from kubeup.node.sshconfig import Target

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import paramiko
 
-from kubeup.errors import ConnectError, NodeError
-from kubeup.model import Node
+from kubeup.model.cluster import Node
+from kubeup.model.errors import ConnectError, NodeError
 from kubeup.node import forwarding
 from kubeup.node.boot import Kind, command
 from kubeup.node.dial import failure

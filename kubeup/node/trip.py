@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kubeup.errors import ConnectError, NodeError
+from kubeup.model.errors import ConnectError, NodeError
 from kubeup.node.boot import BUSY_STATUS, HELLO, Kind
 from kubeup.node.sshconfig import Target
 from kubeup.node.streams import SLICE, TAIL, Channel, Errand, Errors, Lines, Progress, Sender

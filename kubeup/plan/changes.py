@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kubeup.facts import Facts, FileFact
+from kubeup.model.facts import Facts, FileFact
+from kubeup.model.resources import Action, Binary, Desired, Directory, File, Unit
 from kubeup.plan.departures import departures
 from kubeup.plan.steps import Await, Do, Level, Link, Make, NodePlan, Put, Remember, Start, Step
-from kubeup.resources import Action, Binary, Desired, Directory, File, Unit
 
 NEVER_READY = "it has not become ready yet"
 NOT_RUNNING = "it is not running"

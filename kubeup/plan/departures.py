@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kubeup.facts import Facts, FileFact, Owned
+from kubeup.model.facts import Facts, FileFact, Owned
+from kubeup.model.resources import Desired
 from kubeup.plan.steps import Clear, Forget, GiveBack, Level, NodePlan, Step, Stop, Undo
-from kubeup.resources import Desired
 
 CLEARED = (
     "docker-pods",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kubeup.facts import FileFact, Owned
-from kubeup.pki import CertificateSpec
-from kubeup.resources import Action, Binary, Directory, File, Trace, Unit
+from kubeup.model.facts import FileFact, Owned
+from kubeup.model.resources import Action, Binary, CertificateSpec, Directory, File, Trace, Unit
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from kubeup.facts import Facts
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.facts import Facts
 from kubeup.preflight import docker, identity, machine, network
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts

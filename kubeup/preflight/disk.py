@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubeup.facts import Facts
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.facts import Facts
 from kubeup.plan import Plan
 from kubeup.preflight.problem import Problem
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from packaging.version import Version
 
 from kubeup import docker_options
-from kubeup.facts import Facts
-from kubeup.model import Cluster, Runtime
+from kubeup.model.cluster import Cluster, Runtime
+from kubeup.model.facts import Facts
 from kubeup.plan import Plan
 from kubeup.preflight.problem import Problem, Subject, version
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from packaging.version import Version
 
-from kubeup.model import ProxyMode
+from kubeup.model.cluster import ProxyMode
 from kubeup.preflight.problem import Problem, Subject, version
 
 CLOCK_SECONDS = 60.0

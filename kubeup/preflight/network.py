@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from kubeup import components
-from kubeup.facts import Listener
+from kubeup.model.facts import Listener
 from kubeup.preflight.problem import Problem, Subject
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
-from kubeup.errors import KubeupError, NodeError
-from kubeup.facts import Facts
-from kubeup.model import Cluster, Node
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.errors import KubeupError, NodeError
+from kubeup.model.facts import Facts
 
 
 @dataclass(frozen=True)

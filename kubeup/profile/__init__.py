@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup.errors import ProfileError
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.errors import ProfileError
 from kubeup.profile import lint, loader, tree
 from kubeup.profile.problem import MOST, Problem
 from kubeup.profile.reading import Reading

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubeup import addons
-from kubeup.model import Manifest
+from kubeup.model.cluster import Manifest
 from kubeup.profile.reading import Reading, expect, path_of, words
 from kubeup.profile.tree import Key, Tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
-from kubeup.model import DNS_NUMBER, Cluster, Node, nth
+from kubeup.model.cluster import DNS_NUMBER, Cluster, Node, nth
 from kubeup.profile.reading import Reading
 from kubeup.profile.tree import Key, Place, Tree
 

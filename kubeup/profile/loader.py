@@ -8,16 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup.lab.model import state_root
-from kubeup.model import (
-    Cluster,
-    HostKeys,
-    Override,
-    Proxy,
-    ProxyMode,
-    Runtime,
-    Source,
-    Value,
-)
+from kubeup.model.cluster import Cluster, HostKeys, Override, Proxy, ProxyMode, Runtime, Source, Value
 from kubeup.profile import addons, registries, versions
 from kubeup.profile import network as network_module
 from kubeup.profile import nodes as nodes_module

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from kubeup.model import DNS_NUMBER, Network, nth
+from kubeup.model.cluster import DNS_NUMBER, Network, nth
 from kubeup.profile.reading import DOMAIN, Reading, expect, text_of
 from kubeup.profile.tree import Key, Tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from kubeup.model import Node, Role, Taint
+from kubeup.model.cluster import Node, Role, Taint
 from kubeup.profile.reading import Reading, expect
 from kubeup.profile.tree import Key, Tree
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from kubeup.image_names import parse
-from kubeup.model import Registries
+from kubeup.model.cluster import Registries
 from kubeup.profile.reading import Reading, expect, path_of, strings, words
 from kubeup.profile.tree import Tree
 

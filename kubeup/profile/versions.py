@@ -7,7 +7,7 @@ import re
 
 from packaging.version import Version
 
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
 from kubeup.profile.reading import Reading, expect
 from kubeup.profile.tree import Key, Tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
 from kubeup.release.model import Wanted
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kubeup.errors import ReleaseError
+from kubeup.model.errors import ReleaseError
 from kubeup.release.model import Artifact, Building, Download, Say, Wanted
 
 BY_HAND = "put there by hand"

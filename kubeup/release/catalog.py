@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubeup.errors import ReleaseError
+from kubeup.model.errors import ReleaseError
 from kubeup.release.addon_images import ADDON_IMAGES
 from kubeup.release.model import Wanted
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kubeup.errors import ReleaseError
+from kubeup.model.errors import ReleaseError
 from kubeup.release import cache, image_builds
 from kubeup.release.model import Say, Wanted
 from kubeup.release.recipes import RECIPES, Recipe

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup import images
-from kubeup.errors import ReleaseError
 from kubeup.images import Entry, Files, Settings
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
+from kubeup.model.errors import ReleaseError
 from kubeup.release.catalog import fill, row_of
 from kubeup.release.model import Wanted
 from kubeup.release.workshop import Workshop, check_compiler, check_machine, run, source

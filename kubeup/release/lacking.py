@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubeup.errors import ReleaseError
-from kubeup.model import Proxy, Source
+from kubeup.model.cluster import Proxy, Source
+from kubeup.model.errors import ReleaseError
 from kubeup.release import bundle, cache, web
 from kubeup.release.catalog import row_of
 from kubeup.release.model import Artifact, Got, Say, Tried, Wanted

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from kubeup.model import Proxy
+from kubeup.model.cluster import Proxy
 
 PORTS = {"http": 80, "https": 443}
 

@@ -10,8 +10,8 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
-from kubeup.errors import ReleaseError
-from kubeup.model import Proxy, Source
+from kubeup.model.cluster import Proxy, Source
+from kubeup.model.errors import ReleaseError
 from kubeup.release import bundle, cache, golang, web
 from kubeup.release.catalog import row_of
 from kubeup.release.lacking import Search, told

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import IO, Any
 
-from kubeup.model import Proxy
+from kubeup.model.cluster import Proxy
 from kubeup.release import proxies, tokens
 from kubeup.release.catalog import fill
 from kubeup.release.model import Wanted

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup import images
-from kubeup.errors import ReleaseError
+from kubeup.model.errors import ReleaseError
 from kubeup.release import cache
 from kubeup.release.catalog import Row, fill
 from kubeup.release.model import Artifact, Download, Progress, Say, Wanted

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup.errors import ReleaseError
+from kubeup.model.errors import ReleaseError
 from kubeup.release.model import Building, Say, Wanted
 
 LIMIT = 3600.0

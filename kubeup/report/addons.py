@@ -10,7 +10,7 @@ from rich.table import Table
 
 from kubeup import addons
 from kubeup.addons_up import Change, Installed
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
 
 
 def show(console: Console, cluster: Cluster, found: Mapping[str, Installed]) -> None:

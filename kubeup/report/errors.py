@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from kubeup.errors import FleetError, KubeupError, PreflightError, ProfileError
+from kubeup.model.errors import FleetError, KubeupError, PreflightError, ProfileError
 
 
 def show(console: Console, error: KubeupError) -> None:

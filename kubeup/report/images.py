@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from kubeup.errors import KubeupError
 from kubeup.image_store import Need, NodeImages, Pushed
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
+from kubeup.model.errors import KubeupError
 from kubeup.report.progress import size
 
 HERE, MISSING, ANOTHER, UNKNOWN = "yes", "missing", "another", "?"

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from kubeup.events import Event, Failed, Finished, Held, Note, Phase, Working
+from kubeup.model.events import Event, Failed, Finished, Held, Note, Phase, Working
 from kubeup.release import Building, Got, Progress, ReleaseEvent, Tried, Without
 
 REFRESH = 8

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-from kubeup.errors import KubeupError
-from kubeup.events import Note, Say
 from kubeup.image_names import normal
-from kubeup.model import Cluster, Node
-from kubeup.networks import no_proxy
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.errors import KubeupError
+from kubeup.model.events import Note, Say
+from kubeup.model.networks import no_proxy
 from kubeup.node.transport import Link
 from kubeup.release import proxies
 from kubeup.tunnel.proxy import Asked, ForwardProxy

@@ -9,12 +9,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from kubeup.errors import KubeupError
-from kubeup.events import Phase, Working
 from kubeup.execution.fleet import Results
 from kubeup.execution.job import Job
-from kubeup.facts import Facts
-from kubeup.model import Cluster, Node
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.errors import KubeupError
+from kubeup.model.events import Phase, Working
+from kubeup.model.facts import Facts
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
 from kubeup.validate import judge, workloads

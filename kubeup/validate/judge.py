@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from kubeup.errors import KubeupError
 from kubeup.execution.fleet import Results
-from kubeup.facts import Facts
-from kubeup.model import Cluster, Node
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.errors import KubeupError
+from kubeup.model.facts import Facts
 from kubeup.validate.checks import Check, ComponentStatus, NodeStatus, ServiceStatus, Status
 
 Rows = list[list[str]]

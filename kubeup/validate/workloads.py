@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from kubeup import pulls
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
 from kubeup.validate.checks import Check, Status
 
 Rows = Sequence[Sequence[str]]

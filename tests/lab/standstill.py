@@ -21,9 +21,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from kubeup import cli
-from kubeup.events import Event, Phase, Say, Working
 from kubeup.execution import executor
-from kubeup.model import Node
+from kubeup.model.cluster import Node
+from kubeup.model.events import Event, Phase, Say, Working
 from kubeup.node import bundle
 from kubeup.node.bundle import Trip
 from kubeup.node.packing import Packer

@@ -10,8 +10,8 @@ import pytest
 from kubeup import addons, render
 from kubeup.addons import manifests
 from kubeup.components.base import Context
-from kubeup.facts import ClusterFacts, Facts
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
+from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.release import addon_images
 from tests.lab.conftest import Cluster
 from tests.lab.test_cluster import settle

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
 from kubeup.release import addon_images, bundle, cache_root
 from tests import archives
 from tests.archives import Made, layer

@@ -209,7 +209,7 @@ def test_the_api_speaks_tls_and_nothing_else(running: Cluster) -> None:
 
 
 def test_the_operators_kubeconfig_works_from_this_machine(running: Cluster) -> None:
-    from kubeup.model import Versions
+    from kubeup.model.cluster import Versions
     from kubeup.release import Wanted, cache_root
     from kubeup.release.cache import path_of
 

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
 from kubeup.release import Wanted, cache_root
 from kubeup.release.cache import path_of
 from kubeup.release.golang import machine_arch

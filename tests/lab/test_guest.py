@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from kubeup.lab import apt
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
 from kubeup.release import Wanted, cache_root
 from kubeup.release.cache import path_of
 from kubeup.release.golang import machine_arch

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kubeup.image_store.fetch import own_path
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
 from kubeup.release import addon_images
 from kubeup.release.golang import machine_arch
 from tests import archives

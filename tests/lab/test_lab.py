@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from kubeup import lab
-from kubeup.errors import LabError
 from kubeup.lab import image, network, node
 from kubeup.lab.shell import wait_until
+from kubeup.model.errors import LabError
 
 NAME = "t2"
 SUBNET = ipaddress.IPv4Network("192.168.205.0/24")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubeup import lab
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
 from kubeup.release import Wanted, cache, cache_root
 from kubeup.release.golang import machine_arch
 from tests.lab import registry

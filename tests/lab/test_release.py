@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kubeup import lab
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
 from kubeup.release import cache_root
 from kubeup.release.golang import machine_arch
 from tests.lab.conftest import Cluster

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kubeup import profile, snapshot
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
 from kubeup.release import Wanted, cache_root
 from kubeup.release.cache import path_of
 from tests.lab import app

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kubeup import snapshot
-from kubeup.model import Versions
+from kubeup.model.cluster import Versions
 from tests.lab.conftest import Cluster
 from tests.lab.test_cluster import settle
 from tests.lab.test_docker import SEEN, start_container

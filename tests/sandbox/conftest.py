@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.facts import Facts
+from kubeup.model.facts import Facts
+from kubeup.model.resources import Inquiry
 from kubeup.node import bundle
 from kubeup.node.boot import END, Kind, command
 from kubeup.node.bundle import Trip
 from kubeup.node.probe import parse, probe_script
-from kubeup.resources import Inquiry
 
 # Units are files below /units: their text is the active state.
 SYSTEMCTL = """#!/bin/sh

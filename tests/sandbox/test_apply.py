@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.facts import Facts
+from kubeup.model.facts import Facts
+from kubeup.model.resources import Action, Binary, Desired, Directory, File, Inquiry, Unit, sha256
 from kubeup.node import bundle
 from kubeup.node.boot import Kind
 from kubeup.node.bundle import Trip, level_trip, stage_trip
 from kubeup.plan import NodePlan, Stage, diff, empty_diff
-from kubeup.resources import Action, Binary, Desired, Directory, File, Inquiry, Unit, sha256
 from tests.sandbox.conftest import Sandbox
 
 BINARY = b"#!/bin/sh\necho hello\n" * 1000
@@ -53,7 +53,7 @@ def inquiry(desired: Desired) -> Inquiry:
 
 def ask(box: Sandbox, desired: Desired) -> Facts:
     """Facts as the probe tells them; units and checks, which need a real systemd, by the stub's own files."""
-    from kubeup.facts import UnitFact
+    from kubeup.model.facts import UnitFact
 
     facts = box.probe(inquiry(desired))
     running = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kubeup.model.resources import Desired, Trace
 from kubeup.node.boot import Kind
-from kubeup.resources import Desired, Trace
 from tests.sandbox.conftest import Sandbox
 from tests.sandbox.test_apply import done, down, plan, up, wish
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.resources import Directory, File, Trace
+from kubeup.model.resources import Directory, File, Trace
 from tests.sandbox.conftest import Sandbox
 from tests.sandbox.test_apply import done, down, up, wish
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.model import Cluster, HostKeys, Network, Node, Role
+from kubeup.model.cluster import Cluster, HostKeys, Network, Node, Role
 from kubeup.node.dialer import Dialer
 from kubeup.node.secrets import Secrets
 from kubeup.node.transport import SshLink

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from kubeup.errors import ConnectError, NodeError
-from kubeup.model import Node
+from kubeup.model.cluster import Node
+from kubeup.model.errors import ConnectError, NodeError
 from kubeup.node.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Machine, wait_for

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.errors import ConnectError
-from kubeup.model import HostKeys, Node
+from kubeup.model.cluster import HostKeys, Node
+from kubeup.model.errors import ConnectError
 from kubeup.node.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from kubeup.errors import ConnectError, NodeError
-from kubeup.model import Node
+from kubeup.model.cluster import Node
+from kubeup.model.errors import ConnectError, NodeError
 from kubeup.node.transport import Kind
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine, free_port

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.errors import ConnectError
-from kubeup.model import Node
+from kubeup.model.cluster import Node
+from kubeup.model.errors import ConnectError
 from kubeup.node.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import PASSWORD, Daemon, Machine, make_key

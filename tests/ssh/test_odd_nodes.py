@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from kubeup import lab
-from kubeup.errors import KubeupError, StepError
 from kubeup.execution import executor
-from kubeup.facts import Facts, UnitFact
 from kubeup.lab import image
-from kubeup.model import Node
+from kubeup.model.cluster import Node
+from kubeup.model.errors import KubeupError, StepError
+from kubeup.model.facts import Facts, UnitFact
+from kubeup.model.resources import Binary, Desired, File, Inquiry, sha256
 from kubeup.node.bundle import Trip, level_trip, stage_trip
 from kubeup.node.transport import SshLink
 from kubeup.plan import NodePlan, diff, empty_diff
-from kubeup.resources import Binary, Desired, File, Inquiry, sha256
 from tests.lab.debian import download
 from tests.sandbox.conftest import SYSTEMCTL
 from tests.sandbox.test_apply import ORDER, inquiry, wish

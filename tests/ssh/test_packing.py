@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.errors import KubeupError
 from kubeup.execution.executor import carry_out
-from kubeup.model import Node
+from kubeup.model.cluster import Node
+from kubeup.model.errors import KubeupError
+from kubeup.model.resources import Binary, Inquiry
 from kubeup.node.bundle import Trip
 from kubeup.node.packing import Packer, Piece
 from kubeup.node.probe import parse, probe_script
 from kubeup.node.transport import Kind, SshLink
-from kubeup.resources import Binary, Inquiry
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine
 from tests.ssh.proxy import BadLine

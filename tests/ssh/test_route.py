@@ -9,8 +9,8 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from kubeup.errors import ConnectError
-from kubeup.model import HostKeys, Node, Role
+from kubeup.model.cluster import HostKeys, Node, Role
+from kubeup.model.errors import ConnectError
 from kubeup.node.dialer import shut
 from kubeup.node.transport import Kind, SshLink
 from tests.ssh.conftest import Operator

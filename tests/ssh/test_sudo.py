@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.errors import ConnectError, UsageError
-from kubeup.model import Node
+from kubeup.model.cluster import Node
+from kubeup.model.errors import ConnectError, UsageError
 from kubeup.node.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import CHATTY, PASSWORD, Daemon, Machine

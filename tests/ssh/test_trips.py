@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kubeup.errors import NodeError
-from kubeup.model import Node
+from kubeup.model.cluster import Node
+from kubeup.model.errors import NodeError
 from kubeup.node.boot import command
 from kubeup.node.transport import Kind, SshLink
 from tests.ssh.conftest import Operator

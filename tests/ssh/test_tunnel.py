@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.events import Event, Note
-from kubeup.model import Node, Proxy
+from kubeup.model.cluster import Node, Proxy
+from kubeup.model.events import Event, Note
 from kubeup.node.transport import Kind, SshLink
 from kubeup.tunnel import Tunnel, proxy
 from tests.lab.registry import ForwardProxy as OwnProxy

@@ -13,12 +13,12 @@ from ruamel.yaml import YAML
 from kubeup import addons, addons_up, profile
 from kubeup.addons import dns, manifests
 from kubeup.components.addons import ACTION
-from kubeup.errors import KubeupError, ProfileError
-from kubeup.facts import Facts, Record
-from kubeup.model import Cluster, Manifest, Runtime
+from kubeup.model.cluster import Cluster, Manifest, Runtime
+from kubeup.model.errors import KubeupError, ProfileError
+from kubeup.model.facts import Facts, Record
+from kubeup.model.resources import Desired, File
 from kubeup.plan import Do, GiveBack, Put
 from kubeup.release import BY_ADDON
-from kubeup.resources import Desired, File
 from tests.unit.test_plan import BARE, built, desired, plan, two_nodes
 
 EVERY = tuple(addons.BY_NAME)
@@ -54,7 +54,7 @@ def test_every_addon_renders_to_objects_that_say_whose_they_are(name: str) -> No
 
 @pytest.mark.parametrize("name", EVERY)
 def test_an_addon_runs_just_the_images_that_are_brought_for_it(name: str) -> None:
-    from kubeup.model import Versions
+    from kubeup.model.cluster import Versions
     from kubeup.release import addon_images
 
     text = (files(full())[manifests.path_of(name)].content or b"").decode()
@@ -128,7 +128,7 @@ def test_all_images_from_one_repository() -> None:
 
 
 def test_a_master_that_is_no_node_reaches_the_metrics_at_a_node() -> None:
-    from kubeup.model import Role
+    from kubeup.model.cluster import Role
 
     cluster = two_nodes(addons=("metrics-server",))
     alone = replace(cluster, nodes=(replace(cluster.nodes[0], roles=frozenset({Role.MASTER})), cluster.nodes[1]))
@@ -182,7 +182,7 @@ def test_one_added_by_hand_stays_until_it_is_taken_away() -> None:
 
 def test_the_addons_command_changes_nothing_else() -> None:
     """A profile whose kubelet settings differ, too: they wait for an `up`."""
-    from kubeup.model import Override
+    from kubeup.model.cluster import Override
     from kubeup.plan import Plan
 
     cluster = two_nodes(addons=("dns",))

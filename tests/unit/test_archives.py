@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.errors import ImageError
-from kubeup.facts import Facts
 from kubeup.image_store import NodeImages, read, spool
 from kubeup.image_store.push import lacks, trip_of
 from kubeup.image_store.survey import chain_ids
-from kubeup.model import Runtime
+from kubeup.model.cluster import Runtime
+from kubeup.model.errors import ImageError
+from kubeup.model.facts import Facts
 from tests import archives
 from tests.archives import Made, layer, sha256
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from kubeup import authorities, certificates, pki
-from kubeup.errors import PreflightError
-from kubeup.facts import Facts
+from kubeup.model.errors import PreflightError
+from kubeup.model.facts import Facts
 from tests.unit.test_plan import BARE, BOTH, built, plan, two_nodes
 
 

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from kubeup.cli import main
 from kubeup.cli_release import _wanted
-from kubeup.errors import ReleaseError
 from kubeup.image_store import fetch
-from kubeup.model import Source, Versions
+from kubeup.model.cluster import Source, Versions
+from kubeup.model.errors import ReleaseError
 from kubeup.profile import load
 from kubeup.release import Artifact, Wanted, bundle, cache, resolve
 from kubeup.release.model import Download

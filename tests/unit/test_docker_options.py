@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from kubeup import docker_options
-from kubeup.facts import DockerFact, Facts, FileFact, Owned, Record
-from kubeup.model import Cluster, Network, Node, Proxy, Registries, Role
-from kubeup.resources import ORIGINAL, File, sha256
+from kubeup.model.cluster import Cluster, Network, Node, Proxy, Registries, Role
+from kubeup.model.facts import DockerFact, Facts, FileFact, Owned, Record
+from kubeup.model.resources import ORIGINAL, File, sha256
 
 DEBIAN = DockerFact(
     version="26.1.5",

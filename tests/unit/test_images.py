@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from kubeup import images
-from kubeup.errors import ReleaseError
-from kubeup.model import Source, Versions
+from kubeup.model.cluster import Source, Versions
+from kubeup.model.errors import ReleaseError
 from kubeup.release import BY_NAME, Wanted, addon_images, image_builds, resolve
 from kubeup.release.catalog import fill
 from kubeup.release.recipes import RECIPES

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from kubeup import importer, profile
 from kubeup.cli import main
-from kubeup.errors import ProfileError
 from kubeup.importer import Outcome, shell
 from kubeup.importer.draft import scalar
 from kubeup.importer.settings import GONE, KNOWN
+from kubeup.model.errors import ProfileError
 from tests.unit.patience import quickly
 
 ROOT = Path(__file__).parents[2]

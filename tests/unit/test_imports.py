@@ -24,8 +24,6 @@ PURE = (
     "addons",
     "components",
     "render",
-    "resources",
-    "facts",
     "preflight",
     "plan",
     "pki",
@@ -78,8 +76,6 @@ def test_arrows_point_downwards() -> None:
         "render",
         "plan",
         "model",
-        "facts",
-        "resources",
         "execution",
     )
     for name, path in modules():

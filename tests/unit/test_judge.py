@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubeup.model import Node, Role
+from kubeup.model.cluster import Node, Role
 from kubeup.validate import judge
 
 ONE = Node("10.0.0.1", frozenset({Role.MASTER, Role.NODE}), name="one", address="10.0.0.1")

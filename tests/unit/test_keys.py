@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from kubeup import kubeconfig, pki
-from kubeup.errors import KubeupError
 from kubeup.kubeconfig import Access
+from kubeup.model.errors import KubeupError
 from tests.unit.test_plan import two_nodes
 
 NOW = datetime.datetime.now(datetime.timezone.utc)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.errors import LabError
 from kubeup.lab import Lab, apt, cgroups, kernel, state
 from kubeup.lab.network import METRIC, Present, conflict, parse
+from kubeup.model.errors import LabError
 
 SUBNET = ipaddress.IPv4Network("192.168.201.0/24")
 LAB = Lab("test", SUBNET)

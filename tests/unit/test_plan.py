@@ -12,12 +12,12 @@ import pytest
 from kubeup import cluster_facts, components, pki, render, wanted
 from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.components.base import Context
-from kubeup.facts import ClusterFacts, DockerFact, Facts, FileFact, Owned, Record, UnitFact
-from kubeup.model import Cluster, Network, Node, Override, Role, Runtime, Versions
+from kubeup.model.cluster import Cluster, Network, Node, Override, Role, Runtime, Versions
+from kubeup.model.facts import ClusterFacts, DockerFact, Facts, FileFact, Owned, Record, UnitFact
+from kubeup.model.resources import Desired, File, Unit, sha256
 from kubeup.node.bundle import content_of, level_trip
 from kubeup.plan import Do, Forget, GiveBack, Make, NodePlan, Put, Remember, Stage, Start, Stop, diff, empty_diff
 from kubeup.release import Artifact
-from kubeup.resources import Desired, File, Unit, sha256
 from kubeup.up import make_plan
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.timezone.utc)
@@ -105,7 +105,7 @@ def built(cluster: Cluster, node: Node) -> tuple[Facts, ClusterFacts]:
 
 
 def minted(cluster: Cluster, node: Node) -> tuple[dict[str, bytes], ClusterFacts]:
-    from kubeup.facts import AuthorityFact
+    from kubeup.model.facts import AuthorityFact
 
     vault: dict[str, bytes] = {}
     known = {}

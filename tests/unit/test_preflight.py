@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 
 from kubeup import preflight, profile
-from kubeup.facts import DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
-from kubeup.model import Cluster, Network, Node, Override, ProxyMode, Role, Runtime
+from kubeup.model.cluster import Cluster, Network, Node, Override, ProxyMode, Role, Runtime
+from kubeup.model.facts import DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
+from kubeup.model.resources import Binary
 from kubeup.plan import NodePlan, Plan
-from kubeup.resources import Binary
 
 CLUSTER = Cluster(
     name="demo",

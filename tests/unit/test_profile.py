@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubeup import profile
-from kubeup.errors import ProfileError
-from kubeup.model import HostKeys, Role, Runtime, Source, Taint
+from kubeup.model.cluster import HostKeys, Role, Runtime, Source, Taint
+from kubeup.model.errors import ProfileError
 from tests.unit import mutations
 from tests.unit.patience import quickly
 

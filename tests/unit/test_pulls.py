@@ -8,7 +8,7 @@ import pytest
 
 from kubeup import profile, pulls
 from kubeup.addons import trouble
-from kubeup.errors import FleetError, StepError
+from kubeup.model.errors import FleetError, StepError
 from kubeup.validate import workloads
 from kubeup.validate.checks import Check, Status
 

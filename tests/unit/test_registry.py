@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.errors import ReleaseError
-from kubeup.events import Event, Working
 from kubeup.image_names import Reference
 from kubeup.image_store import read, registry
-from kubeup.model import Proxy
+from kubeup.model.cluster import Proxy
+from kubeup.model.errors import ReleaseError
+from kubeup.model.events import Event, Working
 from kubeup.release.site import Site, UnavailableError
 from tests.archives import Made, layer, sha256
 from tests.unit.upstream import Upstream, serving

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.errors import ReleaseError
-from kubeup.model import Proxy, Source
+from kubeup.model.cluster import Proxy, Source
+from kubeup.model.errors import ReleaseError
+from kubeup.model.resources import sha256
 from kubeup.release import Artifact, Building, Got, Progress, ReleaseEvent, Tried, Wanted, Without, resolve, site
 from kubeup.release.cache import path_of
 from kubeup.release.proxies import is_exempt
-from kubeup.resources import sha256
 from tests.unit.upstream import Upstream, serving, tgz
 
 K8S = "dl.k8s.io/release/v1.37.2/bin/linux/amd64"

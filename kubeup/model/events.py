@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kubeup.errors import KubeupError
+from kubeup.model.errors import KubeupError
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from kubeup.pki import CertificateSpec
-
 STORE = "/var/lib/kubeup/store"
 ORIGINAL = "/var/lib/kubeup/original"
 """Where the original of a path lies below, once kubeup changed it."""
 BIN = "/opt/kubeup/bin"
 CNI_BIN = "/opt/kubeup/cni"
+LEAF_DAYS = 365
 
 
 def sha256(content: bytes) -> str:
@@ -131,6 +130,25 @@ class Trace:
     kind: str
     name: str
     value: str = ""
+
+
+@dataclass(frozen=True)
+class CertificateSpec:
+    """A wish: who it is for, whose signature, which names. server, client: extended key usages."""
+
+    path: str
+    authority: str
+    common_name: str
+    organizations: tuple[str, ...] = ()
+    dns_names: tuple[str, ...] = ()
+    ip_addresses: tuple[str, ...] = ()
+    server: bool = False
+    client: bool = False
+    lifetime_days: int = LEAF_DAYS
+
+    @property
+    def key_path(self) -> str:
+        return self.path.removesuffix(".crt") + ".key"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.model import Cluster
+from kubeup.model.cluster import Cluster
 
 
 def no_proxy(cluster: Cluster) -> str:
