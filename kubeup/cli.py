@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from kubeup import __version__, cluster_facts, down, kubeconfig, session, up, validate
+from kubeup import __version__, cluster_facts, down, session, up, validate
 from kubeup.cli_addons import addons_group
 from kubeup.cli_images import images_group
 from kubeup.cli_import import import_command
@@ -24,6 +24,7 @@ from kubeup.execution.job import Job, Outcome, Prepared
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import KubeupError, UsageError
 from kubeup.model.events import Note
+from kubeup.pki import kubeconfig
 from kubeup.profile import LoadedProfile
 from kubeup.report import data, errors, health, plan, summary
 from kubeup.state import State

@@ -6,10 +6,11 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kubeup import addons, authorities
+from kubeup import addons
 from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
+from kubeup.pki import ca_state
 
 OLDEST_DOCKER = (23, 0)
 """cri-dockerd needs Engine API 1.42, which came with Docker 23."""
@@ -62,7 +63,7 @@ def _docker_is_usable(facts: Facts) -> bool:
 
 def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts:
     """What the masters know together."""
-    known, shared = authorities.gather(cluster, facts)
+    known, shared = ca_state.gather(cluster, facts)
     return ClusterFacts(known, _known_cidrs(cluster, facts), shared)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup import kubeconfig
 from kubeup.execution import executor
 from kubeup.execution.fleet import Results
 from kubeup.execution.job import Job, NodeOutcome, Outcome
@@ -19,6 +18,7 @@ from kubeup.model.events import Note, Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
+from kubeup.pki import kubeconfig
 from kubeup.plan import Plan, empty_diff
 
 SNAPSHOT_LIMIT = 120.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 
-from kubeup import pki
-from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.execution import executor
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import ClusterFacts
 from kubeup.node.bundle import Vault
-from kubeup.pki import KeyPair
+from kubeup.pki import issue, specs
+from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
+from kubeup.pki.issue import KeyPair
 from kubeup.plan import NodePlan, Plan
 
 
@@ -25,7 +25,7 @@ def fill(cluster: Cluster, plan: Plan, shared: ClusterFacts, fleet: Fleet, now: 
     for node, node_plan in zip(cluster.nodes, plan.nodes, strict=True):
         vault = dict(common)
         for spec in node_plan.mint:
-            pair = pki.mint(spec, authorities[spec.authority], now)
+            pair = issue.mint(spec, authorities[spec.authority], now)
             vault[f"leaf:{spec.path}:crt"] = pair.cert_pem
             vault[f"leaf:{spec.path}:key"] = pair.key_pem
         vaults[node.host] = vault
@@ -46,8 +46,8 @@ def _shared(
     if shared.authorities:
         pairs, account = _bring(cluster, shared, fleet)
     else:
-        pairs = {authority.name: pki.mint_authority(authority, now) for authority in pki.AUTHORITIES}
-        account = pki.mint_service_account_key()
+        pairs = {authority.name: issue.mint_authority(authority, now) for authority in specs.AUTHORITIES}
+        account = issue.mint_service_account_key()
     vault = {"service-account:key": account[0], "service-account:pub": account[1]}
     for name, pair in pairs.items():
         vault[f"authority:{name}:crt"] = pair.cert_pem
@@ -58,10 +58,10 @@ def _shared(
 def _bring(cluster: Cluster, shared: ClusterFacts, fleet: Fleet) -> tuple[dict[str, KeyPair], tuple[bytes, bytes]]:
     holder = next(iter(shared.authorities.values())).holders[0]
     master = next(node for node in cluster.masters if node.title == holder)
-    paths = [authority.key_path for authority in pki.AUTHORITIES]
+    paths = [authority.key_path for authority in specs.AUTHORITIES]
     found = executor.read_secrets(fleet.link(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
     pairs = {
         authority.name: KeyPair(shared.authorities[authority.name].certificate, found[authority.key_path])
-        for authority in pki.AUTHORITIES
+        for authority in specs.AUTHORITIES
     }
     return pairs, (found[SERVICE_ACCOUNT_KEY], found[SERVICE_ACCOUNT_PUB])

@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 from ruamel.yaml import YAML
 
-from kubeup import addons, certificates, components
+from kubeup import addons, components
 from kubeup.addons import manifests
 from kubeup.components.base import Component, Context, Template, pause_name
 from kubeup.data import folder
@@ -21,6 +21,7 @@ from kubeup.model.cluster import Cluster, Manifest, Node, Value
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Binary, Desired, Directory, File, Inquiry, Trace, Unit, sha256
+from kubeup.pki import certificates
 from kubeup.release import Artifact
 
 FOLDERS = (Directory("/etc/kubeup", data=True), Directory("/opt/kubeup", data=True))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kubeup import cluster_facts, components, kubeconfig, mint, pki, preflight, release, render, wanted
+from kubeup import cluster_facts, components, mint, preflight, release, render, wanted
 from kubeup.addons import trouble
 from kubeup.components.base import Context
 from kubeup.execution import executor
@@ -20,6 +20,7 @@ from kubeup.model.events import Note, Phase
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.bundle import Vault
 from kubeup.node.packing import Packer
+from kubeup.pki import kubeconfig, specs
 from kubeup.plan import Plan, diff
 from kubeup.release import Artifact, Wanted
 
@@ -168,7 +169,7 @@ def give_access(job: Job, prepared: Prepared, vaults: Mapping[str, Vault]) -> ku
     """The operator's kubeconfig gets the cluster's context; a round trip only when it is not there yet."""
     cluster = prepared.cluster
     path = kubeconfig.default_path(job.environ)
-    admin = f"{pki.ROOT}/admin.crt"
+    admin = f"{specs.ROOT}/admin.crt"
     first = cluster.masters[0]
     vault = vaults.get(first.host, {})
     fresh = f"leaf:{admin}:crt" in vault
@@ -182,7 +183,7 @@ def give_access(job: Job, prepared: Prepared, vaults: Mapping[str, Vault]) -> ku
             vault[f"leaf:{admin}:key"],
         )
     else:
-        paths = [pki.AUTHORITIES[0].cert_path, admin, admin.removesuffix(".crt") + ".key"]
+        paths = [specs.AUTHORITIES[0].cert_path, admin, admin.removesuffix(".crt") + ".key"]
         found = executor.read_secrets(job.fleet.link(first), paths)
         access = kubeconfig.Access(cluster.api_server, *(found[one] for one in paths))
     return kubeconfig.merge(path, cluster.name, access)

@@ -6,11 +6,12 @@ import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kubeup import kubeconfig, preflight
+from kubeup import preflight
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
 from kubeup.model.events import Say
 from kubeup.model.facts import ClusterFacts, Facts
+from kubeup.pki import kubeconfig
 from kubeup.plan import Plan
 from kubeup.release import Artifact, ReleaseEvent
 

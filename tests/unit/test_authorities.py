@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from kubeup import authorities, certificates, pki
 from kubeup.model.errors import PreflightError
 from kubeup.model.facts import Facts
+from kubeup.pki import ca_state, certificates, specs
 from tests.unit.test_plan import BARE, BOTH, built, plan, two_nodes
 
 
@@ -24,26 +24,26 @@ def test_what_masters_share_is_put_before_all_that_it_signs() -> None:
     sources = [put.file.source for put in plan(cluster, cluster.nodes[0]).files if put.file.source]
     shared = [source for source in sources if source.startswith(certificates.SHARED)]
     assert sorted(sources[: len(shared)]) == sorted(shared)
-    assert len(shared) == len(authorities.PATHS)
+    assert len(shared) == len(ca_state.PATHS)
     assert len(sources) > len(shared)
 
 
-@pytest.mark.parametrize("count", range(len(authorities.PATHS)))
+@pytest.mark.parametrize("count", range(len(ca_state.PATHS)))
 def test_cut_off_before_anything_was_signed_all_is_made_anew(count: int) -> None:
     cluster = two_nodes()
     facts, _ = built(cluster, cluster.nodes[0])
     paths = [put.file.path for put in plan(cluster, cluster.nodes[0]).files if put.file.source][:count]
-    known, shared = authorities.gather(cluster, {cluster.nodes[0].host: after(facts, tuple(paths))})
+    known, shared = ca_state.gather(cluster, {cluster.nodes[0].host: after(facts, tuple(paths))})
     assert (known, shared) == ({}, {})
 
 
-@pytest.mark.parametrize("path", authorities.PATHS)
+@pytest.mark.parametrize("path", ca_state.PATHS)
 def test_lost_after_something_was_signed_it_is_refused(path: str) -> None:
     cluster = two_nodes()
     facts, _ = built(cluster, cluster.nodes[0])
     master = replace(facts, files={name: fact for name, fact in facts.files.items() if name != path})
     with pytest.raises(PreflightError) as caught:
-        authorities.gather(cluster, {cluster.nodes[0].host: master})
+        ca_state.gather(cluster, {cluster.nodes[0].host: master})
     assert caught.value.message == "the cluster's authorities are not complete on its masters"
     assert caught.value.evidence == (f"node3 has no {path}",)
 
@@ -55,7 +55,7 @@ def test_what_one_master_lost_another_has() -> None:
     first = replace(
         facts, files={path: fact for path, fact in facts.files.items() if path != "/etc/kubernetes/pki/sa.key"}
     )
-    known, shared = authorities.gather(cluster, {cluster.nodes[0].host: first, cluster.nodes[1].host: facts})
+    known, shared = ca_state.gather(cluster, {cluster.nodes[0].host: first, cluster.nodes[1].host: facts})
     assert {one.holders for one in known.values()} == {("node4",)}
     assert shared["/etc/kubernetes/pki/sa.key"] == facts.files["/etc/kubernetes/pki/sa.key"].sha256
 
@@ -66,9 +66,9 @@ def test_masters_with_different_authorities_are_refused_unless_one_has_signed_no
     one, _ = built(cluster, cluster.nodes[0])
     other, _ = built(cluster, cluster.nodes[1])
     with pytest.raises(PreflightError, match="do not agree on the kubernetes authority"):
-        authorities.gather(cluster, {cluster.nodes[0].host: one, cluster.nodes[1].host: other})
-    begun = after(other, (pki.AUTHORITIES[0].cert_path,))
-    known, _ = authorities.gather(cluster, {cluster.nodes[0].host: one, cluster.nodes[1].host: begun})
+        ca_state.gather(cluster, {cluster.nodes[0].host: one, cluster.nodes[1].host: other})
+    begun = after(other, (specs.AUTHORITIES[0].cert_path,))
+    known, _ = ca_state.gather(cluster, {cluster.nodes[0].host: one, cluster.nodes[1].host: begun})
     assert known["kubernetes"].holders == ("node3",)
 
 
@@ -76,4 +76,4 @@ def test_a_stranger_s_files_are_no_authority_of_kubeup_s() -> None:
     cluster = two_nodes()
     facts, _ = built(cluster, cluster.nodes[0])
     strange = replace(BARE, files=facts.files)
-    assert authorities.gather(cluster, {cluster.nodes[0].host: strange}) == ({}, {})
+    assert ca_state.gather(cluster, {cluster.nodes[0].host: strange}) == ({}, {})

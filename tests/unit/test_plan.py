@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import cluster_facts, components, pki, render, wanted
-from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
+from kubeup import cluster_facts, components, render, wanted
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Network, Node, Override, Role, Runtime, Versions
 from kubeup.model.facts import ClusterFacts, DockerFact, Facts, FileFact, Owned, Record, UnitFact
 from kubeup.model.resources import Desired, File, Unit, sha256
 from kubeup.node.bundle import content_of, level_trip
+from kubeup.pki import issue, specs
+from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.plan import Do, Forget, GiveBack, Make, NodePlan, Put, Remember, Stage, Start, Stop, diff, empty_diff
 from kubeup.release import Artifact
 from kubeup.up import make_plan
@@ -109,16 +110,16 @@ def minted(cluster: Cluster, node: Node) -> tuple[dict[str, bytes], ClusterFacts
 
     vault: dict[str, bytes] = {}
     known = {}
-    account = pki.mint_service_account_key()
+    account = issue.mint_service_account_key()
     vault["service-account:key"], vault["service-account:pub"] = account
-    for authority in pki.AUTHORITIES:
-        pair = pki.mint_authority(authority, NOW)
+    for authority in specs.AUTHORITIES:
+        pair = issue.mint_authority(authority, NOW)
         vault[f"authority:{authority.name}:crt"] = pair.cert_pem
         vault[f"authority:{authority.name}:key"] = pair.key_pem
         known[authority.name] = AuthorityFact(authority.name, pair.cert_pem, sha256(pair.key_pem), ("node3",))
-        for spec in pki.specs_for(cluster, node):
+        for spec in specs.specs_for(cluster, node):
             if spec.authority == authority.name:
-                leaf = pki.mint(spec, pair, NOW)
+                leaf = issue.mint(spec, pair, NOW)
                 vault[f"leaf:{spec.path}:crt"], vault[f"leaf:{spec.path}:key"] = leaf.cert_pem, leaf.key_pem
     shared = {
         SERVICE_ACCOUNT_KEY: sha256(account[0]),
@@ -190,7 +191,7 @@ def test_a_certificate_near_its_end_is_renewed_alone() -> None:
     later = NOW + datetime.timedelta(days=300)
     wish = render.desired(context, artifacts(cluster), later)
     found = diff("node4", wish, facts, components.order(cluster, cluster.nodes[1]))
-    assert {spec.path for spec in found.mint} == {spec.path for spec in pki.specs_for(cluster, cluster.nodes[1])}
+    assert {spec.path for spec in found.mint} == {spec.path for spec in specs.specs_for(cluster, cluster.nodes[1])}
     assert all("expires in 65 days" in put.file.why for put in found.files)
     calm = render.desired(context, artifacts(cluster), NOW + datetime.timedelta(days=200))
     assert not calm.mint

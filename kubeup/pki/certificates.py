@@ -10,11 +10,11 @@ import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kubeup import kubeconfig, pki
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.facts import AuthorityFact, ClusterFacts, Facts, FileFact
 from kubeup.model.resources import CertificateSpec, File
-from kubeup.pki import Authority
+from kubeup.pki import issue, kubeconfig
+from kubeup.pki.specs import AUTHORITIES, Authority, specs_for
 
 SERVICE_ACCOUNT_KEY = "/etc/kubernetes/pki/sa.key"
 SERVICE_ACCOUNT_PUB = "/etc/kubernetes/pki/sa.pub"
@@ -50,9 +50,9 @@ def kubeconfigs_of(node: Node) -> tuple[KubeconfigSpec, ...]:
 
 def paths(cluster: Cluster, node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(all paths of keys, certificates and kubeconfigs; those of them that are no secret)."""
-    specs = pki.specs_for(cluster, node)
-    public = [spec.path for spec in specs] + [authority.cert_path for authority in pki.AUTHORITIES]
-    secret = [spec.key_path for spec in specs] + [authority.key_path for authority in pki.AUTHORITIES]
+    specs = specs_for(cluster, node)
+    public = [spec.path for spec in specs] + [authority.cert_path for authority in AUTHORITIES]
+    secret = [spec.key_path for spec in specs] + [authority.key_path for authority in AUTHORITIES]
     public += [SERVICE_ACCOUNT_PUB]
     secret += [SERVICE_ACCOUNT_KEY]
     # Kubeconfigs of kubeup's point at key files and hold none.
@@ -66,12 +66,12 @@ def files(
     """The files, and the specs of those leaves that must be minted."""
     found: list[File] = []
     mint: list[CertificateSpec] = []
-    for authority in pki.AUTHORITIES:
+    for authority in AUTHORITIES:
         if node.is_master or authority.name == "kubernetes":
             found.extend(_authority_files(authority, node, shared))
     if node.is_master:
         found.extend(_service_account_files(shared))
-    for spec in pki.specs_for(cluster, node):
+    for spec in specs_for(cluster, node):
         reason = leaf_reason(spec, facts, shared.authorities.get(spec.authority), now)
         if reason:
             mint.append(spec)
@@ -82,7 +82,7 @@ def files(
             kubeconfig.render(
                 cluster_name=cluster.name,
                 server=server_for(cluster, node),
-                ca_path=pki.AUTHORITIES[0].cert_path,
+                ca_path=AUTHORITIES[0].cert_path,
                 user=spec.user,
                 cert_path=f"/etc/kubernetes/pki/{spec.certificate}.crt",
                 key_path=f"/etc/kubernetes/pki/{spec.certificate}.key",
@@ -110,7 +110,7 @@ def leaf_reason(spec: CertificateSpec, facts: Facts, authority: AuthorityFact | 
     # Key and certificate were written as a pair; both unchanged, they still match.
     if not (_untouched(cert, owned.get(spec.path)) and _untouched(key, owned.get(spec.key_path))):
         return "its files were changed by someone else"
-    return pki.satisfied(spec, cert.content, authority.certificate, now)
+    return issue.satisfied(spec, cert.content, authority.certificate, now)
 
 
 def _untouched(fact: FileFact, owned: object) -> bool:

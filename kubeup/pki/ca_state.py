@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kubeup import pki
-from kubeup.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import PreflightError
 from kubeup.model.facts import AuthorityFact, Facts
+from kubeup.pki import issue, specs
+from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 
 SERVICE_ACCOUNT = (SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB)
-PATHS = (*(path for one in pki.AUTHORITIES for path in (one.cert_path, one.key_path)), *SERVICE_ACCOUNT)
+PATHS = (*(path for one in specs.AUTHORITIES for path in (one.cert_path, one.key_path)), *SERVICE_ACCOUNT)
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ def gather(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Mapping[str, A
         if some and any(_signed(cluster, node, facts[node.host]) for node in cluster.nodes if node.host in facts):
             raise _lost(some)
         return {}, {}
-    for authority in pki.AUTHORITIES:
+    for authority in specs.AUTHORITIES:
         _agree(authority, [keeper for keeper in some if keeper.signed or not keeper.missing])
     first, titles = whole[0], tuple(keeper.title for keeper in whole)
     found = {
         one.name: AuthorityFact(one.name, first.certificates[one.name], first.digests[one.key_path], titles)
-        for one in pki.AUTHORITIES
+        for one in specs.AUTHORITIES
     }
     return found, {path: first.digests[path] for path in SERVICE_ACCOUNT}
 
@@ -61,7 +61,7 @@ def _keeper(cluster: Cluster, node: Node, facts: Facts) -> Keeper:
     digests = {path: facts.file(path).sha256 for path in owned if facts.file(path).sha256}
     certificates = {
         one.name: content
-        for one in pki.AUTHORITIES
+        for one in specs.AUTHORITIES
         if one.cert_path in digests and (content := facts.file(one.cert_path).content)
     }
     return Keeper(node.title, digests, certificates, _signed(cluster, node, facts))
@@ -69,14 +69,14 @@ def _keeper(cluster: Cluster, node: Node, facts: Facts) -> Keeper:
 
 def _signed(cluster: Cluster, node: Node, facts: Facts) -> bool:
     owned = facts.record.owned
-    return any(spec.path in owned and facts.file(spec.path).exists for spec in pki.specs_for(cluster, node))
+    return any(spec.path in owned and facts.file(spec.path).exists for spec in specs.specs_for(cluster, node))
 
 
-def _agree(authority: pki.Authority, keepers: Sequence[Keeper]) -> None:
+def _agree(authority: specs.Authority, keepers: Sequence[Keeper]) -> None:
     holders: dict[str, list[str]] = {}
     for keeper in keepers:
         if authority.name in keeper.certificates:
-            print_ = pki.fingerprint(keeper.certificates[authority.name])
+            print_ = issue.fingerprint(keeper.certificates[authority.name])
             holders.setdefault(print_, []).append(keeper.title)
     if len(holders) > 1:
         raise PreflightError(

@@ -1,6 +1,5 @@
-"""Which certificates a node should have, when one satisfies, and how one is minted.
+"""Certificates: how one is issued, and when one that is there does. EC P-256, authorities for ten years.
 
-kubeadm's layout below /etc/kubernetes/pki: three authorities, EC P-256, authorities for ten years, leaves for one.
 Pure: the present moment is an argument.
 """
 
@@ -16,30 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from kubeup.model.cluster import Cluster, Node
 from kubeup.model.resources import CertificateSpec
+from kubeup.pki.specs import Authority
 
-ROOT = "/etc/kubernetes/pki"
 AUTHORITY_DAYS = 3650
-# Clocks of machines differ; a certificate that is not valid yet is a riddle at night.
+# Clocks of machines differ: a certificate made just now would not be valid yet on one that is behind.
 BACKDATE = datetime.timedelta(minutes=10)
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A certificate authority of the cluster; its key lives on masters only."""
-
-    name: str
-    cert_path: str
-    key_path: str
-    common_name: str
-
-
-AUTHORITIES = (
-    Authority("kubernetes", f"{ROOT}/ca.crt", f"{ROOT}/ca.key", "kubernetes-ca"),
-    Authority("etcd", f"{ROOT}/etcd/ca.crt", f"{ROOT}/etcd/ca.key", "etcd-ca"),
-    Authority("front-proxy", f"{ROOT}/front-proxy-ca.crt", f"{ROOT}/front-proxy-ca.key", "front-proxy-ca"),
-)
 
 
 @dataclass(frozen=True)
@@ -51,72 +32,6 @@ class KeyPair:
 
     def __repr__(self) -> str:
         return "KeyPair(...)"
-
-
-def specs_for(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
-    """What a machine of these roles should have: a worker only leaves of its own."""
-    return (*(_master_specs(cluster, node) if node.is_master else ()), *(_node_specs(node) if node.is_node else ()))
-
-
-def _master_specs(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
-    network = cluster.network
-    own_dns, own_ips = ("localhost", node.name), ("127.0.0.1", "::1", node.address)
-    api_dns = (
-        "kubernetes",
-        "kubernetes.default",
-        "kubernetes.default.svc",
-        f"kubernetes.default.svc.{network.dns_domain}",
-        "localhost",
-        *(master.name for master in cluster.masters),
-    )
-    api_ips = ("127.0.0.1", str(network.api_ip), *(master.address for master in cluster.masters))
-
-    def client(name: str, common_name: str, *organizations: str, authority: str = "kubernetes") -> CertificateSpec:
-        return CertificateSpec(f"{ROOT}/{name}.crt", authority, common_name, organizations, client=True)
-
-    def local_server(name: str) -> CertificateSpec:
-        return CertificateSpec(
-            f"{ROOT}/{name}-server.crt",
-            "kubernetes",
-            name,
-            dns_names=("localhost",),
-            ip_addresses=("127.0.0.1",),
-            server=True,
-        )
-
-    return (
-        CertificateSpec(f"{ROOT}/etcd/server.crt", "etcd", node.name, (), own_dns, own_ips, server=True, client=True),
-        CertificateSpec(f"{ROOT}/etcd/peer.crt", "etcd", node.name, (), own_dns, own_ips, server=True, client=True),
-        CertificateSpec(f"{ROOT}/apiserver.crt", "kubernetes", "kube-apiserver", (), api_dns, api_ips, server=True),
-        client("apiserver-etcd-client", "kube-apiserver-etcd-client", authority="etcd"),
-        # No system:masters: one ClusterRoleBinding gives it what it needs.
-        client("apiserver-kubelet-client", "kube-apiserver-kubelet-client"),
-        client("front-proxy-client", "front-proxy-client", authority="front-proxy"),
-        client("kube-controller-manager", "system:kube-controller-manager"),
-        local_server("kube-controller-manager"),
-        client("kube-scheduler", "system:kube-scheduler"),
-        local_server("kube-scheduler"),
-        # system:masters passes even when RBAC objects are broken: the way back in, readable by root on masters only.
-        client("admin", "kubernetes-admin", "system:masters"),
-    )
-
-
-def _node_specs(node: Node) -> tuple[CertificateSpec, ...]:
-    """Names as the Node authorizer wants them: https://kubernetes.io/docs/reference/access-authn-authz/node/"""
-    return (
-        CertificateSpec(
-            f"{ROOT}/kubelet-client.crt", "kubernetes", f"system:node:{node.name}", ("system:nodes",), client=True
-        ),
-        CertificateSpec(
-            f"{ROOT}/kubelet.crt",
-            "kubernetes",
-            f"kubelet-{node.name}",
-            dns_names=(node.name,),
-            ip_addresses=(node.address,),
-            server=True,
-        ),
-        CertificateSpec(f"{ROOT}/kube-proxy.crt", "kubernetes", "system:kube-proxy", client=True),
-    )
 
 
 def mint_authority(authority: Authority, now: datetime.datetime) -> KeyPair:
