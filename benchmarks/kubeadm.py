@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.ground import NODES, SUBNET, WAIT, bare, everywhere, ssh, timed
-from kubeup import images, release
+from kubeup import release
+from kubeup.images import archive_writer
 from kubeup.model.cluster import Source, Versions
 from kubeup.release import Wanted
 from kubeup.release.golang import machine_arch
@@ -110,7 +111,7 @@ def _files() -> dict[str, bytes]:
             continue
         tag = versions.etcd if name == "etcd" else f"v{versions.kubernetes}"
         inside = {f"usr/local/bin/{name}": content}
-        files[f"{name}.image"] = images.docker_archive(f"{REPOSITORY}/{name}:{tag}", inside, (), arch, "0:0")
+        files[f"{name}.image"] = archive_writer.docker_archive(f"{REPOSITORY}/{name}:{tag}", inside, (), arch, "0:0")
     return files
 
 

@@ -10,13 +10,14 @@ from typing import IO
 
 import click
 
-from kubeup import cluster_facts, image_store, release, session
+from kubeup import cluster_facts, release, session
 from kubeup.cli_options import BUNDLE, profile_first
 from kubeup.execution import executor
 from kubeup.execution.job import Job
-from kubeup.image_names import normal
-from kubeup.image_store import fetch, spool
+from kubeup.image_store import fetch, needs, provision, push, survey
 from kubeup.image_store.survey import NodeImages
+from kubeup.images import archive_reader, decompress
+from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import FleetError, KubeupError, UsageError
 from kubeup.model.facts import Facts
@@ -88,7 +89,7 @@ def push_command(words: tuple[str, ...], name: str, profile_path: Path | None, p
         job = stack.enter_context(session.job(fleet))
         cluster, facts, had, failures = _look(job, loaded.cluster)
         _some_for_all(images, facts)
-        results = image_store.push(job, cluster, images, facts, had)
+        results = push.push(job, cluster, images, facts, had)
     names = [name for one in images for name in one.names]
     _tell(cluster, results.values, {**failures, **results.failures}, output, names)
 
@@ -112,20 +113,20 @@ def pull_command(
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
         job = stack.enter_context(session.job(fleet))
         cluster, facts, failures = _ask(job, loaded.cluster)
-        wanted = names or [one.name for one in image_store.needs(cluster)]
-        done = image_store.provide(job, cluster, wanted, facts, anew=bool(names))
+        wanted = names or [one.name for one in needs.needs(cluster)]
+        done = provision.provide(job, cluster, wanted, facts, anew=bool(names))
     told = [normal(name) for name in wanted if normal(name) not in done.failures]
     _tell(cluster, done.nodes, {**failures, **done.failures}, output, told)
 
 
-def _read(text: str, name: str, stack: ExitStack) -> Sequence[image_store.Image]:
+def _read(text: str, name: str, stack: ExitStack) -> Sequence[archive_reader.Image]:
     source: Path | IO[bytes] = sys.stdin.buffer if text == "-" else Path(text)
     if text == "-" and sys.stdin.isatty():
         raise UsageError(
             "`-` is standard input, and nothing comes from there", fix="docker save app:1 | kubeup images push -"
         )
-    path = stack.enter_context(spool.plain(source, release.cache_root() / "spool"))
-    return image_store.read(path, name=name)
+    path = stack.enter_context(decompress.plain(source, release.cache_root() / "spool"))
+    return archive_reader.read(path, name=name)
 
 
 def _look(
@@ -133,7 +134,7 @@ def _look(
 ) -> tuple[Cluster, dict[str, Facts], dict[str, NodeImages], dict[str, KubeupError]]:
     """What the machines and their runtimes say; a node that does not answer is told at the end."""
     resolved, facts, failures = _ask(job, cluster)
-    had = image_store.survey(job, resolved, facts)
+    had = survey.survey(job, resolved, facts)
     failures |= had.failures
     if not had.values:
         raise FleetError("no node has images to look at", tuple(failures.values()), fix="mend what is said above")
@@ -147,7 +148,7 @@ def _ask(job: Job, cluster: Cluster) -> tuple[Cluster, dict[str, Facts], dict[st
     return cluster_facts.resolve(cluster, asked.values), dict(asked.values), dict(asked.failures)
 
 
-def _some_for_all(images: Sequence[image_store.Image], facts: dict[str, Facts]) -> None:
+def _some_for_all(images: Sequence[archive_reader.Image], facts: dict[str, Facts]) -> None:
     """An image that is for none of the machines is a slip."""
     archs = {found.arch for found in facts.values()}
     for one in images:
@@ -161,13 +162,13 @@ def _table(profile_path: Path | None, parallel: int) -> report.Table:
     loaded = session.load(profile_path)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
         cluster, facts, had, failures = _look(job, loaded.cluster)
-    needed = image_store.needs(cluster)
+    needed = needs.needs(cluster)
     return report.table(cluster, needed, had, fetch.known(needed, facts), failures)
 
 
 def _tell(
     cluster: Cluster,
-    done: Mapping[str, image_store.Pushed],
+    done: Mapping[str, push.Pushed],
     failures: dict[str, KubeupError],
     output: str,
     names: Sequence[str],

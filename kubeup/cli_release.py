@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from kubeup import profile, release, wanted
-from kubeup.image_store import fetch, needs
+from kubeup.image_store import fetch
+from kubeup.image_store.needs import needs
 from kubeup.model.cluster import Cluster, Runtime
 from kubeup.model.errors import FleetError
 from kubeup.model.events import Phase, Working

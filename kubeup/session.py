@@ -14,9 +14,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kubeup import image_store, profile
+from kubeup import profile
 from kubeup.execution.fleet import Fleet
 from kubeup.execution.job import Job, Prepared
+from kubeup.image_store import through
 from kubeup.model.cluster import Cluster, Source
 from kubeup.model.errors import UsageError
 from kubeup.node.dialer import Dialer
@@ -75,7 +76,7 @@ def images_through_me(job: Job, prepared: Prepared, wanted: bool) -> Iterator[Ca
         return
     way = Tunnel(prepared.cluster, job.fleet.link, job.say)
     with closing(way):
-        yield lambda: image_store.pull_through(job, prepared.cluster, prepared.facts, way.url, way.besides)
+        yield lambda: through.pull(job, prepared.cluster, prepared.facts, way.url, way.besides)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kubeup import pulls
+from kubeup.images import pull_errors
 from kubeup.model.errors import FleetError, KubeupError, StepError
 
 ACTION_TITLE = "addons"
@@ -65,16 +65,16 @@ def evidence(rows: Sequence[Row]) -> list[str]:
             case "log", (pod, text):
                 lines.append(f"last words of {pod}: {text}")
             case "event", (pod, text):
-                lines.append(f"{pod}: {pulls.plain(text)}")
+                lines.append(f"{pod}: {pull_errors.plain(text)}")
     return list(dict.fromkeys(lines))
 
 
 def _bad(pod: str, node: str, image: str, reason: str, message: str) -> str:
     if image == "-":
-        return f"pod {pod} finds no node: {pulls.plain(message)}"
-    what, told = WORDS.get(reason, reason), pulls.plain(message)
+        return f"pod {pod} finds no node: {pull_errors.plain(message)}"
+    what, told = WORDS.get(reason, reason), pull_errors.plain(message)
     if reason in PULLS:
-        what = f"{what}, for {pulls.explain(told, image).reason}"
+        what = f"{what}, for {pull_errors.explain(told, image).reason}"
     return f"pod {pod} on {node}: its image {image} {what}" + (f": {told}" if told else "")
 
 

@@ -13,11 +13,11 @@ from kubeup import release
 from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER, SERVERS
 from kubeup.execution.job import Job
-from kubeup.image_names import Reference, parse
 from kubeup.image_store import registry
-from kubeup.image_store.archive import Image, read
 from kubeup.image_store.needs import Need
 from kubeup.image_store.survey import NodeImages
+from kubeup.images.archive_reader import Image, read
+from kubeup.images.names import Reference, parse
 from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import ImageError, KubeupError, NodeError, ReleaseError
 from kubeup.model.events import Note, Phase, Say, Working

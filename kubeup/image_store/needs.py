@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kubeup.image_names import normal
+from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
 from kubeup.release import BY_ADDON, Wanted, addon_images
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubeup.execution.job import Job
-from kubeup.image_names import normal
 from kubeup.image_store.fetch import fetch
 from kubeup.image_store.needs import Need, needs, of_addons
 from kubeup.image_store.push import Pushed, push
 from kubeup.image_store.survey import survey
+from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import Facts

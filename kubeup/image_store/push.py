@@ -19,8 +19,8 @@ from kubeup.components.containerd import CTR
 from kubeup.execution import executor
 from kubeup.execution.fleet import Results
 from kubeup.execution.job import Job
-from kubeup.image_store.archive import MANIFEST, Blob, Image
 from kubeup.image_store.survey import NodeImages, chain_ids
+from kubeup.images.archive_reader import MANIFEST, Blob, Image
 from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.events import Event, Finished, Phase, Working
 from kubeup.model.facts import Facts

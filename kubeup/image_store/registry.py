@@ -13,9 +13,9 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kubeup import images
-from kubeup.image_names import Reference
-from kubeup.image_store.archive import CONFIG, LAYER, MANIFEST
+from kubeup.images import archive_writer
+from kubeup.images.archive_reader import CONFIG, LAYER, MANIFEST
+from kubeup.images.names import Reference
 from kubeup.model.errors import ReleaseError
 from kubeup.model.events import Say, Working
 from kubeup.release.site import Site
@@ -34,10 +34,10 @@ def pull(site: Site, reference: Reference, arch: str, target: Path, say: Say) ->
     say(Working("this machine", title))
 
     def small(part: str) -> bytes:
-        headers = {"Accept": images.ACCEPT} if part.startswith("manifests/") else {}
+        headers = {"Accept": archive_writer.ACCEPT} if part.startswith("manifests/") else {}
         return site.read(f"{base}/{part}", SMALL, headers)[0]
 
-    found = images.describe(small, str(reference), reference.wanted, arch)
+    found = archive_writer.describe(small, str(reference), reference.wanted, arch)
     layers = dict.fromkeys(found.layers)
     had, total, done = _members(target), sum(size for _, size in layers), 0
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def pull(site: Site, reference: Reference, arch: str, target: Path, say: Say) ->
         partial.unlink(missing_ok=True)
 
 
-def _descriptions(found: images.Described, name: str) -> Mapping[str, bytes]:
+def _descriptions(found: archive_writer.Described, name: str) -> Mapping[str, bytes]:
     """The small files of an OCI layout."""
     config = {"mediaType": CONFIG, "digest": _digest(found.config), "size": len(found.config)}
     layers = [{"mediaType": LAYER, "digest": digest, "size": size} for digest, size in found.layers]

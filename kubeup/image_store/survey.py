@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kubeup.execution.fleet import Results
 from kubeup.execution.job import Job
-from kubeup.image_names import normal
+from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import NodeError
 from kubeup.model.events import Finished, Phase, Working

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 
-from kubeup import pulls
 from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER
 from kubeup.execution.job import Job
 from kubeup.image_store import provision
 from kubeup.image_store.needs import needs
+from kubeup.images import pull_errors
 from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import KubeupError
 from kubeup.model.events import Note, Phase, Working
@@ -51,7 +51,9 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besid
                 job.say(Note(f"pulled {rest} through this machine", node.title))
             elif word == "failed":
                 name, _, message = rest.partition("\t")
-                job.say(Note(f"{name} was not pulled: {pulls.explain(message, name).reason}: {message}", node.title))
+                job.say(
+                    Note(f"{name} was not pulled: {pull_errors.explain(message, name).reason}: {message}", node.title)
+                )
 
         link.trip(Kind.SHELL, [f"{script}\n".encode()], on_line=heard, limit=LIMIT)
 

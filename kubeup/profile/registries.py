@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kubeup.image_names import parse
+from kubeup.images.names import parse
 from kubeup.model.cluster import Registries
 from kubeup.profile.reading import Reading, expect, path_of, strings, words
 from kubeup.profile.tree import Tree

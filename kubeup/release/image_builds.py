@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup import images
-from kubeup.images import Entry, Files, Settings
+from kubeup.images import archive_writer
+from kubeup.images.archive_writer import Entry, Files, Settings
 from kubeup.model.cluster import Versions
 from kubeup.model.errors import ReleaseError
 from kubeup.release.catalog import fill, row_of
@@ -81,7 +81,7 @@ def wrap(shop: Workshop, wanted: Wanted, binary: Path) -> Path:
 
 def _write(shop: Workshop, wanted: Wanted, files: Files, settings: Settings) -> Path:
     target = shop.folder / f"{wanted.name.rpartition(':')[2]}.tar"
-    target.write_bytes(images.archive(fill(row_of(wanted).image, wanted), files, settings, wanted.arch))
+    target.write_bytes(archive_writer.archive(fill(row_of(wanted).image, wanted), files, settings, wanted.arch))
     return target
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup import images
+from kubeup.images import archive_writer
 from kubeup.model.errors import ReleaseError
 from kubeup.release import cache
 from kubeup.release.catalog import Row, fill
@@ -187,13 +187,13 @@ class Fetcher:
         base = url.rpartition("/manifests/")[0]
 
         def get(part: str) -> bytes:
-            headers = {"Accept": images.ACCEPT} if part.startswith("manifests/") else {}
+            headers = {"Accept": archive_writer.ACCEPT} if part.startswith("manifests/") else {}
             content, _ = self.site.read(f"{base}/{part}", IMAGE_LIMIT, headers)
             self.say(Progress(job.first, len(content), len(content)))
             return content
 
         name = fill(job.row.image, job.first)
-        content = images.pull(get, name, url.rpartition("/")[2], job.first.arch)
+        content = archive_writer.pull(get, name, url.rpartition("/")[2], job.first.arch)
         path = cache.path_of(self.root, job.first)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}")

@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from kubeup.image_store import Need, NodeImages, Pushed
+from kubeup.image_store.needs import Need
+from kubeup.image_store.push import Pushed
+from kubeup.image_store.survey import NodeImages
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import KubeupError
 from kubeup.report.progress import size

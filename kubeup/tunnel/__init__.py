@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-from kubeup.image_names import normal
+from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError
 from kubeup.model.events import Note, Say

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from kubeup import pulls
+from kubeup.images import pull_errors
 from kubeup.model.cluster import Cluster
 from kubeup.validate.checks import Check, Status
 
@@ -51,8 +51,8 @@ def _images(rows: Rows) -> list[Check]:
     checks = []
     for image, found in sorted(by_image.items()):
         # A back-off only says that it was tried before: another pod may know more.
-        message = max((pulls.plain(row[6]) for row in found), key=len)
-        cause = pulls.explain(message, image)
+        message = max((pull_errors.plain(row[6]) for row in found), key=len)
+        cause = pull_errors.explain(message, image)
         places = _names(f"{pod} on {node}" for pod, node, *_ in found)
         text = f"the image {image} is not to be had for {places}: {cause.reason}"
         fix = cause.fix
@@ -72,7 +72,7 @@ def _crashes(rows: Rows) -> list[Check]:
             namespace, _, name = pod.partition("/")
             text = f"the pod {pod} on {node} does not run: {reason} ({image})"
             fix = f"kubectl -n {namespace} logs {name} --previous; kubectl -n {namespace} describe pod {name}"
-            evidence = tuple(filter(None, (pulls.plain(message),)))
+            evidence = tuple(filter(None, (pull_errors.plain(message),)))
             checks.append(Check(f"pod-runs/{pod}", _status((system,)), text, fix, evidence))
     return checks
 
@@ -80,7 +80,7 @@ def _crashes(rows: Rows) -> list[Check]:
 def _unplaced(rows: Rows) -> list[Check]:
     checks = []
     for pod, system, message in _of(rows, "unplaced", 3):
-        told = pulls.plain(message)
+        told = pull_errors.plain(message)
         fix = "kubectl describe pod, and see what its nodeSelector, tolerations and requests ask for"
         if "unbound immediate PersistentVolumeClaims" in told or "persistentvolumeclaim" in told.lower():
             fix = "kubeup addons up storage, for a default StorageClass on the nodes' disks"

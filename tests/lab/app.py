@@ -6,8 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from kubeup import images
-from kubeup.images import Entry, Settings
+from kubeup.images import archive_writer
+from kubeup.images.archive_writer import Entry, Settings
 
 SSHD = Path("/usr/sbin/sshd")
 PASSWD = """root:x:0:0:root:/root:/bin/sh
@@ -32,7 +32,7 @@ SERVE = (
 def archive(name: str, folder: Path, public_key: str) -> bytes:
     """A docker-archive of one layer. folder: to work in."""
     files: dict[str, bytes | Entry] = {**_busybox(folder), **_sshd(folder, public_key)}
-    return images.archive(name, files, Settings(("/bin/sh", "-c"), (SERVE,), "0"), "amd64")
+    return archive_writer.archive(name, files, Settings(("/bin/sh", "-c"), (SERVE,), "0"), "amd64")
 
 
 def _busybox(folder: Path) -> dict[str, bytes | Entry]:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.image_store import NodeImages, read, spool
 from kubeup.image_store.push import lacks, trip_of
-from kubeup.image_store.survey import chain_ids
+from kubeup.image_store.survey import NodeImages, chain_ids
+from kubeup.images import decompress
+from kubeup.images.archive_reader import read
 from kubeup.model.cluster import Runtime
 from kubeup.model.errors import ImageError
 from kubeup.model.facts import Facts
@@ -156,15 +157,15 @@ def test_pipes_and_packed_files_are_unpacked_once_and_leave_nothing(tmp_path: Pa
     packed = tmp_path / "archive.tar.gz"
     packed.write_bytes(gzip.compress(plain))
     for source in (packed, io.BytesIO(plain), io.BytesIO(packed.read_bytes())):
-        with spool.plain(source, folder) as path:
+        with decompress.plain(source, folder) as path:
             assert path.read_bytes() == plain
     assert list(folder.iterdir()) == []
     packed.write_bytes(gzip.compress(plain)[:-20])
-    with pytest.raises(ImageError, match="cannot be read"), spool.plain(packed, folder):
+    with pytest.raises(ImageError, match="cannot be read"), decompress.plain(packed, folder):
         pass
     assert list(folder.iterdir()) == []
     packed.write_bytes(b"\x28\xb5\x2f\xfd....")
-    with pytest.raises(ImageError) as caught, spool.plain(packed, folder):
+    with pytest.raises(ImageError) as caught, decompress.plain(packed, folder):
         pass
     assert f"zstd -dc {packed} |" in caught.value.fix
 

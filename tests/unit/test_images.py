@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import images
+from kubeup.images import archive_writer
 from kubeup.model.cluster import Source, Versions
 from kubeup.model.errors import ReleaseError
 from kubeup.release import BY_NAME, Wanted, addon_images, image_builds, resolve
@@ -54,8 +54,10 @@ def registry(tmp_path: Path) -> Iterator[Upstream]:
 
 
 def test_an_archive_is_the_same_every_time_and_says_what_it_is() -> None:
-    one = images.docker_archive("registry.k8s.io/pause:3.10.2", {"pause": b"program"}, ("/pause",), "arm64")
-    assert one == images.docker_archive("registry.k8s.io/pause:3.10.2", {"pause": b"program"}, ("/pause",), "arm64")
+    one = archive_writer.docker_archive("registry.k8s.io/pause:3.10.2", {"pause": b"program"}, ("/pause",), "arm64")
+    assert one == archive_writer.docker_archive(
+        "registry.k8s.io/pause:3.10.2", {"pause": b"program"}, ("/pause",), "arm64"
+    )
     found = members(one)
     (manifest,) = json.loads(found["manifest.json"])
     assert manifest["RepoTags"] == ["registry.k8s.io/pause:3.10.2"]
@@ -102,12 +104,14 @@ def test_an_addons_image_has_upstreams_name(name: str) -> None:
 
 
 def test_a_layer_keeps_folders_links_and_capabilities() -> None:
-    files: images.Files = {
-        "tmp": images.Entry(is_dir=True, mode=0o1777),
-        "bin/sh": images.Entry(target="/bin/busybox"),
-        "coredns": images.Entry(b"program", 0o755, capabilities=1 << 10),
+    files: archive_writer.Files = {
+        "tmp": archive_writer.Entry(is_dir=True, mode=0o1777),
+        "bin/sh": archive_writer.Entry(target="/bin/busybox"),
+        "coredns": archive_writer.Entry(b"program", 0o755, capabilities=1 << 10),
     }
-    found = members(images.archive("a/b:1", files, images.Settings(("/coredns",), user="65532:65532"), "amd64"))
+    found = members(
+        archive_writer.archive("a/b:1", files, archive_writer.Settings(("/coredns",), user="65532:65532"), "amd64")
+    )
     (manifest,) = json.loads(found["manifest.json"])
     with tarfile.open(fileobj=io.BytesIO(found[manifest["Layers"][0]])) as layer:
         assert layer.getmember("tmp").isdir()
@@ -163,4 +167,4 @@ def test_layers_that_are_not_the_configs_are_refused() -> None:
         f"blobs/{digest(layer)}": layer,
     }
     with pytest.raises(ReleaseError, match="are not those of its config"):
-        images.pull(parts.__getitem__, "example.com/x:1", "1", "amd64")
+        archive_writer.pull(parts.__getitem__, "example.com/x:1", "1", "amd64")

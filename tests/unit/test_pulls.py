@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from kubeup import profile, pulls
+from kubeup import profile
 from kubeup.addons import trouble
+from kubeup.images import pull_errors
 from kubeup.model.errors import FleetError, StepError
 from kubeup.validate import workloads
 from kubeup.validate.checks import Check, Status
@@ -60,7 +61,7 @@ MESSAGES = (
 
 @pytest.mark.parametrize(("message", "reason", "fix"), MESSAGES)
 def test_a_message_has_a_cause_and_something_to_do(message: str, reason: str, fix: str) -> None:
-    found = pulls.explain(message, "r.example.com/app:1")
+    found = pull_errors.explain(message, "r.example.com/app:1")
     assert reason in found.reason
     assert fix in found.fix
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.image_names import Reference
-from kubeup.image_store import read, registry
+from kubeup.image_store import registry
+from kubeup.images.archive_reader import read
+from kubeup.images.names import Reference
 from kubeup.model.cluster import Proxy
 from kubeup.model.errors import ReleaseError
 from kubeup.model.events import Event, Working

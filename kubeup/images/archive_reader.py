@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kubeup.image_names import normal, parse
+from kubeup.images.names import normal, parse
 from kubeup.model.errors import ImageError
 
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")

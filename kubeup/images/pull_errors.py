@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from kubeup.image_names import parse
+from kubeup.images.names import parse
 
 
 @dataclass(frozen=True)
