@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import kubeadm
 from benchmarks.ground import ADMIN, HTTP, KEPT, NAME, NODES, READY, SUBNET, WAIT, bare, everywhere, ssh, timed
-from kubeup import lab
+from kubeup.lab import life
 
 
 class Bench:
@@ -55,7 +55,7 @@ class Bench:
                 argv = [
                     "ssh",
                     "-F",
-                    str(lab.ssh_config(NAME)),
+                    str(life.ssh_config(NAME)),
                     node,
                     f"tar -cf - -C / --exclude=cni/net.d {KEPT} 2>/dev/null",
                 ]
@@ -100,7 +100,7 @@ def main() -> None:
         try:
             run(bench)
         finally:
-            lab.down(NAME, lambda _: None, purge=True)
+            life.down(NAME, lambda _: None, purge=True)
 
 
 def run(bench: Bench) -> None:
@@ -147,7 +147,7 @@ def throughput(bench: Bench) -> None:
     sample.write_bytes(content)
     node = Node("node3", frozenset({Role.NODE}), name="node3")
     network = Network(SUBNET, SUBNET, SUBNET.network_address + 2)
-    cluster = Cluster(NAME, (node,), network, ssh_config=str(lab.ssh_config(NAME)))
+    cluster = Cluster(NAME, (node,), network, ssh_config=str(life.ssh_config(NAME)))
 
     def ours() -> None:
         dialer = Dialer(cluster, Secrets({}, lambda _: None))

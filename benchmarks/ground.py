@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from kubeup import lab
+from kubeup.lab import life, model
 
 # Another run of tests or benchmarks beside this one takes a name and a subnet of its own.
 NAME = f"{os.environ.get('KUBEUP_TEST_LAB', '')}bench"
@@ -31,7 +31,7 @@ READY = (
 
 
 def ssh(node: str, script: str, stdin: int | None = subprocess.DEVNULL) -> None:
-    argv = ["ssh", "-F", str(lab.ssh_config(NAME)), node, script]
+    argv = ["ssh", "-F", str(life.ssh_config(NAME)), node, script]
     subprocess.run(argv, stdin=stdin, check=True, capture_output=True, timeout=LIMIT)
 
 
@@ -47,5 +47,5 @@ def everywhere(work: Callable[[str], object], nodes: Sequence[str] = NODES) -> N
 
 
 def bare() -> None:
-    lab.down(NAME, lambda _: None)
-    lab.up(lab.Lab(NAME, SUBNET, len(NODES)), lambda _: None)
+    life.down(NAME, lambda _: None)
+    life.up(model.Lab(NAME, SUBNET, len(NODES)), lambda _: None)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.__main__ import Bench
 from benchmarks.ground import NAME, NODES, bare, everywhere, ssh, timed
-from kubeup import lab
+from kubeup.lab import life
 from tests import archives
 
 ROUNDS = 3
@@ -110,7 +110,7 @@ def main(megabytes: int) -> None:
             bench.kubeup("up", "--no-validate")
             measure(bench, megabytes)
         finally:
-            lab.down(NAME, lambda _: None, purge=True)
+            life.down(NAME, lambda _: None, purge=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.facts import Facts
 from kubeup.node.boot import Kind
 from kubeup.node.packing import Packer
-from kubeup.plan import PUSHED, Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Remember, Step
+from kubeup.plan.departures import PUSHED
+from kubeup.plan.steps import Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Remember, Step
 
 LIST = Path(addons.__file__).with_name("list.sh")
 LIMIT = 40.0

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from kubeup import lab as labs
+from kubeup.lab import life, model
 from kubeup.model.errors import LabError, UsageError
 
 NAME = click.option("--name", default="lab", show_default=True, help="The lab's name.")
@@ -35,8 +35,8 @@ def lab_up(name: str, nodes: int, subnet: str, like: str) -> None:
         network = ipaddress.IPv4Network(subnet)
     except ValueError as error:
         raise UsageError(f"{subnet} is not a subnet: {error}", fix="e.g. --subnet 192.168.210.0/24") from error
-    labs.up(labs.Lab(name, network, nodes, like), _say)
-    _say(f"log in: kubeup lab shell {labs.status(name)[0].name}{'' if name == 'lab' else f' --name {name}'}")
+    life.up(model.Lab(name, network, nodes, like), _say)
+    _say(f"log in: kubeup lab shell {life.status(name)[0].name}{'' if name == 'lab' else f' --name {name}'}")
 
 
 @lab.command("down")
@@ -44,19 +44,19 @@ def lab_up(name: str, nodes: int, subnet: str, like: str) -> None:
 @click.option("--purge", is_flag=True, help="Take the unreachable route away, too.")
 def lab_down(name: str, purge: bool) -> None:
     """End the nodes and remove everything of theirs; the base image stays in the cache."""
-    labs.down(name, _say, purge=purge)
+    life.down(name, _say, purge=purge)
 
 
 @lab.command("status")
 @NAME
 def lab_status(name: str) -> None:
     """Which nodes there are, and whether they run."""
-    nodes = labs.status(name)
+    nodes = life.status(name)
     if not nodes:
         raise LabError(f"there is no lab {name}", fix="kubeup lab up")
     for node in nodes:
         click.echo(f"{node.name}  {node.address}  {'running' if node.running else 'off'}")
-    click.echo(f"ssh -F {labs.ssh_config(name)} {nodes[0].name}")
+    click.echo(f"ssh -F {life.ssh_config(name)} {nodes[0].name}")
     if not all(node.running for node in nodes):
         sys.exit(1)
 
@@ -67,4 +67,4 @@ def lab_status(name: str) -> None:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def lab_shell(name: str, node: str, command: tuple[str, ...]) -> None:
     """Log in to a node, or run COMMAND there."""
-    sys.exit(labs.shell(name, node, command))
+    sys.exit(life.shell(name, node, command))

@@ -19,7 +19,8 @@ from kubeup.model.facts import Facts
 from kubeup.node.boot import Kind
 from kubeup.node.transport import Link
 from kubeup.pki import kubeconfig
-from kubeup.plan import Plan, empty_diff
+from kubeup.plan.departures import empty_diff
+from kubeup.plan.steps import Plan
 
 SNAPSHOT_LIMIT = 120.0
 SNAPSHOT = """\

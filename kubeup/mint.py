@@ -13,7 +13,7 @@ from kubeup.node.bundle import Vault
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.pki.issue import KeyPair
-from kubeup.plan import NodePlan, Plan
+from kubeup.plan.steps import NodePlan, Plan
 
 
 def fill(cluster: Cluster, plan: Plan, shared: ClusterFacts, fleet: Fleet, now: datetime.datetime) -> dict[str, Vault]:

@@ -21,7 +21,8 @@ from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.bundle import Vault
 from kubeup.node.packing import Packer
 from kubeup.pki import kubeconfig, specs
-from kubeup.plan import Plan, diff
+from kubeup.plan.changes import diff
+from kubeup.plan.steps import Plan
 from kubeup.release import Artifact, Wanted
 
 ADDONS_LEVEL = components.level_of(components.addons.COMPONENT)

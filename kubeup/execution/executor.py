@@ -21,7 +21,7 @@ from kubeup.node.bundle import Trip, Vault
 from kubeup.node.packing import Packer
 from kubeup.node.probe import parse, probe_script
 from kubeup.node.transport import Link, Reply
-from kubeup.plan import NodePlan, Plan
+from kubeup.plan.steps import NodePlan, Plan
 from kubeup.release import Download
 
 TripBuilder = Callable[[Node, NodePlan, int], Trip]

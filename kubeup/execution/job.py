@@ -12,7 +12,7 @@ from kubeup.model.cluster import Cluster
 from kubeup.model.events import Say
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.pki import kubeconfig
-from kubeup.plan import Plan
+from kubeup.plan.steps import Plan
 from kubeup.release import Artifact, ReleaseEvent
 
 

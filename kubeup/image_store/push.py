@@ -28,7 +28,7 @@ from kubeup.model.resources import STORE, Action, Binary
 from kubeup.node.bundle import Trip, Writer
 from kubeup.node.packing import Packer, Piece
 from kubeup.node.transport import Link
-from kubeup.plan import PUSHED
+from kubeup.plan.departures import PUSHED
 
 NAME = "blob"
 SLOWEST = 100_000

@@ -14,7 +14,7 @@ from pathlib import Path
 from kubeup.model.errors import KubeupError
 from kubeup.model.resources import Action, File, sha256
 from kubeup.node.packing import Meter, Packer, Piece
-from kubeup.plan import (
+from kubeup.plan.steps import (
     Await,
     Clear,
     Do,

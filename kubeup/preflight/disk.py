@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
-from kubeup.plan import Plan
+from kubeup.plan.steps import Plan
 from kubeup.preflight.problem import Problem
 
 DEFAULTS = {"nodefs.available": 10, "imagefs.available": 15}

@@ -9,7 +9,7 @@ from packaging.version import Version
 from kubeup import docker_options
 from kubeup.model.cluster import Cluster, Runtime
 from kubeup.model.facts import Facts
-from kubeup.plan import Plan
+from kubeup.plan.steps import Plan
 from kubeup.preflight.problem import Problem, Subject, version
 
 

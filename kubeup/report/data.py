@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from kubeup.execution.job import Outcome
-from kubeup.plan import Plan
+from kubeup.plan.steps import Plan
 from kubeup.report.plan import words
 from kubeup.validate.checks import Health
 

@@ -8,21 +8,7 @@ from collections.abc import Iterator
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from kubeup.plan import (
-    Clear,
-    Do,
-    GiveBack,
-    Level,
-    Link,
-    Make,
-    NodePlan,
-    Plan,
-    Put,
-    Start,
-    Step,
-    Stop,
-    Undo,
-)
+from kubeup.plan.steps import Clear, Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Start, Step, Stop, Undo
 from kubeup.report.progress import size
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import lab
+from kubeup.lab import life, model, state
 from kubeup.lab.model import NETNS_PREFIX
 
 # Another run of the tests beside this one takes a name and a subnet of its own.
@@ -54,7 +54,7 @@ class Cluster:
 
     @property
     def addresses(self) -> list[str]:
-        found = lab.find(self.name)
+        found = state.find(self.name)
         assert found is not None
         return [node.address for node in found.nodes]
 
@@ -89,7 +89,7 @@ class Cluster:
         own = {
             "KUBECONFIG": str(self.kubeconfig),
             "XDG_STATE_HOME": str(self.home / "state"),
-            "KUBEUP_SUDO_PASSWORD": lab.PASSWORD,
+            "KUBEUP_SUDO_PASSWORD": model.PASSWORD,
             "COLUMNS": "160",
         }
         return {**os.environ, **own, **self.extra}
@@ -117,12 +117,14 @@ class Cluster:
     def on(self, node: str, script: str, limit: float = 60) -> str:
         """Run a script on a node as root, without kubeup and without ssh; what it printed."""
         # kubectl's own cache is not to be mistaken for something that kubeup left.
-        done = lab.inside(self.name, node, ["env", "KUBECACHEDIR=/dev/shm/test-cache", "sh", "-c", script], limit=limit)
+        done = life.inside(
+            self.name, node, ["env", "KUBECACHEDIR=/dev/shm/test-cache", "sh", "-c", script], limit=limit
+        )
         return done.stdout + done.stderr
 
     def feed(self, node: str, script: str) -> str:
         """The same for a script that is too long for a command line."""
-        done = lab.inside(self.name, node, ["env", "KUBECACHEDIR=/dev/shm/test-cache", "sh", "-s"], stdin=script)
+        done = life.inside(self.name, node, ["env", "KUBECACHEDIR=/dev/shm/test-cache", "sh", "-s"], stdin=script)
         return done.stdout + done.stderr
 
     def kubectl(self, arguments: str) -> str:
@@ -136,12 +138,12 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         pytest.fail("the lab tests need root: they boot nodes")
     like = str(request.param)
     name = f"{PREFIX}{like[0]}"
-    lab.down(name, lambda _: None)
-    lab.up(lab.Lab(name, ipaddress.IPv4Network(SUBNETS[like]), 2, like), print)
+    life.down(name, lambda _: None)
+    life.up(model.Lab(name, ipaddress.IPv4Network(SUBNETS[like]), 2, like), print)
     try:
         yield Cluster(name, like, tmp_path_factory.mktemp(name))
     finally:
-        lab.down(name, lambda _: None, purge=True)
+        life.down(name, lambda _: None, purge=True)
 
 
 @contextmanager

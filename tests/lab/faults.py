@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup import lab, snapshot
+from kubeup import snapshot
+from kubeup.lab import life
 from kubeup.lab.model import Lab
 from tests.lab.conftest import Cluster
 from tests.lab.standstill import HOLD, VARIABLE, Point
@@ -175,15 +176,15 @@ class Faults:
                 return process.communicate(timeout=LIMIT)[1]
         for node in where:
             if fault == "power":
-                lab.power_off(self.cluster.name, node, pull=True)
+                life.power_off(self.cluster.name, node, pull=True)
             elif fault == "reboot":
-                lab.reboot(self.cluster.name, node)
+                life.reboot(self.cluster.name, node)
             elif fault == "cut":
                 self.cluster.on(node, f"kill -KILL $({SESSIONS})")
         go.touch()
         for node in where:
             if fault == "power":
-                lab.power_on(self.cluster.name, node)
+                life.power_on(self.cluster.name, node)
             self.cluster.on(node, f"rm -f {HOLD}")
         return process.communicate(timeout=LIMIT)[1]
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kubeup import lab
+from kubeup.lab import life
 from tests.lab.conftest import Cluster
 
 BINARY = "/usr/local/bin/docker-registry"
@@ -40,7 +40,7 @@ def unpack(folder: Path) -> Path:
 
 def install(cluster: Cluster, node: str, folder: Path) -> None:
     source = str(unpack(folder))
-    argv = ["scp", "-q", "-F", str(lab.ssh_config(cluster.name)), source, f"{node}:{BINARY}"]
+    argv = ["scp", "-q", "-F", str(life.ssh_config(cluster.name)), source, f"{node}:{BINARY}"]
     subprocess.run(argv, check=True, timeout=60)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import lab
+from kubeup.lab import life
 from tests.lab.conftest import Cluster, kubelet, nothing_leaves
 
 LOOK = r"""
@@ -227,10 +227,10 @@ def test_the_operators_kubeconfig_works_from_this_machine(running: Cluster) -> N
 
 
 def test_units_come_back_after_a_reboot_whatever_the_order(running: Cluster) -> None:
-    lab.power_off(running.name, "node4")
-    lab.power_off(running.name, "node3")
-    lab.power_on(running.name, "node4")
-    lab.power_on(running.name, "node3")
+    life.power_off(running.name, "node4")
+    life.power_off(running.name, "node3")
+    life.power_on(running.name, "node4")
+    life.power_on(running.name, "node3")
     settle(lambda: running.kubeup("validate", "--read-only").returncode == 0, 180, "the cluster to be back")
     outcome = running.json("up")
     assert outcome["changed"] is False, outcome

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from kubeup import lab
+from kubeup.lab import life
 from tests.lab import debian
 from tests.lab.conftest import Cluster
 from tests.lab.test_cluster import settle
@@ -32,7 +32,7 @@ def newer(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("sid")
     packages = debian.download(folder, "sid", "docker.io", "docker-cli", "containerd", "runc")
     cluster.on("node4", "mkdir -p /root/debs")
-    argv = ["scp", "-q", "-F", str(lab.ssh_config(cluster.name)), *map(str, packages), "node4:/root/debs/"]
+    argv = ["scp", "-q", "-F", str(life.ssh_config(cluster.name)), *map(str, packages), "node4:/root/debs/"]
     subprocess.run(argv, check=True, timeout=120)
     said = cluster.on("node4", INSTALL, limit=180)
     assert re.search(r"^28\.", said, re.MULTILINE), said
@@ -58,12 +58,12 @@ def test_pods_talk_beside_docker_28_and_its_containers_run_on(cluster: Cluster, 
 
 def test_docker_and_its_containers_start_with_the_master_switched_off(cluster: Cluster, newer: str) -> None:
     cluster.on("node4", "systemctl enable -q docker containerd")
-    lab.power_off(cluster.name, "node3")
-    lab.power_off(cluster.name, "node4")
-    lab.power_on(cluster.name, "node4")
+    life.power_off(cluster.name, "node3")
+    life.power_off(cluster.name, "node4")
+    life.power_on(cluster.name, "node4")
     running = "docker ps --format '{{.Names}}'"
     settle(lambda: "published" in cluster.on("node4", running), 60, "the user's container to start")
-    lab.power_on(cluster.name, "node3")
+    life.power_on(cluster.name, "node3")
     settle(lambda: cluster.kubeup("validate").returncode == 0, 180, "the cluster to be healthy after a reboot")
     again = cluster.json("up", "--no-validate")
     assert again["changed"] is False

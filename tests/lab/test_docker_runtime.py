@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from kubeup import lab
+from kubeup.lab import life
 from kubeup.model.cluster import Versions
 from kubeup.release import Wanted, cache, cache_root
 from kubeup.release.golang import machine_arch
@@ -68,7 +68,7 @@ def path_of(name: str, version: str) -> Path:
 
 def copy(cluster: Cluster, source: str, target: str) -> None:
     """scp, either way."""
-    subprocess.run(["scp", "-q", "-F", str(lab.ssh_config(cluster.name)), source, target], check=True, timeout=120)
+    subprocess.run(["scp", "-q", "-F", str(life.ssh_config(cluster.name)), source, target], check=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_a_reboot_brings_both_dockers_back_with_the_merged_options(
 ) -> None:
     """Its owner had not enabled the one of node4: cri-dockerd's unit wants it."""
     for node in ("node3", "node4"):
-        lab.reboot(cluster.name, node)
+        life.reboot(cluster.name, node)
     settle(lambda: cluster.kubectl("get nodes").count(" Ready ") == 2, 180, "both nodes to be Ready again")
     for node in ("node3", "node4"):
         settle(lambda node=node: cluster.on(node, READY) == "active\nactive\n", 60, f"{node}'s Docker")  # type: ignore[misc]

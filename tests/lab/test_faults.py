@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import pytest
 
-from kubeup import lab, snapshot
+from kubeup import snapshot
+from kubeup.lab import life
 from kubeup.lab.model import Lab
 from tests.lab.conftest import Cluster, kubelet
 from tests.lab.faults import COMMANDS, NODES, Faults, Ledger, Trial, look_apart, passed, trials
@@ -121,7 +122,7 @@ def far_away(cluster: Cluster, delay: float) -> Iterator[None]:
         "add rule bridge lossy forward numgen random mod 100 0 counter drop"
     )
     subprocess.run([*network, lossy], check=True)
-    config = lab.ssh_config(cluster.name).read_text()
+    config = life.ssh_config(cluster.name).read_text()
     with ExitStack() as lines:
         for address in cluster.addresses:
             line = lines.enter_context(BadLine(22, host=address, delay=delay))

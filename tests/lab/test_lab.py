@@ -18,14 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import lab
-from kubeup.lab import image, network, node
+from kubeup.lab import image, life, model, network, node
 from kubeup.lab.shell import wait_until
 from kubeup.model.errors import LabError
 
 NAME = "t2"
 SUBNET = ipaddress.IPv4Network("192.168.205.0/24")
-LAB = lab.Lab(NAME, SUBNET)
+LAB = model.Lab(NAME, SUBNET)
 NODE3, NODE4 = LAB.nodes
 CHECKOUT = Path(__file__).parents[2]
 UP = (
@@ -44,25 +43,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("labs") / "state"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBEUP_LAB_DIR", str(path))
-        lab.down(NAME, quiet)
+        life.down(NAME, quiet)
         path.mkdir(parents=True)
         image.ensure(LAB, print)
         yield path
-        lab.down(NAME, quiet, purge=True)
+        life.down(NAME, quiet, purge=True)
 
 
 @pytest.fixture
-def running() -> lab.Lab:
-    lab.up(LAB, quiet)
+def running() -> model.Lab:
+    life.up(LAB, quiet)
     return LAB
 
 
 @pytest.fixture
 def bare() -> Iterator[None]:
     """No lab before, none after."""
-    lab.down(NAME, quiet)
+    life.down(NAME, quiet)
     yield
-    lab.down(NAME, quiet)
+    life.down(NAME, quiet)
 
 
 def output(*argv: str) -> str:
@@ -71,17 +70,17 @@ def output(*argv: str) -> str:
 
 def ssh(target: str, command: str) -> subprocess.CompletedProcess[str]:
     """What a person types; a question would be an error."""
-    argv = ["ssh", *lab.ssh_options(NAME), "-o", "BatchMode=yes", target, command]
+    argv = ["ssh", *life.ssh_options(NAME), "-o", "BatchMode=yes", target, command]
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
 
 
 def on(name: str, script: str) -> str:
-    done = lab.inside(NAME, name, script)
+    done = life.inside(NAME, name, script)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
 
 
-def first_process(one: lab.LabNode) -> int:
+def first_process(one: model.LabNode) -> int:
     return node.init_pid(LAB, one)
 
 
@@ -95,7 +94,7 @@ def traces(folder: Path) -> list[str]:
         for line in output("ps", "-eww", "-o", "args=").split("\n")
         if f"{folder}/{NAME}" in line or LAB.netns in line
     ]
-    return [*lab.leftovers(NAME), *routes, *rules, *mounts, *processes]
+    return [*life.leftovers(NAME), *routes, *rules, *mounts, *processes]
 
 
 def unreachable() -> bool:
@@ -105,9 +104,9 @@ def unreachable() -> bool:
 @pytest.mark.usefixtures("bare")
 def test_two_nodes_boot_within_thirty_seconds_from_a_ready_base() -> None:
     started = time.monotonic()
-    lab.up(LAB, quiet)
+    life.up(LAB, quiet)
     assert time.monotonic() - started < 30
-    assert [(one.name, one.running, one.ssh) for one in lab.status(NAME)] == [
+    assert [(one.name, one.running, one.ssh) for one in life.status(NAME)] == [
         ("node3", True, True),
         ("node4", True, True),
     ]
@@ -135,13 +134,13 @@ def test_nodes_are_machines_of_their_own() -> None:
 def test_a_second_up_is_quick_and_keeps_what_runs() -> None:
     before = [first_process(one) for one in LAB.nodes]
     started = time.monotonic()
-    lab.up(LAB, quiet)
+    life.up(LAB, quiet)
     assert time.monotonic() - started < 5
     assert [first_process(one) for one in LAB.nodes] == before
 
 
 def reaches(name: str, address: str, port: int) -> bool:
-    return lab.inside(NAME, name, ["bash", "-c", f"timeout 2 bash -c '</dev/tcp/{address}/{port}'"]).returncode == 0
+    return life.inside(NAME, name, ["bash", "-c", f"timeout 2 bash -c '</dev/tcp/{address}/{port}'"]).returncode == 0
 
 
 @pytest.mark.usefixtures("running")
@@ -173,7 +172,7 @@ def test_a_node_that_reboots_comes_back_with_its_disk() -> None:
     node.wait_booted(LAB, NODE3)
     assert on("node3", "cat /var/lib/kubeup/kept /root/kept").split() == ["kept", "kept"]
     again = first_process(NODE3)
-    lab.reboot(NAME, "node3")
+    life.reboot(NAME, "node3")
     assert first_process(NODE3) not in (0, before, again)
     assert ssh("node3", "true").returncode == 0
 
@@ -182,25 +181,25 @@ def test_a_node_that_reboots_comes_back_with_its_disk() -> None:
 @pytest.mark.parametrize("pull", [False, True], ids=["asked", "plug pulled"])
 def test_a_node_is_switched_off_and_on(pull: bool) -> None:
     other = first_process(NODE4)
-    lab.power_off(NAME, "node3", pull=pull)
-    assert [one.running for one in lab.status(NAME)] == [False, True]
+    life.power_off(NAME, "node3", pull=pull)
+    assert [one.running for one in life.status(NAME)] == [False, True]
     with pytest.raises(LabError, match="not running"):
-        lab.inside(NAME, "node3", ["true"])
-    lab.power_on(NAME, "node3")
+        life.inside(NAME, "node3", ["true"])
+    life.power_on(NAME, "node3")
     assert ssh("node3", "systemctl is-system-running --wait").stdout.strip() == "running"
     assert first_process(NODE4) == other
 
 
 @pytest.mark.usefixtures("bare")
 def test_more_nodes_join_a_lab_that_runs() -> None:
-    lab.up(LAB, quiet)
+    life.up(LAB, quiet)
     before = [first_process(one) for one in LAB.nodes]
-    lab.up(lab.Lab(NAME, SUBNET, 3), quiet)
+    life.up(model.Lab(NAME, SUBNET, 3), quiet)
     assert [first_process(one) for one in LAB.nodes] == before
     assert ssh("node5", "hostname").stdout.strip() == "node5"
     assert on("node3", "getent hosts node5").split() == ["192.168.205.15", "node5"]
-    lab.up(LAB, quiet)
-    assert len(lab.status(NAME)) == 3, "an up of fewer nodes takes none away"
+    life.up(LAB, quiet)
+    assert len(life.status(NAME)) == 3, "an up of fewer nodes takes none away"
 
 
 IMPORT = (
@@ -212,8 +211,8 @@ IMPORT = (
 @pytest.mark.usefixtures("bare")
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the small image is made of amd64 files")
 def test_docker_is_there_but_stopped_and_runs_containers_once_started() -> None:
-    lab.up(LAB, quiet)
-    assert lab.inside(NAME, "node3", "systemctl is-active docker containerd docker.socket").stdout.split() == (
+    life.up(LAB, quiet)
+    assert life.inside(NAME, "node3", "systemctl is-active docker containerd docker.socket").stdout.split() == (
         ["inactive"] * 3
     )
     on("node3", f"systemctl start docker && {IMPORT}")
@@ -224,16 +223,16 @@ def test_docker_is_there_but_stopped_and_runs_containers_once_started() -> None:
 
 @pytest.mark.usefixtures("bare")
 def test_down_leaves_nothing_but_the_route_and_purge_takes_that_too(folder: Path) -> None:
-    lab.up(LAB, quiet)
+    life.up(LAB, quiet)
     shared = Path("/proc/sys/kernel/panic")
     before = shared.read_text()
     on("node3", f"echo {int(before) + 7} >/proc/sys/kernel/panic")
     assert shared.read_text() != before
-    lab.down(NAME, quiet)
+    life.down(NAME, quiet)
     assert shared.read_text() == before
     assert traces(folder) == []
     assert unreachable()
-    lab.down(NAME, quiet, purge=True)
+    life.down(NAME, quiet, purge=True)
     assert not unreachable()
     assert not folder.exists()
 
@@ -268,7 +267,7 @@ def killed_at(moment: str) -> None:
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_down_removes_what_a_killed_up_left(moment: str, folder: Path) -> None:
     killed_at(moment)
-    lab.down(NAME, quiet)
+    life.down(NAME, quiet)
     assert traces(folder) == []
 
 
@@ -276,17 +275,17 @@ def test_down_removes_what_a_killed_up_left(moment: str, folder: Path) -> None:
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_up_completes_what_a_killed_up_left(moment: str) -> None:
     killed_at(moment)
-    lab.up(LAB, quiet)
-    assert all(one.running and one.ssh for one in lab.status(NAME))
+    life.up(LAB, quiet)
+    assert all(one.running and one.ssh for one in life.status(NAME))
     holders = output("ps", "-eww", "-o", "args=").split("\n")
     assert len([line for line in holders if line.startswith("systemd-nspawn") and LAB.netns in line]) == 2
 
 
 @pytest.mark.usefixtures("bare")
 def test_down_needs_no_record(folder: Path) -> None:
-    lab.up(LAB, quiet)
+    life.up(LAB, quiet)
     (LAB.state / "lab.json").unlink()
-    lab.down(NAME, quiet)
+    life.down(NAME, quiet)
     assert traces(folder) == []
 
 
@@ -315,7 +314,7 @@ def test_a_killed_image_build_leaves_no_mount_and_no_process(tmp_path: Path, mon
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
     images = [path.name for path in (tmp_path / "cache").glob("*-trixie-*") if path.is_dir()]
     assert [name for name in images if not name.endswith(".partial")] == [], "a half-made image does not count"
-    lab.down(NAME, quiet)
+    life.down(NAME, quiet)
     shutil.rmtree(tmp_path / "cache")
 
 
@@ -326,7 +325,7 @@ def test_a_subnet_in_use_is_refused_and_nothing_is_made(folder: Path) -> None:
     try:
         subprocess.run(["ip", "addr", "add", f"{NODE3.address}/24", "dev", link], check=True)
         with pytest.raises(LabError) as caught:
-            lab.up(LAB, quiet)
+            life.up(LAB, quiet)
     finally:
         subprocess.run(["ip", "link", "delete", link], check=True)
     assert caught.value.evidence == (f"{link} has the address {NODE3.address}/24",)
@@ -339,7 +338,7 @@ def test_a_namespace_of_somebody_else_is_refused_and_kept() -> None:
     subprocess.run(["ip", "netns", "add", LAB.netns], check=True)
     try:
         with pytest.raises(LabError) as caught:
-            lab.up(LAB, quiet)
+            life.up(LAB, quiet)
         assert LAB.netns in network.names()
     finally:
         subprocess.run(["ip", "netns", "delete", LAB.netns], check=True)
@@ -347,13 +346,13 @@ def test_a_namespace_of_somebody_else_is_refused_and_kept() -> None:
 
 
 def test_nodes_like_ubuntu_are_what_a_bought_server_is(bare: None) -> None:
-    lab.up(lab.Lab(NAME, SUBNET, 1, "ubuntu"), print)
+    life.up(model.Lab(NAME, SUBNET, 1, "ubuntu"), print)
     assert ssh("node3", "id -un").stdout.strip() == "ubuntu"
     assert "Permission denied" in ssh("root@node3", "true").stderr
     assert ssh("node3", "sudo -n true").returncode == 1
     sudo = subprocess.run(
-        ["ssh", *lab.ssh_options(NAME), "node3", "sudo -S -p '' id -un"],
-        input=f"{lab.PASSWORD}\n",
+        ["ssh", *life.ssh_options(NAME), "node3", "sudo -S -p '' id -un"],
+        input=f"{model.PASSWORD}\n",
         capture_output=True,
         text=True,
         timeout=60,

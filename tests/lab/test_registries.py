@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import lab
+from kubeup.lab import state
 from kubeup.model.cluster import Versions
 from kubeup.release import Wanted, cache, cache_root
 from kubeup.release.golang import machine_arch
@@ -59,7 +59,7 @@ def site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     for name in ("direct/sleeper", "library/sleeper", "mirrored/sleeper", "behind/sleeper"):
         registry.push(f"http://{address}:5000", name, "1", archive())
     registry.push(f"https://{address}:5443", "private/sleeper", "1", archive(), LOGIN, ca)
-    found = lab.find(cluster.name)
+    found = state.find(cluster.name)
     assert found is not None
     proxy = registry.ForwardProxy(found.host_address, PROXY_LOGIN, {"outside.example": address})
     (folder / "ca.pem").write_text(ca)

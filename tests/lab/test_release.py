@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import lab
+from kubeup.lab import state
 from kubeup.model.cluster import Versions
 from kubeup.release import cache_root
 from kubeup.release.golang import machine_arch
@@ -58,7 +58,7 @@ class Mirror:
 
 @pytest.fixture
 def mirror(cluster: Cluster, tmp_path: Path) -> Iterator[Mirror]:
-    found = lab.find(cluster.name)
+    found = state.find(cluster.name)
     assert found is not None
     arch = machine_arch()
     version = Versions().kubernetes

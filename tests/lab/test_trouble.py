@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubeup import lab
+from kubeup.lab import life
 from tests.lab.conftest import Cluster
 from tests.lab.test_cluster import settle
 
@@ -30,7 +30,7 @@ def test_a_taken_port_is_told_with_its_owner_and_nothing_is_touched(cluster: Clu
 
 def test_a_node_that_is_off_is_told_and_others_are_checked_all_the_same(cluster: Cluster) -> None:
     cluster.on("node3", "systemd-run --collect --unit=squatter socat TCP-LISTEN:10250,fork,reuseaddr PIPE")
-    lab.power_off(cluster.name, "node4")
+    life.power_off(cluster.name, "node4")
     try:
         done = cluster.kubeup("up")
         assert done.returncode == 1
@@ -38,7 +38,7 @@ def test_a_node_that_is_off_is_told_and_others_are_checked_all_the_same(cluster:
         assert "port 10250, which kubelet needs, is taken by socat" in done.stderr
         assert "nothing was touched" in done.stderr
     finally:
-        lab.power_on(cluster.name, "node4")
+        life.power_on(cluster.name, "node4")
         cluster.on("node3", "systemctl stop squatter")
 
 
@@ -94,7 +94,7 @@ def test_a_dead_etcd_is_said_and_down_works_all_the_same(cluster: Cluster) -> No
 
 def test_a_node_that_is_off_can_be_undone_later(cluster: Cluster) -> None:
     assert cluster.kubeup("up", "--no-validate").returncode == 0
-    lab.power_off(cluster.name, "node4")
+    life.power_off(cluster.name, "node4")
     try:
         refused = cluster.kubeup("down", "--yes")
         assert refused.returncode == 1
@@ -104,7 +104,7 @@ def test_a_node_that_is_off_can_be_undone_later(cluster: Cluster) -> None:
         assert f"The cluster {cluster.name} is down but for {cluster.addresses[1]}" in skipped.stdout, skipped.stdout
         assert "When it answers again: kubeup down " in skipped.stdout
     finally:
-        lab.power_on(cluster.name, "node4")
+        life.power_on(cluster.name, "node4")
     assert "inactive" in cluster.on("node3", "systemctl is-active etcd")
     done = cluster.kubeup("down", "--yes")
     assert done.returncode == 0, done.stderr

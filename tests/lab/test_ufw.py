@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from kubeup import lab, snapshot
-from kubeup.lab import image
+from kubeup import snapshot
+from kubeup.lab import image, life, state
 from tests.lab import debian
 from tests.lab.conftest import Cluster
 from tests.lab.test_undo import differences, look
@@ -28,11 +28,11 @@ COUNTERS = "iptables -nvxL ufw-before-input | awk '$1 ~ /^[0-9]+$/ { s += $1 } E
 @pytest.fixture(scope="module")
 def walled(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """node4 has ufw on, which lets nothing in but SSH."""
-    found = lab.find(cluster.name)
+    found = state.find(cluster.name)
     assert found is not None
     packages = debian.lacking(tmp_path_factory.mktemp("ufw"), "trixie", image.ensure(found, print), "ufw")
     cluster.on("node4", "mkdir -p /root/debs")
-    argv = ["scp", "-q", "-F", str(lab.ssh_config(cluster.name)), *map(str, packages), "node4:/root/debs/"]
+    argv = ["scp", "-q", "-F", str(life.ssh_config(cluster.name)), *map(str, packages), "node4:/root/debs/"]
     subprocess.run(argv, check=True, timeout=120)
     said = cluster.feed("node4", ENABLE)
     assert "Status: active" in said, said

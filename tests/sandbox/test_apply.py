@@ -14,7 +14,9 @@ from kubeup.model.resources import Action, Binary, Desired, Directory, File, Inq
 from kubeup.node import bundle
 from kubeup.node.boot import Kind
 from kubeup.node.bundle import Trip, level_trip, stage_trip
-from kubeup.plan import NodePlan, Stage, diff, empty_diff
+from kubeup.plan.changes import Stage, diff
+from kubeup.plan.departures import empty_diff
+from kubeup.plan.steps import NodePlan
 from tests.sandbox.conftest import Sandbox
 
 BINARY = b"#!/bin/sh\necho hello\n" * 1000

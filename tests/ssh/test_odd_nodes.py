@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import lab
 from kubeup.execution import executor
-from kubeup.lab import image
+from kubeup.lab import image, model
 from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError, StepError
 from kubeup.model.facts import Facts, UnitFact
 from kubeup.model.resources import Binary, Desired, File, Inquiry, sha256
 from kubeup.node.bundle import Trip, level_trip, stage_trip
 from kubeup.node.transport import SshLink
-from kubeup.plan import NodePlan, diff, empty_diff
+from kubeup.plan.changes import diff
+from kubeup.plan.departures import empty_diff
+from kubeup.plan.steps import NodePlan
 from tests.lab.debian import download
 from tests.sandbox.conftest import SYSTEMCTL
 from tests.sandbox.test_apply import ORDER, inquiry, wish
@@ -181,7 +182,7 @@ def test_a_node_without_python_perl_curl_and_wget(
 @pytest.fixture(scope="module")
 def rusty(tmp_path_factory: pytest.TempPathFactory, machine: Machine, key: Path) -> Iterator[Machine]:
     """Debian 13 whose sudo and coreutils are those written in Rust, as Ubuntu 26.04 has them."""
-    base = image.ensure(lab.Lab("any"), print)
+    base = image.ensure(model.Lab("any"), print)
     packages = sorted(CACHE.glob("*.deb"))
     if len(packages) != len(RUST):
         CACHE.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from kubeup.model.cluster import Cluster, Manifest, Runtime
 from kubeup.model.errors import KubeupError, ProfileError
 from kubeup.model.facts import Facts, Record
 from kubeup.model.resources import Desired, File
-from kubeup.plan import Do, GiveBack, Put
+from kubeup.plan.steps import Do, GiveBack, Put
 from kubeup.release import BY_ADDON
 from tests.unit.test_plan import BARE, built, desired, plan, two_nodes
 
@@ -183,7 +183,7 @@ def test_one_added_by_hand_stays_until_it_is_taken_away() -> None:
 def test_the_addons_command_changes_nothing_else() -> None:
     """A profile whose kubelet settings differ, too: they wait for an `up`."""
     from kubeup.model.cluster import Override
-    from kubeup.plan import Plan
+    from kubeup.plan.steps import Plan
 
     cluster = two_nodes(addons=("dns",))
     facts, shared = built(cluster, cluster.nodes[0])

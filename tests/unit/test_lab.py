@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.lab import Lab, apt, cgroups, kernel, state
+from kubeup.lab import apt, cgroups, kernel, state
+from kubeup.lab.model import Lab
 from kubeup.lab.network import METRIC, Present, conflict, parse
 from kubeup.model.errors import LabError
 

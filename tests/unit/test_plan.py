@@ -17,7 +17,9 @@ from kubeup.model.resources import Desired, File, Unit, sha256
 from kubeup.node.bundle import content_of, level_trip
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
-from kubeup.plan import Do, Forget, GiveBack, Make, NodePlan, Put, Remember, Stage, Start, Stop, diff, empty_diff
+from kubeup.plan.changes import Stage, diff
+from kubeup.plan.departures import empty_diff
+from kubeup.plan.steps import Do, Forget, GiveBack, Make, NodePlan, Put, Remember, Start, Stop
 from kubeup.release import Artifact
 from kubeup.up import make_plan
 

@@ -14,7 +14,7 @@ from kubeup import preflight, profile
 from kubeup.model.cluster import Cluster, Network, Node, Override, ProxyMode, Role, Runtime
 from kubeup.model.facts import DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
 from kubeup.model.resources import Binary
-from kubeup.plan import NodePlan, Plan
+from kubeup.plan.steps import NodePlan, Plan
 
 CLUSTER = Cluster(
     name="demo",
