@@ -137,10 +137,10 @@ def run(bench: Bench) -> None:
 def throughput(bench: Bench) -> None:
     """Bytes to one node: kubeup's stage trip against plain ssh, on the same bytes."""
     from kubeup.model.cluster import Cluster, Network, Node, Role
-    from kubeup.node.boot import Kind
-    from kubeup.node.dialer import Dialer
-    from kubeup.node.secrets import Secrets
-    from kubeup.node.transport import SshLink
+    from kubeup.node.ssh.connector import Dialer
+    from kubeup.node.ssh.secrets import Secrets
+    from kubeup.node.wire.remote_commands import Kind
+    from kubeup.node.wire.transport import SshLink
 
     content = os.urandom(1 << 20) * 300
     sample = bench.home / "sample"

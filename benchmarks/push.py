@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kubeup.model.cluster import Node
-from kubeup.node.transport import Kind, SshLink
+from kubeup.node.wire.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Machine, make_key
 

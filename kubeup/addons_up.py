@@ -14,8 +14,8 @@ from kubeup.execution.job import Job, Prepared
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.facts import Facts
-from kubeup.node.boot import Kind
-from kubeup.node.packing import Packer
+from kubeup.node.wire.packing import Packer
+from kubeup.node.wire.remote_commands import Kind
 from kubeup.plan.departures import PUSHED
 from kubeup.plan.steps import Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Remember, Step
 

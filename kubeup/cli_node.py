@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from kubeup import session, snapshot
+from kubeup import session
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError, NodeError, UsageError
 from kubeup.model.events import Working
-from kubeup.node.boot import Kind
+from kubeup.node.agent import snapshot
+from kubeup.node.wire.remote_commands import Kind
 
 LIMIT = 600.0
 

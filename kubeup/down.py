@@ -16,8 +16,8 @@ from kubeup.model.cluster import Cluster, Node, Role
 from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.events import Note, Phase, Working
 from kubeup.model.facts import Facts
-from kubeup.node.boot import Kind
-from kubeup.node.transport import Link
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import Link
 from kubeup.pki import kubeconfig
 from kubeup.plan.departures import empty_diff
 from kubeup.plan.steps import Plan

@@ -9,7 +9,7 @@ from kubeup.execution import executor
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import ClusterFacts
-from kubeup.node.bundle import Vault
+from kubeup.node.wire.payload import Vault
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.pki.issue import KeyPair

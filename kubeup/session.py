@@ -20,9 +20,9 @@ from kubeup.execution.job import Job, Prepared
 from kubeup.image_store import through
 from kubeup.model.cluster import Cluster, Source
 from kubeup.model.errors import UsageError
-from kubeup.node.dialer import Dialer
-from kubeup.node.secrets import Secrets
-from kubeup.node.transport import SshLink
+from kubeup.node.ssh.connector import Dialer
+from kubeup.node.ssh.secrets import Secrets
+from kubeup.node.wire.transport import SshLink
 from kubeup.profile import LoadedProfile
 from kubeup.report.progress import View
 from kubeup.state import State

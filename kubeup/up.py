@@ -18,8 +18,8 @@ from kubeup.model.cluster import Cluster
 from kubeup.model.errors import FleetError, PreflightError
 from kubeup.model.events import Note, Phase
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.node.bundle import Vault
-from kubeup.node.packing import Packer
+from kubeup.node.wire.packing import Packer
+from kubeup.node.wire.payload import Vault
 from kubeup.pki import kubeconfig, specs
 from kubeup.plan.changes import diff
 from kubeup.plan.steps import Plan

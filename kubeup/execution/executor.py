@@ -15,12 +15,12 @@ from kubeup.model.errors import FleetError, KubeupError, NodeError, StepError
 from kubeup.model.events import Failed, Finished, Held, Note, Phase, Say, Working
 from kubeup.model.facts import Facts
 from kubeup.model.resources import Inquiry
-from kubeup.node import bundle
-from kubeup.node.boot import Kind
-from kubeup.node.bundle import Trip, Vault
-from kubeup.node.packing import Packer
-from kubeup.node.probe import parse, probe_script
-from kubeup.node.transport import Link, Reply
+from kubeup.node.agent.probe import parse, probe_script
+from kubeup.node.wire import payload
+from kubeup.node.wire.packing import Packer
+from kubeup.node.wire.payload import Trip, Vault
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import Link, Reply
 from kubeup.plan.steps import NodePlan, Plan
 from kubeup.release import Download
 
@@ -131,7 +131,7 @@ class Execution:
         }
 
         def trip(node: Node, plan: NodePlan, expected: int) -> Trip:
-            return bundle.download_trip(plan, expected, expected + 1, self.operator, self.downloads)
+            return payload.download_trip(plan, expected, expected + 1, self.operator, self.downloads)
 
         self._phase("nodes download", wanted, trip)
         for node, plan in self._alive():
@@ -153,7 +153,7 @@ class Execution:
 
     def _stage_trip(self, node: Node, plan: NodePlan, expected: int) -> Trip:
         arrived = self.facts[node.host].pieces
-        return bundle.stage_trip(
+        return payload.stage_trip(
             plan, expected, expected + 1, self.operator, self.vaults.get(node.host, {}), self.paths, arrived
         )
 
@@ -166,7 +166,7 @@ class Execution:
         def trip(node: Node, plan: NodePlan, expected: int) -> Trip:
             level = plan.level(number)
             assert level is not None
-            return bundle.level_trip(level, expected, expected + 1, self.operator, self.vaults.get(node.host, {}))
+            return payload.level_trip(level, expected, expected + 1, self.operator, self.vaults.get(node.host, {}))
 
         self._phase(name, wanted, trip)
 
@@ -208,7 +208,7 @@ class Execution:
 def carry_out(node: Node, link: Link, trip: Trip, operator: str, say: Say, packer: Packer | None = None) -> list[str]:
     """One APPLY trip; returns its notes, raises StepError with output and journal when a step failed."""
     progress = _Progress(node, trip, say)
-    body = bundle.stream(trip, packer, progress.arrived)
+    body = payload.stream(trip, packer, progress.arrived)
     reply = link.trip(Kind.APPLY, body, on_line=progress.line, limit=max(LEVEL_LIMIT, trip.limit), operator=operator)
     progress.conclude(reply)
     return progress.notes
@@ -219,7 +219,7 @@ class _Progress:
 
     def __init__(self, node: Node, trip: Trip, say: Say) -> None:
         self._node, self._trip, self._say = node, trip, say
-        self._total = bundle.size_of(trip)
+        self._total = payload.size_of(trip)
         self._step = 0
         self._output: list[str] = []
         self._failure = ""
@@ -227,7 +227,7 @@ class _Progress:
         self.notes: list[str] = []
 
     def arrived(self, sent: int) -> None:
-        if self._total > bundle.CHUNK:
+        if self._total > payload.CHUNK:
             self._say(Working(self._node.title, "sending", sent, self._total, bytes=True))
 
     def line(self, line: str) -> None:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError, NodeError
-from kubeup.node.transport import Link
+from kubeup.node.wire.transport import Link
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -22,7 +22,7 @@ from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import ImageError, KubeupError, NodeError, ReleaseError
 from kubeup.model.events import Note, Phase, Say, Working
 from kubeup.model.facts import Facts
-from kubeup.node.boot import Kind
+from kubeup.node.wire.remote_commands import Kind
 from kubeup.release import bundle, cache
 from kubeup.release.site import Site, UnavailableError
 

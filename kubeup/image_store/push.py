@@ -25,9 +25,9 @@ from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.events import Event, Finished, Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.model.resources import STORE, Action, Binary
-from kubeup.node.bundle import Trip, Writer
-from kubeup.node.packing import Packer, Piece
-from kubeup.node.transport import Link
+from kubeup.node.wire.packing import Packer, Piece
+from kubeup.node.wire.payload import Trip, Writer
+from kubeup.node.wire.transport import Link
 from kubeup.plan.departures import PUSHED
 
 NAME = "blob"

@@ -14,10 +14,10 @@ from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import NodeError
 from kubeup.model.events import Finished, Phase, Working
 from kubeup.model.facts import Facts
-from kubeup.node.boot import Kind
-from kubeup.node.transport import Link
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import Link
 
-SCRIPT = Path(__file__).parents[1] / "node" / "images.sh"
+SCRIPT = Path(__file__).parents[1] / "node/agent/images.sh"
 LIMIT = 120.0
 
 

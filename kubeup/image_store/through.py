@@ -15,8 +15,8 @@ from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import KubeupError
 from kubeup.model.events import Note, Phase, Working
 from kubeup.model.facts import Facts
-from kubeup.node.boot import Kind
-from kubeup.node.transport import Link
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import Link
 
 LIMIT = 1800.0
 Way = Callable[[Node], str]

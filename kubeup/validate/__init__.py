@@ -15,8 +15,8 @@ from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError
 from kubeup.model.events import Phase, Working
 from kubeup.model.facts import Facts
-from kubeup.node.boot import Kind
-from kubeup.node.transport import Link
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import Link
 from kubeup.validate import judge, workloads
 from kubeup.validate.checks import Check, ComponentStatus, Health, NodeStatus, ServiceStatus, Status
 

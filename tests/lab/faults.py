@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup import snapshot
 from kubeup.lab import life
 from kubeup.lab.model import Lab
+from kubeup.node.agent import snapshot
 from tests.lab.conftest import Cluster
 from tests.lab.standstill import HOLD, VARIABLE, Point
 from tests.lab.test_undo import differences, look

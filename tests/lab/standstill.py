@@ -24,10 +24,10 @@ from kubeup import cli
 from kubeup.execution import executor
 from kubeup.model.cluster import Node
 from kubeup.model.events import Event, Phase, Say, Working
-from kubeup.node import bundle
-from kubeup.node.bundle import Trip
-from kubeup.node.packing import Packer
-from kubeup.node.transport import Link
+from kubeup.node.wire import payload
+from kubeup.node.wire.packing import Packer
+from kubeup.node.wire.payload import Trip
+from kubeup.node.wire.transport import Link
 from kubeup.report.progress import View
 
 VARIABLE = "KUBEUP_TEST_POINT"
@@ -86,11 +86,11 @@ class Standstill:
         self._phases = 0
         self._lock = threading.Lock()
         self._struck = False
-        self._carry_out, self._small, self._say = executor.carry_out, bundle._small, View.say
+        self._carry_out, self._small, self._say = executor.carry_out, payload._small, View.say
 
     def install(self) -> None:
         executor.carry_out = self._watched
-        bundle._small = self._with_hold
+        payload._small = self._with_hold
         standstill = self
 
         def say(view: View, event: Event) -> None:
@@ -171,7 +171,7 @@ def with_hold(small: bytes, number: int) -> bytes:
             if member.name == "apply.sh":
                 assert content.count(MARKER.encode()) == 1
                 content = content.replace(MARKER.encode(), (MARKER + wait).encode())
-            out.write(bundle._header(member.name, len(content)) + content + b"\0" * (-len(content) % 512))
+            out.write(payload._header(member.name, len(content)) + content + b"\0" * (-len(content) % 512))
     return out.getvalue()
 
 

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import pytest
 
-from kubeup import snapshot
 from kubeup.lab import life
 from kubeup.lab.model import Lab
+from kubeup.node.agent import snapshot
 from tests.lab.conftest import Cluster, kubelet
 from tests.lab.faults import COMMANDS, NODES, Faults, Ledger, Trial, look_apart, passed, trials
 from tests.lab.standstill import Point

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from kubeup import profile, snapshot
+from kubeup import profile
 from kubeup.model.cluster import Versions
+from kubeup.node.agent import snapshot
 from kubeup.release import Wanted, cache_root
 from kubeup.release.cache import path_of
 from tests.lab import app

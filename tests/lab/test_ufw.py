@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from kubeup import snapshot
 from kubeup.lab import image, life, state
+from kubeup.node.agent import snapshot
 from tests.lab import debian
 from tests.lab.conftest import Cluster
 from tests.lab.test_undo import differences, look

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import snapshot
 from kubeup.model.cluster import Versions
+from kubeup.node.agent import snapshot
 from tests.lab.conftest import Cluster
 from tests.lab.test_cluster import settle
 from tests.lab.test_docker import SEEN, start_container

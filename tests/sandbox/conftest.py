@@ -12,10 +12,10 @@ import pytest
 
 from kubeup.model.facts import Facts
 from kubeup.model.resources import Inquiry
-from kubeup.node import bundle
-from kubeup.node.boot import END, Kind, command
-from kubeup.node.bundle import Trip
-from kubeup.node.probe import parse, probe_script
+from kubeup.node.agent.probe import parse, probe_script
+from kubeup.node.wire import payload
+from kubeup.node.wire.payload import Trip
+from kubeup.node.wire.remote_commands import END, Kind, command
 
 # Units are files below /units: their text is the active state.
 SYSTEMCTL = """#!/bin/sh
@@ -74,7 +74,7 @@ class Sandbox:
         )
 
     def carry_out(self, trip: Trip) -> list[str]:
-        reply = self.send(Kind.APPLY, b"".join(bytes(chunk) for chunk in bundle.stream(trip)))
+        reply = self.send(Kind.APPLY, b"".join(bytes(chunk) for chunk in payload.stream(trip)))
         return reply.stdout.decode().split("\n")
 
     def probe(self, inquiry: Inquiry) -> Facts:

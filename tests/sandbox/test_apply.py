@@ -11,9 +11,9 @@ import pytest
 
 from kubeup.model.facts import Facts
 from kubeup.model.resources import Action, Binary, Desired, Directory, File, Inquiry, Unit, sha256
-from kubeup.node import bundle
-from kubeup.node.boot import Kind
-from kubeup.node.bundle import Trip, level_trip, stage_trip
+from kubeup.node.wire import payload
+from kubeup.node.wire.payload import Trip, level_trip, stage_trip
+from kubeup.node.wire.remote_commands import Kind
 from kubeup.plan.changes import Stage, diff
 from kubeup.plan.departures import empty_diff
 from kubeup.plan.steps import NodePlan
@@ -185,13 +185,13 @@ def test_bytes_that_arrived_are_not_sent_again(sandbox: Sandbox, tmp_path: Path)
     source = tmp_path / "thing"
     source.write_bytes(BINARY)
     paths = {sha256(BINARY): source}
-    whole = b"".join(bytes(c) for c in bundle.stream(stage_trip(found, 0, 1, "a", {}, paths, facts.pieces)))
+    whole = b"".join(bytes(c) for c in payload.stream(stage_trip(found, 0, 1, "a", {}, paths, facts.pieces)))
     reply = sandbox.send(Kind.APPLY, whole[: len(whole) - len(BINARY) // 2 - 1024])
     assert b"failed\tunpacking" in reply.stdout
     arrived = ask(sandbox, wish()).pieces[sha256(BINARY)]
     assert 0 < arrived < len(BINARY)
     trip = stage_trip(found, 0, 1, "a", {}, paths, {sha256(BINARY): arrived})
-    assert bundle.size_of(trip) < len(BINARY) - arrived + 1000
+    assert payload.size_of(trip) < len(BINARY) - arrived + 1000
     assert done(sandbox.carry_out(trip))
 
 
@@ -203,8 +203,8 @@ def test_bytes_that_arrived_whole_and_were_not_taken_in_yet_are_not_sent_again(
     sandbox.write(f"/var/lib/kubeup/incoming/piece/{sha256(BINARY)}.000000000000", BINARY.decode())
     found, facts = plan(sandbox, wish())
     trip = stage_trip(found, 0, 1, "a", {}, {sha256(BINARY): source}, facts.pieces)
-    assert bundle.size_of(trip) < 1000
-    assert BINARY[:1000] not in b"".join(bytes(chunk) for chunk in bundle.stream(trip))
+    assert payload.size_of(trip) < 1000
+    assert BINARY[:1000] not in b"".join(bytes(chunk) for chunk in payload.stream(trip))
     assert done(sandbox.carry_out(trip))
     assert not plan(sandbox, wish())[0].binaries
 
@@ -253,7 +253,7 @@ def test_a_second_operator_is_told_who_is_at_work(sandbox: Sandbox) -> None:
 
 
 def test_a_login_shell_that_talks_does_not_disturb_the_probe(sandbox: Sandbox) -> None:
-    from kubeup.node.probe import parse, probe_script
+    from kubeup.node.agent.probe import parse, probe_script
 
     reply = sandbox.send(Kind.PROBE, probe_script(Inquiry()))
     noisy = b"Welcome!\ntar\n" + reply.stdout
@@ -265,7 +265,7 @@ def test_a_node_downloads_by_itself_and_notes_what_it_cannot_reach(sandbox: Sand
     import threading
     from functools import partial
 
-    from kubeup.node.bundle import download_trip
+    from kubeup.node.wire.payload import download_trip
     from kubeup.release import Download
 
     (tmp_path / "site").mkdir()

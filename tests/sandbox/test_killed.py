@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kubeup.model.resources import Desired, Trace
-from kubeup.node.boot import Kind
+from kubeup.node.wire.remote_commands import Kind
 from tests.sandbox.conftest import Sandbox
 from tests.sandbox.test_apply import done, down, plan, up, wish
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from kubeup.model.cluster import Cluster, HostKeys, Network, Node, Role
-from kubeup.node.dialer import Dialer
-from kubeup.node.secrets import Secrets
-from kubeup.node.transport import SshLink
+from kubeup.node.ssh.connector import Dialer
+from kubeup.node.ssh.secrets import Secrets
+from kubeup.node.wire.transport import SshLink
 from tests.ssh.machine import Daemon, Machine, make_key
 
 NEEDED = {"sshd": "openssh-server", "ssh": "openssh-client", "sudo": "sudo"}

@@ -14,7 +14,7 @@ import pytest
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError, NodeError
-from kubeup.node.transport import Kind, SshLink
+from kubeup.node.wire.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Machine, wait_for
 
@@ -112,7 +112,7 @@ def test_a_line_that_died_without_a_word_does_not_hold_the_lock(
     operator: Operator, node: Node, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bytes stop coming, and nobody says why: a laptop that was taken to another network."""
-    monkeypatch.setattr("kubeup.node.boot.STALLED_SECONDS", 2)
+    monkeypatch.setattr("kubeup.node.wire.remote_commands.STALLED_SECONDS", 2)
     whole = archive("touch /tmp/ran", **{"piece/abc.0": b"x" * 3_000_000})
     over = threading.Event()
 

@@ -12,7 +12,7 @@ import pytest
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError, NodeError
-from kubeup.node.transport import Kind
+from kubeup.node.wire.transport import Kind
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine, free_port
 from tests.ssh.proxy import BadLine
@@ -57,7 +57,7 @@ def deaf() -> Iterator[int]:
 def test_a_machine_that_does_not_answer(
     operator: Operator, node: Node, deaf: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubeup.node.dial.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("kubeup.node.ssh.tcp.CONNECT_SECONDS", 0.5)
     error = refusal(operator, replace(node, port=deaf))
     assert error.title() == f"127.0.0.1: connecting: 127.0.0.1 did not answer on port {deaf} within 0 s"
     assert error.fix == (
@@ -90,8 +90,8 @@ def test_the_second_address_of_a_name_is_tried(
 def test_a_port_that_does_not_talk_ssh(
     operator: Operator, node: Node, greeting: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubeup.node.dialer.CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr("kubeup.node.dialer.RETRY_SECONDS", 0.5)
+    monkeypatch.setattr("kubeup.node.ssh.connector.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("kubeup.node.ssh.connector.RETRY_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -146,7 +146,7 @@ def test_a_server_without_sessions(operator: Operator, machine: Machine) -> None
 def test_a_server_that_froze_is_not_waited_for_without_end(
     operator: Operator, node: Node, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubeup.node.transport.CHANNEL_SECONDS", 1.0)
+    monkeypatch.setattr("kubeup.node.wire.transport.CHANNEL_SECONDS", 1.0)
     link = operator.connect(node)
     pid = link.trip(Kind.PROBE, [b"echo $PPID"]).stdout.decode().strip()
     machine.run(f"kill -STOP {pid}")

@@ -12,7 +12,7 @@ import pytest
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError
-from kubeup.node.transport import Kind, SshLink
+from kubeup.node.wire.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import PASSWORD, Daemon, Machine, make_key
 

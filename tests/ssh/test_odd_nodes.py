@@ -17,8 +17,8 @@ from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError, StepError
 from kubeup.model.facts import Facts, UnitFact
 from kubeup.model.resources import Binary, Desired, File, Inquiry, sha256
-from kubeup.node.bundle import Trip, level_trip, stage_trip
-from kubeup.node.transport import SshLink
+from kubeup.node.wire.payload import Trip, level_trip, stage_trip
+from kubeup.node.wire.transport import SshLink
 from kubeup.plan.changes import diff
 from kubeup.plan.departures import empty_diff
 from kubeup.plan.steps import NodePlan

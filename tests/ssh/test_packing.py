@@ -14,10 +14,10 @@ from kubeup.execution.executor import carry_out
 from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError
 from kubeup.model.resources import Binary, Inquiry
-from kubeup.node.bundle import Trip
-from kubeup.node.packing import Packer, Piece
-from kubeup.node.probe import parse, probe_script
-from kubeup.node.transport import Kind, SshLink
+from kubeup.node.agent.probe import parse, probe_script
+from kubeup.node.wire.packing import Packer, Piece
+from kubeup.node.wire.payload import Trip
+from kubeup.node.wire.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine
 from tests.ssh.proxy import BadLine

@@ -11,8 +11,8 @@ import pytest
 
 from kubeup.model.cluster import HostKeys, Node, Role
 from kubeup.model.errors import ConnectError
-from kubeup.node.dialer import shut
-from kubeup.node.transport import Kind, SshLink
+from kubeup.node.ssh.connector import shut
+from kubeup.node.wire.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine, free_port
 

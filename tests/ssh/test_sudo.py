@@ -12,7 +12,7 @@ import pytest
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError, UsageError
-from kubeup.node.transport import Kind, SshLink
+from kubeup.node.wire.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import CHATTY, PASSWORD, Daemon, Machine
 
@@ -161,7 +161,7 @@ def test_an_account_without_a_shell(operator: Operator, node: Node, machine: Mac
 def test_a_login_shell_that_never_answers(
     operator: Operator, node: Node, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubeup.node.trip.HELLO_SECONDS", 1.0)
+    monkeypatch.setattr("kubeup.node.wire.exchange.HELLO_SECONDS", 1.0)
     machine.write("/test/chatty-shell", "#!/bin/sh\necho thinking >&2\nsleep 60\n", 0o755)
     try:
         error = refusal(operator, replace(node, user="chatty"))

@@ -10,8 +10,8 @@ import pytest
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import NodeError
-from kubeup.node.boot import command
-from kubeup.node.transport import Kind, SshLink
+from kubeup.node.wire.remote_commands import command
+from kubeup.node.wire.transport import Kind, SshLink
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Machine, wait_for
 
@@ -96,15 +96,15 @@ def test_something_left_behind_that_holds_the_output_open_does_not_hold_the_trip
 
 def test_an_answer_that_comes_together_with_its_end_is_not_lost(link: SshLink, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine the answer, its end and the channel's may all come while the reader is not looking."""
-    monkeypatch.setattr("kubeup.node.trip.POLL_SECONDS", 0.00001)
+    monkeypatch.setattr("kubeup.node.wire.exchange.POLL_SECONDS", 0.00001)
     answers = [link.trip(Kind.PROBE, [b"echo in"]).stdout for _ in range(40)]
     assert answers == [b"in\n"] * 40
 
 
 def test_the_last_words_after_a_long_silence_are_not_lost(link: SshLink, monkeypatch: pytest.MonkeyPatch) -> None:
     """sshd may say that the script ended before it hands on what the script said last."""
-    monkeypatch.setattr("kubeup.node.trip.LINGER_SECONDS", 1.0)
-    monkeypatch.setattr("kubeup.node.trip.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("kubeup.node.wire.exchange.LINGER_SECONDS", 1.0)
+    monkeypatch.setattr("kubeup.node.wire.exchange.POLL_SECONDS", 0.05)
     reply = link.trip(Kind.PROBE, [b"sleep 1.3; (sleep 0.4; echo last) & exit 0"])
     assert reply.stdout == b"last\n"
 

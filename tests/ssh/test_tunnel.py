@@ -13,7 +13,7 @@ import pytest
 
 from kubeup.model.cluster import Node, Proxy
 from kubeup.model.events import Event, Note
-from kubeup.node.transport import Kind, SshLink
+from kubeup.node.wire.transport import Kind, SshLink
 from kubeup.tunnel import Tunnel, proxy
 from tests.lab.registry import ForwardProxy as OwnProxy
 from tests.lab.registry import certificate

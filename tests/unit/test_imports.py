@@ -14,8 +14,8 @@ ONLY = {
     "click": {"cli", "cli_addons", "cli_images", "cli_import", "cli_lab", "cli_node", "cli_options", "cli_release"},
     "rich": {"report", "session", "cli_release"},
     "jinja2": {"render"},
-    "fabric": {"node/dialer"},
-    "paramiko": {"node/dialer", "node/transport", "node/login", "node/forwarding"},
+    "fabric": {"node/ssh/connector"},
+    "paramiko": {"node/ssh/connector", "node/wire/transport", "node/ssh/login", "node/ssh/forwarding"},
 }
 PURE = (
     "profile",

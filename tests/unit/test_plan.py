@@ -14,7 +14,7 @@ from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Network, Node, Override, Role, Runtime, Versions
 from kubeup.model.facts import ClusterFacts, DockerFact, Facts, FileFact, Owned, Record, UnitFact
 from kubeup.model.resources import Desired, File, Unit, sha256
-from kubeup.node.bundle import content_of, level_trip
+from kubeup.node.wire.payload import content_of, level_trip
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.plan.changes import Stage, diff

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kubeup.model.errors import KubeupError
 from kubeup.model.resources import Action, File, sha256
-from kubeup.node.packing import Meter, Packer, Piece
+from kubeup.node.wire.packing import Meter, Packer, Piece
 from kubeup.plan.steps import (
     Await,
     Clear,
@@ -35,7 +35,7 @@ from kubeup.plan.steps import (
 from kubeup.release import Download
 
 CHUNK = 256 * 1024
-HALF = Path(__file__).parent
+HALF = Path(__file__).parents[1] / "agent"
 SCRIPTS = ("apply.sh", "stage.sh", "undo.sh", "shared.sh")
 
 Body = Iterator[bytes | memoryview]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO, Protocol
 
 from kubeup.model.errors import ConnectError
-from kubeup.node.sshconfig import Target
+from kubeup.node.ssh.sshconfig import Target
 
 CONNECT_SECONDS = 10.0
 SILENT_SECONDS = 15

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import paramiko
 
-from kubeup.node.dial import failure
-from kubeup.node.sshconfig import Target
+from kubeup.node.ssh.sshconfig import Target
+from kubeup.node.ssh.tcp import failure
 
 LOOPBACK = "127.0.0.1"
 ANSWER_SECONDS = 15.0

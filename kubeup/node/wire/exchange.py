@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kubeup.model.errors import ConnectError, NodeError
-from kubeup.node.boot import BUSY_STATUS, HELLO, Kind
-from kubeup.node.sshconfig import Target
-from kubeup.node.streams import SLICE, TAIL, Channel, Errand, Errors, Lines, Progress, Sender
-from kubeup.node.sudo import Silence, explain
+from kubeup.node.ssh.sshconfig import Target
+from kubeup.node.wire.remote_commands import BUSY_STATUS, HELLO, Kind
+from kubeup.node.wire.streams import SLICE, TAIL, Channel, Errand, Errors, Lines, Progress, Sender
+from kubeup.node.wire.sudo import Silence, explain
 
 HELLO_SECONDS = 30.0
 IDLE_SECONDS = 300.0

@@ -14,13 +14,13 @@ import paramiko
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError, NodeError
-from kubeup.node import forwarding
-from kubeup.node.boot import Kind, command
-from kubeup.node.dial import failure
-from kubeup.node.dialer import CHANNEL_SECONDS, Dialer, shut
-from kubeup.node.forwarding import Forwarded
-from kubeup.node.streams import Body, Errand, OnLine
-from kubeup.node.trip import Reply, Trip
+from kubeup.node.ssh import forwarding
+from kubeup.node.ssh.connector import CHANNEL_SECONDS, Dialer, shut
+from kubeup.node.ssh.forwarding import Forwarded
+from kubeup.node.ssh.tcp import failure
+from kubeup.node.wire.exchange import Reply, Trip
+from kubeup.node.wire.remote_commands import Kind, command
+from kubeup.node.wire.streams import Body, Errand, OnLine
 
 __all__ = ["Kind", "Link", "Reply", "SshLink"]
 

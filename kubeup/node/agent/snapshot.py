@@ -1,6 +1,6 @@
 """Two snapshots of a machine compared: what is gone, what is new, what is different. Pure.
 
-A snapshot is what node/snapshot.sh prints: lines of KIND, NAME and VALUE. What may differ on a machine that nobody
+A snapshot is what snapshot.sh prints: lines of KIND, NAME and VALUE. What may differ on a machine that nobody
 touched is one short file, node/snapshot-allowed.txt, each line with its reason.
 """
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from kubeup.model.errors import KubeupError
 
-SCRIPT = Path(__file__).parent / "node/snapshot.sh"
-ALLOWED = Path(__file__).parent / "node/snapshot-allowed.txt"
+SCRIPT = Path(__file__).parent / "snapshot.sh"
+ALLOWED = Path(__file__).parent / "snapshot-allowed.txt"
 
 Things = Mapping[tuple[str, str], str]
 """(kind, name) -> value."""

@@ -18,9 +18,9 @@ export LC_ALL PATH KUBECACHEDIR
 ORIGINAL=$HOME_DIR/original
 TAB=$(printf '\t')
 here=$(pwd)
-# shellcheck source=kubeup/node/stage.sh
+# shellcheck source=kubeup/node/agent/stage.sh
 . ./stage.sh
-# shellcheck source=kubeup/node/undo.sh
+# shellcheck source=kubeup/node/agent/undo.sh
 . ./undo.sh
 
 say() { printf '%s\n' "$*" || exit 1; }

@@ -20,11 +20,11 @@ import paramiko
 
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import ConnectError
-from kubeup.node import sshconfig
-from kubeup.node.dial import CONNECT_SECONDS, SILENT_SECONDS, Dialed, dial, dropped, failure
-from kubeup.node.login import LOGIN_SECONDS, Keyring, Login, Verifier, transport_factory
-from kubeup.node.secrets import Secrets
-from kubeup.node.sshconfig import Target
+from kubeup.node.ssh import sshconfig
+from kubeup.node.ssh.login import LOGIN_SECONDS, Keyring, Login, Verifier, transport_factory
+from kubeup.node.ssh.secrets import Secrets
+from kubeup.node.ssh.sshconfig import Target
+from kubeup.node.ssh.tcp import CONNECT_SECONDS, SILENT_SECONDS, Dialed, dial, dropped, failure
 
 CHANNEL_SECONDS = 30.0
 RETRY_SECONDS = 15.0

@@ -15,11 +15,11 @@ from paramiko.agent import AgentKey, AgentSSH
 
 from kubeup.model.cluster import HostKeys
 from kubeup.model.errors import ConnectError
-from kubeup.node import hostkeys
-from kubeup.node.dial import failure
-from kubeup.node.hostkeys import HostKey
-from kubeup.node.secrets import Secrets
-from kubeup.node.sshconfig import Target
+from kubeup.node.ssh import hostkeys
+from kubeup.node.ssh.hostkeys import HostKey
+from kubeup.node.ssh.secrets import Secrets
+from kubeup.node.ssh.sshconfig import Target
+from kubeup.node.ssh.tcp import failure
 
 LOGIN_SECONDS = 30.0
 # The counter modes need a second pass for their checksum; what is not here is weak.

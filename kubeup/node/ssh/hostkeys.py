@@ -18,8 +18,8 @@ from pathlib import Path
 
 from kubeup.model.cluster import HostKeys
 from kubeup.model.errors import ConnectError
-from kubeup.node.dial import failure
-from kubeup.node.sshconfig import Target
+from kubeup.node.ssh.sshconfig import Target
+from kubeup.node.ssh.tcp import failure
 
 REVOKED = "@revoked"
 AUTHORITY = "@cert-authority"

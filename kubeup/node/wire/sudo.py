@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubeup.model.errors import ConnectError
-from kubeup.node.boot import PROMPT
-from kubeup.node.dial import failure
-from kubeup.node.sshconfig import Target
+from kubeup.node.ssh.sshconfig import Target
+from kubeup.node.ssh.tcp import failure
+from kubeup.node.wire.remote_commands import PROMPT
 
 NOT_FOUND = 127
 REFUSALS = ("not in the sudoers", "not allowed", "may not run sudo", "not permitted", "I'm afraid I can't do that")

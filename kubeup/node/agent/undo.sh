@@ -6,7 +6,7 @@
 # FAMILY TABLE are two words on purpose:
 # shellcheck disable=SC2086
 
-# shellcheck source=kubeup/node/shared.sh
+# shellcheck source=kubeup/node/agent/shared.sh
 . ./shared.sh
 
 # observe KIND NAME OURS: what is there before kubeup, recorded as BEFORE=>OURS.

@@ -12,7 +12,7 @@ from pathlib import Path
 from kubeup.model.errors import NodeError
 from kubeup.model.facts import DockerFact, Facts, FileFact, FirewallFact, Listener, UnitFact
 from kubeup.model.resources import Inquiry
-from kubeup.node.record import parse_record
+from kubeup.node.agent.record import parse_record
 
 SCRIPT = Path(__file__).with_name("probe.sh")
 MARKER = b"kubeup-probe 1\n"

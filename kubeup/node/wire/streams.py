@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from kubeup.node.boot import BUSY, END, MARKER, PROMPT, Kind
+from kubeup.node.wire.remote_commands import BUSY, END, MARKER, PROMPT, Kind
 
 SLICE = 256 * 1024
 TAIL = 64 * 1024
