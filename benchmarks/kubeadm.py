@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.ground import NODES, SUBNET, WAIT, bare, everywhere, ssh, timed
-from kubeup import release
 from kubeup.images import archive_writer
 from kubeup.model.cluster import Source, Versions
-from kubeup.release import Wanted
-from kubeup.release.golang import machine_arch
+from kubeup.release.artifacts import Wanted
+from kubeup.sources import search
+from kubeup.sources.golang import machine_arch
 
 REPOSITORY = "registry.k8s.io"
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -99,7 +99,7 @@ def _files() -> dict[str, bytes]:
     versions, arch = Versions(), machine_arch()
     wanted = [Wanted("kubeadm", versions.kubernetes, arch), Wanted("etcd", versions.etcd, arch)]
     wanted += [Wanted(name, versions.kubernetes, arch) for name in CONTROL_PLANE]
-    found = release.resolve(wanted, (Source("cache"), Source("go")))
+    found = search.resolve(wanted, (Source("cache"), Source("go")))
     files = {"kubelet.service": KUBELET.encode(), "rules.yaml": RULES.encode()}
     address = str(SUBNET.network_address + 13)
     text = CONFIG.format(address=address, socket=SOCKET, version=versions.kubernetes, etcd=versions.etcd)

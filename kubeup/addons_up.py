@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup import addons, cluster_facts, release, up, wanted
+from kubeup import addons, cluster_facts, up, wanted
 from kubeup.addons import manifests, trouble
 from kubeup.components.addons import ACTION
 from kubeup.execution import executor
@@ -18,6 +18,7 @@ from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.plan.departures import PUSHED
 from kubeup.plan.steps import Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Remember, Step
+from kubeup.sources import cache, search
 
 LIST = Path(addons.__file__).with_name("list.sh")
 LIMIT = 40.0
@@ -55,7 +56,7 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
     facts = {**facts, first.host: asked}
     shared = cluster_facts.gather_cluster(cluster, facts)
     images = [one for one in wanted.for_cluster(cluster, facts) if one.name.startswith("image:")]
-    artifacts = release.resolve(
+    artifacts = search.resolve(
         images, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say, need_file=True
     )
     whole = up.make_plan(cluster, facts, shared, artifacts, job.now())
@@ -111,7 +112,7 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
         prepared.facts,
         job.operator,
         job.say,
-        packer=Packer(release.cache_root() / "packed"),
+        packer=Packer(cache.cache_root() / "packed"),
         before={up.ADDONS_LEVEL: bring_images},
     )
     try:

@@ -10,7 +10,7 @@ from typing import IO
 
 import click
 
-from kubeup import cluster_facts, release, session
+from kubeup import cluster_facts, session
 from kubeup.cli_options import BUNDLE, profile_first
 from kubeup.execution import executor
 from kubeup.execution.job import Job
@@ -22,6 +22,7 @@ from kubeup.model.cluster import Cluster
 from kubeup.model.errors import FleetError, KubeupError, UsageError
 from kubeup.model.facts import Facts
 from kubeup.report import images as report
+from kubeup.sources import cache
 
 PROFILE = click.option(
     "--profile", "profile_path", type=click.Path(path_type=Path), help="Default: as for `kubeup up`."
@@ -125,7 +126,7 @@ def _read(text: str, name: str, stack: ExitStack) -> Sequence[archive_reader.Ima
         raise UsageError(
             "`-` is standard input, and nothing comes from there", fix="docker save app:1 | kubeup images push -"
         )
-    path = stack.enter_context(decompress.plain(source, release.cache_root() / "spool"))
+    path = stack.enter_context(decompress.plain(source, cache.cache_root() / "spool"))
     return archive_reader.read(path, name=name)
 
 

@@ -11,16 +11,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from kubeup import profile, release, wanted
+from kubeup import profile, wanted
 from kubeup.image_store import fetch
 from kubeup.image_store.needs import needs
 from kubeup.model.cluster import Cluster, Runtime
 from kubeup.model.errors import FleetError
 from kubeup.model.events import Phase, Working
 from kubeup.model.facts import Facts
-from kubeup.release import bundle, cache
+from kubeup.release import artifacts
 from kubeup.release.catalog import row_of
 from kubeup.report.progress import View, size
+from kubeup.sources import bundle, cache, search
+from kubeup.sources.cache import cache_root
 
 ARCH = click.option("--arch", type=click.Choice(["amd64", "arm64"]), default="amd64", show_default=True)
 
@@ -40,13 +42,13 @@ def list_command(profile_path: Path, arch: str) -> None:
     for title in ("NAME", "VERSION", "IN CACHE", "SIZE", "FROM", "SHA256"):
         table.add_column(title, no_wrap=True)
     for one in _wanted(cluster, arch):
-        found = cache.find(release.cache_root(), one)
+        found = cache.find(cache_root(), one)
         if found:
             table.add_row(one.name, one.version, "yes", size(found.size), found.source, found.sha256[:16])
         else:
             table.add_row(one.name, one.version, "no", "", "", "")
     Console(width=140).print(table)
-    click.echo(f"cache: {release.cache_root()}; sources: {', '.join(s.url or s.kind for s in cluster.sources)}")
+    click.echo(f"cache: {cache_root()}; sources: {', '.join(s.url or s.kind for s in cluster.sources)}")
 
 
 @release_group.command("fetch")
@@ -57,7 +59,7 @@ def fetch_command(profile_path: Path, arch: str) -> None:
     cluster = profile.load(profile_path).cluster
     with _view() as view:
         found = _gathered(cluster, (arch,), view)
-    click.echo(f"{len(found)} files, {size(sum(one.size for one in found))}, in {release.cache_root()}")
+    click.echo(f"{len(found)} files, {size(sum(one.size for one in found))}, in {cache_root()}")
 
 
 @release_group.command("bundle")
@@ -88,7 +90,7 @@ def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> 
         def copied(done: int, total: int) -> None:
             view.say(Working("this machine", title, done, total, bytes=True))
 
-        bundle.write(output, release.cache_root(), found, copied)
+        bundle.write(output, cache_root(), found, copied)
     click.echo(f"{output}: {len(found)} files, {size(output.stat().st_size)}")
 
 
@@ -102,12 +104,12 @@ def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle
         *(one for need, arch in named if (one := need.wanted(arch))),
     ]
     others = tuple(one for one in needed if one not in images)
-    found = release.resolve(others, cluster.sources, **options)  # type: ignore[arg-type]
-    had, lacking = release.attempt(images, cluster.sources, **options)  # type: ignore[arg-type]
+    found = search.resolve(others, cluster.sources, **options)  # type: ignore[arg-type]
+    had, lacking = search.attempt(images, cluster.sources, **options)  # type: ignore[arg-type]
     if lacking:
         raise FleetError("not everything could be had", tuple(lacking.values()), fix="what was got lies in the cache")
     own = [fetch.own_or_kept(cluster, need.name, arch, view.say) for need, arch in named if not need.wanted(arch)]
-    root = release.cache_root()
+    root = cache_root()
     entries = [bundle.Entry.of(one) for one in (*found, *had.values())]
     return [*entries, *(bundle.Entry.of_file(root, path) for path in own)]
 
@@ -119,7 +121,7 @@ def _view() -> Iterator[View]:
         yield view
 
 
-def _wanted(cluster: Cluster, arch: str) -> tuple[release.Wanted, ...]:
+def _wanted(cluster: Cluster, arch: str) -> tuple[artifacts.Wanted, ...]:
     """Without asking any machine: all are taken to be of one architecture, and the runtime to be what is said."""
     decided = replace(cluster, runtime=cluster.runtime or Runtime.CONTAINERD)
     return wanted.for_cluster(decided, {node.host: Facts(arch=arch) for node in cluster.nodes})

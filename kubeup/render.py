@@ -22,7 +22,7 @@ from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Binary, Desired, Directory, File, Inquiry, Trace, Unit, sha256
 from kubeup.pki import certificates
-from kubeup.release import Artifact
+from kubeup.release.artifacts import Artifact
 
 FOLDERS = (Directory("/etc/kubeup", data=True), Directory("/opt/kubeup", data=True))
 

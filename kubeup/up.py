@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kubeup import cluster_facts, components, mint, preflight, release, render, wanted
+from kubeup import cluster_facts, components, mint, preflight, render, wanted
 from kubeup.addons import trouble
 from kubeup.components.base import Context
 from kubeup.execution import executor
@@ -23,7 +23,8 @@ from kubeup.node.wire.payload import Vault
 from kubeup.pki import kubeconfig, specs
 from kubeup.plan.changes import diff
 from kubeup.plan.steps import Plan
-from kubeup.release import Artifact, Wanted
+from kubeup.release.artifacts import Artifact, Wanted
+from kubeup.sources import cache, search
 
 ADDONS_LEVEL = components.level_of(components.addons.COMPONENT)
 
@@ -56,7 +57,7 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
 
 
 def _resolve(job: Job, cluster: Cluster, needed: Sequence[Wanted], *, need_file: bool) -> tuple[Artifact, ...]:
-    return release.resolve(
+    return search.resolve(
         needed,
         cluster.sources,
         pins=cluster.pins,
@@ -131,7 +132,7 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
         job.say,
         {one.sha256: one.downloads[0] for one in prepared.artifacts if one.downloads},
         lambda sums: _fetch(job, prepared, sums),
-        Packer(release.cache_root() / "packed"),
+        Packer(cache.cache_root() / "packed"),
         before={ADDONS_LEVEL: bring_images},
     )
     if not prepared.plan.empty:

@@ -8,7 +8,8 @@ from kubeup import components
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.release import Wanted, version_field
+from kubeup.release.artifacts import Wanted
+from kubeup.release.catalog import version_field
 
 
 def for_node(cluster: Cluster, node: Node, facts: Facts) -> tuple[Wanted, ...]:

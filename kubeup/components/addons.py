@@ -10,7 +10,7 @@ from kubeup.addons import manifests, storage
 from kubeup.components.base import ADMIN, MASTER, NODE, Component, Context, Template
 from kubeup.model.cluster import Value
 from kubeup.model.resources import Action, Directory
-from kubeup.release import addon_images
+from kubeup.release.addon_images import addon_images
 
 ACTION = "addons"
 PATIENCE, LIMIT = 30, 240

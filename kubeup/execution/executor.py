@@ -22,7 +22,7 @@ from kubeup.node.wire.payload import Trip, Vault
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import Link, Reply
 from kubeup.plan.steps import NodePlan, Plan
-from kubeup.release import Download
+from kubeup.release.artifacts import Download
 
 TripBuilder = Callable[[Node, NodePlan, int], Trip]
 """Builds one node's trip: (node, plan, the generation the node's record must have)."""

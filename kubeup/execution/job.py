@@ -13,7 +13,7 @@ from kubeup.model.events import Say
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.pki import kubeconfig
 from kubeup.plan.steps import Plan
-from kubeup.release import Artifact, ReleaseEvent
+from kubeup.release.artifacts import Artifact, ReleaseEvent
 
 
 @dataclass(frozen=True)

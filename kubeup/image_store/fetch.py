@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from kubeup import release
 from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER, SERVERS
 from kubeup.execution.job import Job
@@ -23,8 +22,9 @@ from kubeup.model.errors import ImageError, KubeupError, NodeError, ReleaseError
 from kubeup.model.events import Note, Phase, Say, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.release import bundle, cache
-from kubeup.release.site import Site, UnavailableError
+from kubeup.sources import bundle, cache, search
+from kubeup.sources.cache import cache_root
+from kubeup.sources.site import Site, UnavailableError
 
 PULL_SECONDS = 900.0
 BY_HAND = "`docker save {name}` where it can be had, and put the file there: {path}"
@@ -58,9 +58,7 @@ def fetch(
         (need, arch) for need in needs for arch in sorted({facts[node.host].arch for node in _asked(cluster, had)})
     ]
     wanted = [one for need, arch in pairs if (one := need.wanted(arch))]
-    found, failed = release.attempt(
-        wanted, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say
-    )
+    found, failed = search.attempt(wanted, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say)
     for need, arch in pairs:
         one = need.wanted(arch)
         try:
@@ -91,13 +89,13 @@ def _cached(need: Need, arch: str) -> Path | None:
     if wanted is None:
         path = own_path(need.name, arch)
         return path if path.is_file() else None
-    artifact = cache.find(release.cache_root(), wanted)
+    artifact = cache.find(cache_root(), wanted)
     return artifact.path if artifact else None
 
 
 def own_path(name: str, arch: str) -> Path:
     """Where an image of the user's lies in the cache, once it was pulled; one may be put there by hand."""
-    return release.cache_root() / "images" / quote(name, safe="") / f"{arch}.tar"
+    return cache_root() / "images" / quote(name, safe="") / f"{arch}.tar"
 
 
 def own(cluster: Cluster, name: str, arch: str, say: Say) -> Path:
@@ -109,7 +107,7 @@ def own(cluster: Cluster, name: str, arch: str, say: Say) -> Path:
     of_bundle = next((Path(source.url) for source in cluster.sources if source.kind == "bundle"), None)
     if of_bundle:
         with bundle.opened(of_bundle) as found:
-            if not found.take_file(release.cache_root(), path):
+            if not found.take_file(cache_root(), path):
                 raise ImageError(f"{name} ({arch}) is not in the bundle", fix=bundle.MAKE.format(of_bundle))
         return path
     if all(source.kind == "cache" for source in cluster.sources):

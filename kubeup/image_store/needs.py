@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
-from kubeup.release import BY_ADDON, Wanted, addon_images
+from kubeup.release.addon_images import BY_ADDON, addon_images
+from kubeup.release.artifacts import Wanted
 
 PAUSE = "registry.k8s.io"
 

@@ -14,7 +14,7 @@ from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import Facts
-from kubeup.release import BY_ADDON
+from kubeup.release.addon_images import BY_ADDON
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kubeup import release
 from kubeup.components.containerd import CTR
 from kubeup.execution import executor
 from kubeup.execution.fleet import Results
@@ -29,6 +28,7 @@ from kubeup.node.wire.packing import Packer, Piece
 from kubeup.node.wire.payload import Trip, Writer
 from kubeup.node.wire.transport import Link
 from kubeup.plan.departures import PUSHED
+from kubeup.sources import cache
 
 NAME = "blob"
 SLOWEST = 100_000
@@ -60,7 +60,7 @@ def push(
     facts, had: by node.host, what ``survey`` found. Images of another architecture than a node's are not for it.
     """
     job.say(Phase("pushing images"))
-    packer = packer or Packer(release.cache_root() / "packed")
+    packer = packer or Packer(cache.cache_root() / "packed")
     runtime = cluster.runtime or Runtime.CONTAINERD
 
     def bring(node: Node, link: Link) -> Pushed:

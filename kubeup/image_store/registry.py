@@ -18,7 +18,7 @@ from kubeup.images.archive_reader import CONFIG, LAYER, MANIFEST
 from kubeup.images.names import Reference
 from kubeup.model.errors import ReleaseError
 from kubeup.model.events import Say, Working
-from kubeup.release.site import Site
+from kubeup.sources.site import Site
 
 SMALL = 8 << 20
 CHUNK = 1 << 20

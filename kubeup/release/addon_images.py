@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kubeup.model.cluster import Versions
-from kubeup.release.model import Wanted
+from kubeup.release.artifacts import Wanted
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kubeup.model.errors import ReleaseError
 from kubeup.release.addon_images import ADDON_IMAGES
-from kubeup.release.model import Wanted
+from kubeup.release.artifacts import Wanted
 
 GITHUB = "github.com"
 DOCKER_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -146,3 +146,8 @@ def fill(pattern: str, wanted: Wanted) -> str:
         plain=wanted.name.rpartition(":")[2],
         docker_arch=DOCKER_ARCH.get(wanted.arch, wanted.arch),
     )
+
+
+def version_field(name: str) -> str:
+    """Which field of model.Versions speaks of a binary."""
+    return BY_NAME[name].version

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kubeup.model.events import Event, Failed, Finished, Held, Note, Phase, Working
-from kubeup.release import Building, Got, Progress, ReleaseEvent, Tried, Without
+from kubeup.release.artifacts import Building, Got, Progress, ReleaseEvent, Tried, Without
 
 REFRESH = 8
 BUILDING_EVERY = 20.0

@@ -16,7 +16,7 @@ from kubeup.model.errors import KubeupError
 from kubeup.model.events import Note, Say
 from kubeup.model.networks import no_proxy
 from kubeup.node.wire.transport import Link
-from kubeup.release import proxies
+from kubeup.sources import proxies
 from kubeup.tunnel.proxy import Asked, ForwardProxy
 
 __all__ = ["Tunnel"]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from kubeup.model.cluster import Proxy
-from kubeup.release import proxies
+from kubeup.sources import proxies
 from kubeup.tunnel.request import RefusedError, Request, read, read_head
 from kubeup.tunnel.streams import POLL_SECONDS, Life, Stream, end, give
 

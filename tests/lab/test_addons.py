@@ -12,7 +12,7 @@ from kubeup.addons import manifests
 from kubeup.components.base import Context
 from kubeup.model.cluster import Versions
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.release import addon_images
+from kubeup.release.addon_images import addon_images
 from tests.lab.conftest import Cluster
 from tests.lab.test_cluster import settle
 from tests.unit.test_plan import two_nodes

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from kubeup.model.cluster import Versions
-from kubeup.release import addon_images, bundle, cache_root
+from kubeup.release.addon_images import addon_images
+from kubeup.sources import bundle
+from kubeup.sources.cache import cache_root
 from tests import archives
 from tests.archives import Made, layer
 from tests.lab.conftest import Cluster, kubelet

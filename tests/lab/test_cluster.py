@@ -210,8 +210,8 @@ def test_the_api_speaks_tls_and_nothing_else(running: Cluster) -> None:
 
 def test_the_operators_kubeconfig_works_from_this_machine(running: Cluster) -> None:
     from kubeup.model.cluster import Versions
-    from kubeup.release import Wanted, cache_root
-    from kubeup.release.cache import path_of
+    from kubeup.release.artifacts import Wanted
+    from kubeup.sources.cache import cache_root, path_of
 
     kubectl = path_of(cache_root(), Wanted("kubectl", Versions().kubernetes, "amd64"))
     done = subprocess.run(

@@ -7,9 +7,9 @@ import base64
 import pytest
 
 from kubeup.model.cluster import Versions
-from kubeup.release import Wanted, cache_root
-from kubeup.release.cache import path_of
-from kubeup.release.golang import machine_arch
+from kubeup.release.artifacts import Wanted
+from kubeup.sources.cache import cache_root, path_of
+from kubeup.sources.golang import machine_arch
 from tests.lab.conftest import Cluster
 
 NAME = f"registry.k8s.io/pause:{Versions().pause}"
@@ -57,7 +57,7 @@ def test_docker_s_containers_run_on_through_up_and_down(cluster: Cluster, seen: 
 
 def test_a_runtime_that_no_source_has_is_said_before_anything_is_touched(cluster: Cluster, seen: str) -> None:
     """cri-dockerd is in none of the registries: without it in the cache there is no `runtime: docker`."""
-    from kubeup.release import cache
+    from kubeup.sources import cache
 
     if cache.find(cache_root(), Wanted("cri-dockerd", Versions().cri_dockerd, machine_arch())):
         pytest.skip("a cri-dockerd lies in the release cache, so the runtime can be had")

@@ -18,8 +18,10 @@ import pytest
 
 from kubeup.lab import life
 from kubeup.model.cluster import Versions
-from kubeup.release import Wanted, cache, cache_root
-from kubeup.release.golang import machine_arch
+from kubeup.release.artifacts import Wanted
+from kubeup.sources import cache
+from kubeup.sources.cache import cache_root
+from kubeup.sources.golang import machine_arch
 from tests import archives
 from tests.archives import Made, layer
 from tests.lab.conftest import Cluster

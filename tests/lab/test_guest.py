@@ -20,9 +20,9 @@ import pytest
 
 from kubeup.lab import apt
 from kubeup.model.cluster import Versions
-from kubeup.release import Wanted, cache_root
-from kubeup.release.cache import path_of
-from kubeup.release.golang import machine_arch
+from kubeup.release.artifacts import Wanted
+from kubeup.sources.cache import cache_root, path_of
+from kubeup.sources.golang import machine_arch
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(5400)]
 PACKAGES = (

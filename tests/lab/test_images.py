@@ -13,8 +13,8 @@ import pytest
 
 from kubeup.image_store.fetch import own_path
 from kubeup.model.cluster import Versions
-from kubeup.release import addon_images
-from kubeup.release.golang import machine_arch
+from kubeup.release.addon_images import addon_images
+from kubeup.sources.golang import machine_arch
 from tests import archives
 from tests.archives import Made, layer
 from tests.lab import registry

@@ -28,8 +28,8 @@ LAB = model.Lab(NAME, SUBNET)
 NODE3, NODE4 = LAB.nodes
 CHECKOUT = Path(__file__).parents[2]
 UP = (
-    "import ipaddress; from kubeup import lab; "
-    f"lab.up(lab.Lab('{NAME}', ipaddress.IPv4Network('{SUBNET}')), lambda text: print(text, flush=True))"
+    "import ipaddress; from kubeup.lab import life, model; "
+    f"life.up(model.Lab('{NAME}', ipaddress.IPv4Network('{SUBNET}')), lambda text: print(text, flush=True))"
 )
 
 

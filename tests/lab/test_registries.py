@@ -10,8 +10,10 @@ import pytest
 
 from kubeup.lab import state
 from kubeup.model.cluster import Versions
-from kubeup.release import Wanted, cache, cache_root
-from kubeup.release.golang import machine_arch
+from kubeup.release.artifacts import Wanted
+from kubeup.sources import cache
+from kubeup.sources.cache import cache_root
+from kubeup.sources.golang import machine_arch
 from tests.lab import registry
 from tests.lab.conftest import Cluster
 from tests.lab.scan import Scan

@@ -15,8 +15,8 @@ import pytest
 
 from kubeup.lab import state
 from kubeup.model.cluster import Versions
-from kubeup.release import cache_root
-from kubeup.release.golang import machine_arch
+from kubeup.sources.cache import cache_root
+from kubeup.sources.golang import machine_arch
 from tests.lab.conftest import Cluster
 
 OF_THE_MIRROR = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet", "kube-proxy")

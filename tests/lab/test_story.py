@@ -16,8 +16,8 @@ import pytest
 from kubeup import profile
 from kubeup.model.cluster import Versions
 from kubeup.node.agent import snapshot
-from kubeup.release import Wanted, cache_root
-from kubeup.release.cache import path_of
+from kubeup.release.artifacts import Wanted
+from kubeup.sources.cache import cache_root, path_of
 from tests.lab import app
 from tests.lab.conftest import Cluster, nothing_leaves
 from tests.lab.test_cluster import settle

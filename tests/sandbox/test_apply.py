@@ -266,7 +266,7 @@ def test_a_node_downloads_by_itself_and_notes_what_it_cannot_reach(sandbox: Sand
     from functools import partial
 
     from kubeup.node.wire.payload import download_trip
-    from kubeup.release import Download
+    from kubeup.release.artifacts import Download
 
     (tmp_path / "site").mkdir()
     (tmp_path / "site/thing").write_bytes(BINARY)

@@ -18,7 +18,7 @@ from kubeup.model.errors import KubeupError, ProfileError
 from kubeup.model.facts import Facts, Record
 from kubeup.model.resources import Desired, File
 from kubeup.plan.steps import Do, GiveBack, Put
-from kubeup.release import BY_ADDON
+from kubeup.release.addon_images import BY_ADDON
 from tests.unit.test_plan import BARE, built, desired, plan, two_nodes
 
 EVERY = tuple(addons.BY_NAME)
@@ -55,7 +55,7 @@ def test_every_addon_renders_to_objects_that_say_whose_they_are(name: str) -> No
 @pytest.mark.parametrize("name", EVERY)
 def test_an_addon_runs_just_the_images_that_are_brought_for_it(name: str) -> None:
     from kubeup.model.cluster import Versions
-    from kubeup.release import addon_images
+    from kubeup.release.addon_images import addon_images
 
     text = (files(full())[manifests.path_of(name)].content or b"").decode()
     wanted = {addon_images[image].reference(Versions()) for image in BY_ADDON[name]}

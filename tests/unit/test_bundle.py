@@ -14,8 +14,9 @@ from kubeup.image_store import fetch
 from kubeup.model.cluster import Source, Versions
 from kubeup.model.errors import ReleaseError
 from kubeup.profile import load
-from kubeup.release import Artifact, Wanted, bundle, cache, resolve
-from kubeup.release.model import Download
+from kubeup.release.artifacts import Artifact, Download, Wanted
+from kubeup.sources import bundle, cache
+from kubeup.sources.search import resolve
 from tests import archives
 from tests.archives import Made, layer
 

@@ -15,9 +15,12 @@ import pytest
 from kubeup.images import archive_writer
 from kubeup.model.cluster import Source, Versions
 from kubeup.model.errors import ReleaseError
-from kubeup.release import BY_NAME, Wanted, addon_images, image_builds, resolve
-from kubeup.release.catalog import fill
-from kubeup.release.recipes import RECIPES
+from kubeup.release.addon_images import addon_images
+from kubeup.release.artifacts import Wanted
+from kubeup.release.catalog import BY_NAME, fill
+from kubeup.sources import image_builds
+from kubeup.sources.go_builds import RECIPES
+from kubeup.sources.search import resolve
 from tests.unit.upstream import Upstream, serving
 
 PAUSE = Wanted("pause", "3.10.2", "arm64")

@@ -73,6 +73,7 @@ def test_arrows_point_downwards() -> None:
         "profile",
         "importer",
         "release",
+        "sources",
         "render",
         "plan",
         "model",

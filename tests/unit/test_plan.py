@@ -20,7 +20,7 @@ from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.plan.changes import Stage, diff
 from kubeup.plan.departures import empty_diff
 from kubeup.plan.steps import Do, Forget, GiveBack, Make, NodePlan, Put, Remember, Start, Stop
-from kubeup.release import Artifact
+from kubeup.release.artifacts import Artifact
 from kubeup.up import make_plan
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.timezone.utc)

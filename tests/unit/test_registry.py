@@ -15,7 +15,7 @@ from kubeup.images.names import Reference
 from kubeup.model.cluster import Proxy
 from kubeup.model.errors import ReleaseError
 from kubeup.model.events import Event, Working
-from kubeup.release.site import Site, UnavailableError
+from kubeup.sources.site import Site, UnavailableError
 from tests.archives import Made, layer, sha256
 from tests.unit.upstream import Upstream, serving
 

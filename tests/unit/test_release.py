@@ -19,9 +19,11 @@ import pytest
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
 from kubeup.model.resources import sha256
-from kubeup.release import Artifact, Building, Got, Progress, ReleaseEvent, Tried, Wanted, Without, resolve, site
-from kubeup.release.cache import path_of
-from kubeup.release.proxies import is_exempt
+from kubeup.release.artifacts import Artifact, Building, Got, Progress, ReleaseEvent, Tried, Wanted, Without
+from kubeup.sources import site
+from kubeup.sources.cache import path_of
+from kubeup.sources.proxies import is_exempt
+from kubeup.sources.search import resolve
 from tests.unit.upstream import Upstream, serving, tgz
 
 K8S = "dl.k8s.io/release/v1.37.2/bin/linux/amd64"
@@ -448,7 +450,8 @@ def test_a_build_ends_with_a_kubeup_that_is_killed(
     pid = tmp_path / "pid"
     fake_go(tmp_path, monkeypatch, f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 60")
     code = (
-        "from kubeup.release import Wanted, resolve; from kubeup.model import Source; from pathlib import Path;"
+        "from pathlib import Path; from kubeup.model.cluster import Source; "
+        "from kubeup.release.artifacts import Wanted; from kubeup.sources.search import resolve; "
         f"resolve([Wanted('kubelet', '1.37.2', 'amd64')], [Source('go')], root=Path({str(operator.root)!r}))"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as kubeup:
@@ -475,7 +478,7 @@ def alive(pid: int) -> bool:
 def test_a_build_that_is_running_elsewhere_is_waited_for(
     operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kubeup.release import cache
+    from kubeup.sources import cache
 
     fake_go(tmp_path, monkeypatch, 'while [ "$1" != -o ]; do shift; done; echo built >"$2"')
     lock = operator.root / "build/kubernetes-1.37.2-amd64/lock"

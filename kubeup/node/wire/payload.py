@@ -32,7 +32,7 @@ from kubeup.plan.steps import (
     Stop,
     Undo,
 )
-from kubeup.release import Download
+from kubeup.release.artifacts import Download
 
 CHUNK = 256 * 1024
 HALF = Path(__file__).parents[1] / "agent"

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release import cache
-from kubeup.release.model import Artifact, Download, Got, Progress, Say, Wanted
+from kubeup.release.artifacts import Artifact, Download, Got, Progress, Say, Wanted
+from kubeup.sources import cache
 
 MANIFEST = "kubeup-bundle-{}.json"
 FORMAT = 1

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
-from kubeup.release import bundle, cache, golang, web
+from kubeup.release.artifacts import Artifact, Say, Wanted, Without
 from kubeup.release.catalog import row_of
-from kubeup.release.lacking import Search, told
-from kubeup.release.model import Artifact, Say, Wanted, Without, cache_root
-from kubeup.release.site import Site, UnavailableError
+from kubeup.sources import bundle, cache, golang, web
+from kubeup.sources.resolution import Search, told
+from kubeup.sources.site import Site, UnavailableError
 
 PARALLEL = 4
 A_DAY = 86400.0
@@ -69,7 +69,7 @@ def _run(
     insist: bool = False,
 ) -> Search:
     once = tuple(dict.fromkeys(wanted))
-    search = Search(root or cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file, insist)
+    search = Search(root or cache.cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file, insist)
     try:
         for source in sources:
             missing = [one for one in search.open(once) if not _given_up(search, one)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.model import Building, Say, Wanted
+from kubeup.release.artifacts import Building, Say, Wanted
 
 LIMIT = 3600.0
 SAY_SECONDS = 2.0

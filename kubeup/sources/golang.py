@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release import cache, image_builds
-from kubeup.release.model import Say, Wanted
-from kubeup.release.recipes import RECIPES, Recipe
-from kubeup.release.workshop import Workshop, check_compiler, machine_arch, run, source
+from kubeup.release.artifacts import Say, Wanted
+from kubeup.sources import cache, image_builds
+from kubeup.sources.build_runner import Workshop, check_compiler, machine_arch, run, source
+from kubeup.sources.go_builds import RECIPES, Recipe
 
 __all__ = ["BUILT", "build", "machine_arch"]
 

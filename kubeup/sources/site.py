@@ -17,9 +17,9 @@ from email.message import Message
 from typing import IO, Any
 
 from kubeup.model.cluster import Proxy
-from kubeup.release import proxies, tokens
+from kubeup.release.artifacts import Wanted
 from kubeup.release.catalog import fill
-from kubeup.release.model import Wanted
+from kubeup.sources import proxies, tokens
 
 CONNECT_SECONDS = 5.0
 """For a name to be resolved and a connection to stand, all addresses of the name together."""

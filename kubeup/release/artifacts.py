@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,11 +91,3 @@ class Without:
 ReleaseEvent = Tried | Progress | Building | Got | Without
 Say = Callable[[ReleaseEvent], None]
 """Called from several threads."""
-
-
-def cache_root() -> Path:
-    """KUBEUP_CACHE, else ~/.cache/kubeup by the XDG rules."""
-    own = os.environ.get("KUBEUP_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubeup"

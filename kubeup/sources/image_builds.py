@@ -16,9 +16,9 @@ from kubeup.images import archive_writer
 from kubeup.images.archive_writer import Entry, Files, Settings
 from kubeup.model.cluster import Versions
 from kubeup.model.errors import ReleaseError
+from kubeup.release.artifacts import Wanted
 from kubeup.release.catalog import fill, row_of
-from kubeup.release.model import Wanted
-from kubeup.release.workshop import Workshop, check_compiler, check_machine, run, source
+from kubeup.sources.build_runner import Workshop, check_compiler, check_machine, run, source
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 NET_BIND_SERVICE = 1 << 10

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
-from kubeup.release import bundle, cache, web
+from kubeup.release.artifacts import Artifact, Got, Say, Tried, Wanted
 from kubeup.release.catalog import row_of
-from kubeup.release.model import Artifact, Got, Say, Tried, Wanted
-from kubeup.release.site import Site
+from kubeup.sources import bundle, cache, web
+from kubeup.sources.site import Site
 
 
 @dataclass

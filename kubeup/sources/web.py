@@ -14,10 +14,10 @@ from pathlib import Path
 
 from kubeup.images import archive_writer
 from kubeup.model.errors import ReleaseError
-from kubeup.release import cache
+from kubeup.release.artifacts import Artifact, Download, Progress, Say, Wanted
 from kubeup.release.catalog import Row, fill
-from kubeup.release.model import Artifact, Download, Progress, Say, Wanted
-from kubeup.release.site import CHUNK, Answer, Site, UnavailableError
+from kubeup.sources import cache
+from kubeup.sources.site import CHUNK, Answer, Site, UnavailableError
 
 ATTEMPTS = 3
 IMAGE_LIMIT = 512 << 20

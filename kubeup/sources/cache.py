@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.model import Artifact, Building, Download, Say, Wanted
+from kubeup.release.artifacts import Artifact, Building, Download, Say, Wanted
 
 BY_HAND = "put there by hand"
 LOCK_SECONDS = 3600.0
@@ -33,6 +33,14 @@ class _Note:
     mtime_ns: int
     source: str
     downloads: tuple[Download, ...] = ()
+
+
+def cache_root() -> Path:
+    """KUBEUP_CACHE, else ~/.cache/kubeup by the XDG rules."""
+    own = os.environ.get("KUBEUP_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubeup"
 
 
 def path_of(root: Path, wanted: Wanted) -> Path:

@@ -1,0 +1,1 @@
+"""Where files come from: the profile's ordered sources, one after the other, until one has it."""
