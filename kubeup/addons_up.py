@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup import addons, cluster_facts, up, wanted
+from kubeup import addons, up
 from kubeup.addons import manifests, trouble
 from kubeup.components.addons import ACTION
 from kubeup.execution import executor
@@ -16,8 +16,8 @@ from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.facts import Facts
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.plan.departures import PUSHED
-from kubeup.plan.steps import Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Remember, Step
+from kubeup.plan.steps import PUSHED, Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Remember, Step
+from kubeup.planning import required, resolve
 from kubeup.sources import cache, search
 
 LIST = Path(addons.__file__).with_name("list.sh")
@@ -54,8 +54,8 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
     # Whether or not the check holds: what somebody changed by hand in the cluster is put right, too.
     asked = replace(facts[first.host], checks={**facts[first.host].checks, ACTION: False})
     facts = {**facts, first.host: asked}
-    shared = cluster_facts.gather_cluster(cluster, facts)
-    images = [one for one in wanted.for_cluster(cluster, facts) if one.name.startswith("image:")]
+    shared = resolve.gather_cluster(cluster, facts)
+    images = [one for one in required.for_cluster(cluster, facts) if one.name.startswith("image:")]
     artifacts = search.resolve(
         images, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say, need_file=True
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from kubeup import __version__, cluster_facts, down, session, up, validate
+from kubeup import __version__, down, session, up, validate
 from kubeup.cli_addons import addons_group
 from kubeup.cli_images import images_group
 from kubeup.cli_import import import_command
@@ -25,6 +25,7 @@ from kubeup.model.cluster import Cluster
 from kubeup.model.errors import KubeupError, UsageError
 from kubeup.model.events import Note
 from kubeup.pki import kubeconfig
+from kubeup.planning import resolve
 from kubeup.profile import LoadedProfile
 from kubeup.report import data, errors, health, plan, summary
 from kubeup.state import State
@@ -170,7 +171,7 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
         results = executor.gather(job.fleet, loaded.cluster, job.say)
         if results.values and not any(facts.record.exists for facts in results.values.values()):
             raise KubeupError("kubeup has built no cluster on these nodes", fix=f"kubeup up {loaded.path}")
-        cluster = cluster_facts.resolve(loaded.cluster, results.values)
+        cluster = resolve.resolve(loaded.cluster, results.values)
         found = validate.run(job, cluster, deep=not read_only, facts=results.values, problems=results.failures)
     if output == "json":
         print(data.health(found))

@@ -10,7 +10,7 @@ from typing import IO
 
 import click
 
-from kubeup import cluster_facts, session
+from kubeup import session
 from kubeup.cli_options import BUNDLE, profile_first
 from kubeup.execution import executor
 from kubeup.execution.job import Job
@@ -21,6 +21,7 @@ from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import FleetError, KubeupError, UsageError
 from kubeup.model.facts import Facts
+from kubeup.planning import resolve
 from kubeup.report import images as report
 from kubeup.sources import cache
 
@@ -146,7 +147,7 @@ def _ask(job: Job, cluster: Cluster) -> tuple[Cluster, dict[str, Facts], dict[st
     asked = executor.gather(job.fleet, cluster, job.say)
     if asked.values and not any(found.record.exists for found in asked.values.values()):
         raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up, then again")
-    return cluster_facts.resolve(cluster, asked.values), dict(asked.values), dict(asked.failures)
+    return resolve.resolve(cluster, asked.values), dict(asked.values), dict(asked.failures)
 
 
 def _some_for_all(images: Sequence[archive_reader.Image], facts: dict[str, Facts]) -> None:

@@ -11,13 +11,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from kubeup import profile, wanted
+from kubeup import profile
 from kubeup.image_store import fetch
 from kubeup.image_store.needs import needs
 from kubeup.model.cluster import Cluster, Runtime
 from kubeup.model.errors import FleetError
 from kubeup.model.events import Phase, Working
 from kubeup.model.facts import Facts
+from kubeup.planning import required
 from kubeup.release import artifacts
 from kubeup.release.catalog import row_of
 from kubeup.report.progress import View, size
@@ -124,4 +125,4 @@ def _view() -> Iterator[View]:
 def _wanted(cluster: Cluster, arch: str) -> tuple[artifacts.Wanted, ...]:
     """Without asking any machine: all are taken to be of one architecture, and the runtime to be what is said."""
     decided = replace(cluster, runtime=cluster.runtime or Runtime.CONTAINERD)
-    return wanted.for_cluster(decided, {node.host: Facts(arch=arch) for node in cluster.nodes})
+    return required.for_cluster(decided, {node.host: Facts(arch=arch) for node in cluster.nodes})

@@ -19,8 +19,8 @@ from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import Link
 from kubeup.pki import kubeconfig
-from kubeup.plan.departures import empty_diff
 from kubeup.plan.steps import Plan
+from kubeup.planning.removals import empty_diff
 
 SNAPSHOT_LIMIT = 120.0
 SNAPSHOT = """\

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kubeup import cluster_facts, components, mint, preflight, render, wanted
+from kubeup import components, mint, preflight
 from kubeup.addons import trouble
 from kubeup.components.base import Context
 from kubeup.execution import executor
@@ -21,8 +21,9 @@ from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.payload import Vault
 from kubeup.pki import kubeconfig, specs
-from kubeup.plan.changes import diff
 from kubeup.plan.steps import Plan
+from kubeup.planning import render, required, resolve
+from kubeup.planning.diff import diff
 from kubeup.release.artifacts import Artifact, Wanted
 from kubeup.sources import cache, search
 
@@ -43,8 +44,8 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
             evidence=[problem.format() for problem in errors],
             fix="mend them and run the same command again",
         )
-    shared = cluster_facts.gather_cluster(cluster, facts)
-    needed = wanted.for_cluster(cluster, facts)
+    shared = resolve.gather_cluster(cluster, facts)
+    needed = required.for_cluster(cluster, facts)
     job.say(Phase("looking for binaries"))
     # Where every node can download, what only passes through this machine is not fetched to it.
     need_file = not all(found.downloader for found in facts.values())
@@ -71,7 +72,7 @@ def ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
     """The cluster as its machines know it, and what each of them said. Raises FleetError where one does not answer."""
     results = executor.gather(job.fleet, cluster, job.say)
     if results.failures:
-        known = cluster_facts.resolve(cluster, results.values)
+        known = resolve.resolve(cluster, results.values)
         problems = preflight.check(known, results.values)
         told = list(results.failures.values())
         raise FleetError(
@@ -79,7 +80,7 @@ def ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
             [*told, *(problem.error() for problem in problems if problem.severity == "error")],
             fix="mend what is said above and run the same command again",
         )
-    resolved = cluster_facts.resolve(cluster, results.values)
+    resolved = resolve.resolve(cluster, results.values)
     if cluster.runtime is None and resolved.runtime is not None:
         job.say(Note(f"container runtime: {resolved.runtime.value} (the profile leaves the choice to kubeup)"))
     return resolved, results.values
@@ -105,7 +106,7 @@ def make_plan(
     limit: frozenset[str] = frozenset(),
 ) -> Plan:
     """diff of every node's desired state and facts. Pure."""
-    cidrs = cluster_facts.pod_cidrs(cluster, shared.pod_cidrs)
+    cidrs = resolve.pod_cidrs(cluster, shared.pod_cidrs)
     plans = []
     for node in cluster.nodes:
         context = Context(cluster, node, facts[node.host], shared, cidrs)

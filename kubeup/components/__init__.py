@@ -19,7 +19,7 @@ from kubeup.components import (
 )
 from kubeup.components.base import Component, Context, Template
 from kubeup.model.cluster import Cluster, Node
-from kubeup.plan.changes import Stage
+from kubeup.plan.steps import Stage
 
 ALL: tuple[Component, ...] = (
     kubectl.TOOL,

@@ -12,7 +12,7 @@ from kubeup.components.base import NODE, Component, Context
 from kubeup.components.containerd import CTR
 from kubeup.model.cluster import Runtime
 from kubeup.model.resources import Action
-from kubeup.plan.departures import PUSHED
+from kubeup.plan.steps import PUSHED
 from kubeup.release.addon_images import BY_ADDON, AddonImage, addon_images
 
 ADDON_OF = {image: addon for addon, images in BY_ADDON.items() for image in images}

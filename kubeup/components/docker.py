@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup import docker_options
+from kubeup.components import docker_daemon
 from kubeup.components.base import NODE, Component, Context, Template
 from kubeup.model.cluster import Runtime
 from kubeup.model.resources import Directory, File, Trace
@@ -28,7 +28,7 @@ def is_ours(context: Context) -> bool:
 
 
 def options(context: Context) -> tuple[File, ...]:
-    return docker_options.merge(context.cluster, context.facts).files
+    return docker_daemon.merge(context.cluster, context.facts).files
 
 
 COMPONENT = Component(
@@ -45,9 +45,9 @@ COMPONENT = Component(
         Template("docker.default", "/etc/default/docker"),
     ),
     files=options,
-    asks=docker_options.ASKED,
+    asks=docker_daemon.ASKED,
     reads=("/etc/default/docker",),
-    reloads=docker_options.RELOADED,
+    reloads=docker_daemon.RELOADED,
     directories=(Directory("/var/lib/docker", 0o710, data=True),),
     traces=(
         Trace("link", "docker0"),
@@ -70,8 +70,8 @@ ADOPTED = Component(
     unit_name="docker",
     role=NODE,
     files=options,
-    asks=docker_options.ASKED,
-    reloads=docker_options.RELOADED,
+    asks=docker_daemon.ASKED,
+    reloads=docker_daemon.RELOADED,
     ready=lambda _: READY,
     when=lambda context: not is_ours(context),
     foreign=True,

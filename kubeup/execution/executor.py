@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kubeup import render
 from kubeup.execution.fleet import Fleet, Results
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import FleetError, KubeupError, NodeError, StepError
@@ -22,6 +21,7 @@ from kubeup.node.wire.payload import Trip, Vault
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import Link, Reply
 from kubeup.plan.steps import NodePlan, Plan
+from kubeup.planning import render
 from kubeup.release.artifacts import Download
 
 TripBuilder = Callable[[Node, NodePlan, int], Trip]

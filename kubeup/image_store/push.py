@@ -27,7 +27,7 @@ from kubeup.model.resources import STORE, Action, Binary
 from kubeup.node.wire.packing import Packer, Piece
 from kubeup.node.wire.payload import Trip, Writer
 from kubeup.node.wire.transport import Link
-from kubeup.plan.departures import PUSHED
+from kubeup.plan.steps import PUSHED
 from kubeup.sources import cache
 
 NAME = "blob"

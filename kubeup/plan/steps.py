@@ -7,6 +7,18 @@ from dataclasses import dataclass, replace
 from kubeup.model.facts import FileFact, Owned
 from kubeup.model.resources import Action, Binary, CertificateSpec, Directory, File, Trace, Unit
 
+PUSHED = "image-"
+"""How the ids of actions begin that brought an image."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a component stands in the order: its level, and which components must be ready before it starts."""
+
+    component: str
+    level: int
+    after: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True)
 class Make:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from packaging.version import Version
 
-from kubeup import docker_options
+from kubeup.components import docker_daemon
 from kubeup.model.cluster import Cluster, Runtime
 from kubeup.model.facts import Facts
 from kubeup.plan.steps import Plan
@@ -42,7 +42,7 @@ def docker_settings(s: Subject) -> Iterator[Problem]:
             "runtime: containerd, or name the mirror in the images' own names (image_repository for kubeup's)",
             severity="warning",
         )
-    for found in docker_options.merge(s.cluster, s.facts).conflicts:
+    for found in docker_daemon.merge(s.cluster, s.facts).conflicts:
         yield s.problem("docker-options", found.message, found.fix, found.evidence, severity=found.severity)
 
 

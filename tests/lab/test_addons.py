@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from kubeup import addons, render
+from kubeup import addons
 from kubeup.addons import manifests
 from kubeup.components.base import Context
 from kubeup.model.cluster import Versions
 from kubeup.model.facts import ClusterFacts, Facts
+from kubeup.planning import render
 from kubeup.release.addon_images import addon_images
 from tests.lab.conftest import Cluster
 from tests.lab.test_cluster import settle

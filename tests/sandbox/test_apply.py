@@ -14,9 +14,9 @@ from kubeup.model.resources import Action, Binary, Desired, Directory, File, Inq
 from kubeup.node.wire import payload
 from kubeup.node.wire.payload import Trip, level_trip, stage_trip
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.plan.changes import Stage, diff
-from kubeup.plan.departures import empty_diff
-from kubeup.plan.steps import NodePlan
+from kubeup.plan.steps import NodePlan, Stage
+from kubeup.planning.diff import diff
+from kubeup.planning.removals import empty_diff
 from tests.sandbox.conftest import Sandbox
 
 BINARY = b"#!/bin/sh\necho hello\n" * 1000

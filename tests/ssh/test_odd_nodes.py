@@ -19,9 +19,9 @@ from kubeup.model.facts import Facts, UnitFact
 from kubeup.model.resources import Binary, Desired, File, Inquiry, sha256
 from kubeup.node.wire.payload import Trip, level_trip, stage_trip
 from kubeup.node.wire.transport import SshLink
-from kubeup.plan.changes import diff
-from kubeup.plan.departures import empty_diff
 from kubeup.plan.steps import NodePlan
+from kubeup.planning.diff import diff
+from kubeup.planning.removals import empty_diff
 from tests.lab.debian import download
 from tests.sandbox.conftest import SYSTEMCTL
 from tests.sandbox.test_apply import ORDER, inquiry, wish

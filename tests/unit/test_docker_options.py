@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from kubeup import docker_options
+from kubeup.components import docker_daemon
 from kubeup.model.cluster import Cluster, Network, Node, Proxy, Registries, Role
 from kubeup.model.facts import DockerFact, Facts, FileFact, Owned, Record
 from kubeup.model.resources import ORIGINAL, File, sha256
@@ -17,7 +17,7 @@ DEBIAN = DockerFact(
     version="26.1.5",
     running=True,
     exec_start="/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock $DOCKER_OPTS",
-    environment_files=(f"-{docker_options.DEFAULTS}",),
+    environment_files=(f"-{docker_daemon.DEFAULTS}",),
 )
 CE = replace(DEBIAN, exec_start="/usr/bin/dockerd -H fd://", environment_files=())
 NETWORK = Network(
@@ -37,12 +37,12 @@ def file(path: str, text: str) -> FileFact:
 
 
 def facts(docker: DockerFact = DEBIAN, daemon: str | None = None, defaults: str | None = None) -> Facts:
-    files = {docker_options.DAEMON: daemon, docker_options.DEFAULTS: defaults}
+    files = {docker_daemon.DAEMON: daemon, docker_daemon.DEFAULTS: defaults}
     return Facts(docker=docker, files={path: file(path, text) for path, text in files.items() if text is not None})
 
 
 def merged(cluster: Cluster, about: Facts) -> dict[str, File]:
-    found = docker_options.merge(cluster, about)
+    found = docker_daemon.merge(cluster, about)
     assert [one for one in found.conflicts if one.severity == "error"] == []
     return {one.path: one for one in found.files}
 
@@ -54,19 +54,19 @@ def text(found: File) -> str:
 
 @pytest.mark.parametrize("docker", [DEBIAN, CE])
 def test_nothing_is_touched_where_nothing_is_wanted(docker: DockerFact) -> None:
-    assert docker_options.merge(CLUSTER, facts(docker, '{"bip": "10.9.0.1/24"}', "DOCKER_OPTS=-D\n")).files == ()
+    assert docker_daemon.merge(CLUSTER, facts(docker, '{"bip": "10.9.0.1/24"}', "DOCKER_OPTS=-D\n")).files == ()
 
 
 def test_lists_are_added_behind_one_s_own_and_everything_else_stays() -> None:
     own = '{\n    "log-level": "warn",\n    "registry-mirrors": ["https://mine"]\n}\n'
     found = merged(wishing(("https://theirs", "https://mine/"), ("appstore:5000",)), facts(daemon=own))
-    assert list(found) == [docker_options.DAEMON]
-    assert json.loads(text(found[docker_options.DAEMON])) == {
+    assert list(found) == [docker_daemon.DAEMON]
+    assert json.loads(text(found[docker_daemon.DAEMON])) == {
         "log-level": "warn",
         "registry-mirrors": ["https://mine", "https://theirs"],
         "insecure-registries": ["appstore:5000"],
     }
-    assert '\n    "log-level"' in text(found[docker_options.DAEMON]), "the indentation is the file's own"
+    assert '\n    "log-level"' in text(found[docker_daemon.DAEMON]), "the indentation is the file's own"
 
 
 def test_what_is_there_already_changes_nothing() -> None:
@@ -83,45 +83,45 @@ def test_what_is_there_already_changes_nothing() -> None:
 )
 def test_an_option_of_the_command_line_gets_more_of_it_there(docker: DockerFact, defaults: str | None) -> None:
     found = merged(wishing(("https://theirs",)), facts(docker, None, defaults))
-    assert list(found) == [docker_options.DROP_IN]
-    lines = text(found[docker_options.DROP_IN]).split("\n")
+    assert list(found) == [docker_daemon.DROP_IN]
+    lines = text(found[docker_daemon.DROP_IN]).split("\n")
     assert "ExecStart=" in lines
     assert f"ExecStart={docker.exec_start} --registry-mirror=https://theirs" in lines
-    assert docker_options.restarts(list(found))
+    assert docker_daemon.restarts(list(found))
 
 
 def test_a_dormant_defaults_file_is_not_brought_to_life() -> None:
     """docker-ce's unit does not read it."""
     found = merged(wishing(("https://theirs",)), facts(CE, None, 'DOCKER_OPTS="--registry-mirror=https://mine"\n'))
-    assert json.loads(text(found[docker_options.DAEMON])) == {"registry-mirrors": ["https://theirs"]}
-    assert not docker_options.restarts(list(found))
+    assert json.loads(text(found[docker_daemon.DAEMON])) == {"registry-mirrors": ["https://theirs"]}
+    assert not docker_daemon.restarts(list(found))
 
 
 def test_an_option_in_both_places_is_refused() -> None:
     about = facts(daemon='{"hosts": ["fd://"], "registry-mirrors": []}')
-    found = docker_options.merge(wishing(("https://theirs",)), about)
+    found = docker_daemon.merge(wishing(("https://theirs",)), about)
     assert [one.message for one in found.conflicts] == [
         "`hosts` is in /etc/docker/daemon.json and on Docker's command line (-H): Docker would not start again"
     ]
 
 
 def test_a_daemon_json_that_is_none_is_refused() -> None:
-    found = docker_options.merge(wishing(("https://theirs",)), facts(daemon="{,}"))
+    found = docker_daemon.merge(wishing(("https://theirs",)), facts(daemon="{,}"))
     assert found.conflicts[0].message.startswith("/etc/docker/daemon.json cannot be read: ")
     assert found.files == ()
 
 
 def test_a_proxy_is_a_file_of_its_own_that_nobody_else_can_read() -> None:
     found = merged(wishing(proxy=PROXY), facts(daemon="{}"))
-    assert sorted(found) == sorted([docker_options.DROP_IN, docker_options.PROXY])
-    secret = found[docker_options.PROXY]
+    assert sorted(found) == sorted([docker_daemon.DROP_IN, docker_daemon.PROXY])
+    secret = found[docker_daemon.PROXY]
     assert (secret.mode, secret.secret) == (0o600, True)
     assert "HTTP_PROXY=http://u:secret@10.0.0.1:3128\n" in text(secret)
     assert "NO_PROXY=localhost,127.0.0.1,192.168.200.13,172.16.0.0/16,100.0.0.0/16,.svc,.cluster.local\n" in text(
         secret
     )
-    assert "secret" not in text(found[docker_options.DROP_IN])
-    assert "ExecStart" not in text(found[docker_options.DROP_IN])
+    assert "secret" not in text(found[docker_daemon.DROP_IN])
+    assert "ExecStart" not in text(found[docker_daemon.DROP_IN])
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_proxy_is_a_file_of_its_own_that_nobody_else_can_read() -> None:
 def test_another_proxy_is_refused_and_its_password_not_told(
     docker: DockerFact, daemon: str | None, defaults: str | None, place: str
 ) -> None:
-    found = docker_options.merge(wishing(proxy=PROXY), facts(docker, daemon, defaults))
+    found = docker_daemon.merge(wishing(proxy=PROXY), facts(docker, daemon, defaults))
     assert len(found.conflicts) == 1
     assert place in found.conflicts[0].message
     assert "word" not in repr(found.conflicts[0])
@@ -149,7 +149,7 @@ def test_the_same_proxy_is_left_where_it_is() -> None:
 
 
 def test_export_lines_are_kept_and_warned_about_without_their_value() -> None:
-    found = docker_options.merge(CLUSTER, facts(defaults="# mine\nexport HTTP_PROXY=http://me:word@other:1\n"))
+    found = docker_daemon.merge(CLUSTER, facts(defaults="# mine\nexport HTTP_PROXY=http://me:word@other:1\n"))
     assert found.files == ()
     assert [(one.severity, one.message, one.fix) for one in found.conflicts] == [
         (
@@ -162,7 +162,7 @@ def test_export_lines_are_kept_and_warned_about_without_their_value() -> None:
 
 def merged_before(original: str | None, now: str, recorded: str) -> Facts:
     """A node where kubeup merged something once."""
-    path = docker_options.DAEMON
+    path = docker_daemon.DAEMON
     owned = Owned("file", path, sha256(recorded.encode()), original is not None)
     files = {path: file(path, now)}
     if original is not None:
@@ -173,7 +173,7 @@ def merged_before(original: str | None, now: str, recorded: str) -> Facts:
 def test_a_second_merge_starts_from_the_original() -> None:
     original, first = '{"debug": true}', '{\n  "debug": true,\n  "insecure-registries": [\n    "old:5000"\n  ]\n}\n'
     found = merged(wishing(insecure=("new:5000",)), merged_before(original, first, first))
-    content = json.loads(text(found[docker_options.DAEMON]))
+    content = json.loads(text(found[docker_daemon.DAEMON]))
     assert content == {"debug": True, "insecure-registries": ["new:5000"]}
 
 
@@ -181,11 +181,11 @@ def test_someone_s_later_change_is_kept_and_no_reason_to_write() -> None:
     first = '{"insecure-registries": ["a:1"]}'
     edited = '{"insecure-registries": ["a:1"], "debug": true}'
     found = merged(wishing(insecure=("a:1",)), merged_before(None, edited, first))
-    assert text(found[docker_options.DAEMON]) == edited
+    assert text(found[docker_daemon.DAEMON]) == edited
 
 
 def test_two_later_changes_are_refused() -> None:
     first = '{"insecure-registries": ["a:1"]}'
     edited = '{"insecure-registries": ["a:1"], "debug": true}'
-    found = docker_options.merge(wishing(insecure=("a:1", "b:2")), merged_before(None, edited, first))
+    found = docker_daemon.merge(wishing(insecure=("a:1", "b:2")), merged_before(None, edited, first))
     assert "was changed by someone since" in found.conflicts[0].message

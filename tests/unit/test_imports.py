@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2] / "kubeup"
 ONLY = {
     "click": {"cli", "cli_addons", "cli_images", "cli_import", "cli_lab", "cli_node", "cli_options", "cli_release"},
     "rich": {"report", "session", "cli_release"},
-    "jinja2": {"render"},
+    "jinja2": {"planning/render"},
     "fabric": {"node/ssh/connector"},
     "paramiko": {"node/ssh/connector", "node/wire/transport", "node/ssh/login", "node/ssh/forwarding"},
 }
@@ -23,7 +23,7 @@ PURE = (
     "model",
     "addons",
     "components",
-    "render",
+    "planning",
     "preflight",
     "plan",
     "pki",
@@ -74,7 +74,7 @@ def test_arrows_point_downwards() -> None:
         "importer",
         "release",
         "sources",
-        "render",
+        "planning",
         "plan",
         "model",
         "execution",

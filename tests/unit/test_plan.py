@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup import cluster_facts, components, render, wanted
+from kubeup import components
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Network, Node, Override, Role, Runtime, Versions
 from kubeup.model.facts import ClusterFacts, DockerFact, Facts, FileFact, Owned, Record, UnitFact
@@ -17,9 +17,10 @@ from kubeup.model.resources import Desired, File, Unit, sha256
 from kubeup.node.wire.payload import content_of, level_trip
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
-from kubeup.plan.changes import Stage, diff
-from kubeup.plan.departures import empty_diff
-from kubeup.plan.steps import Do, Forget, GiveBack, Make, NodePlan, Put, Remember, Start, Stop
+from kubeup.plan.steps import Do, Forget, GiveBack, Make, NodePlan, Put, Remember, Stage, Start, Stop
+from kubeup.planning import render, required, resolve
+from kubeup.planning.diff import diff
+from kubeup.planning.removals import empty_diff
 from kubeup.release.artifacts import Artifact
 from kubeup.up import make_plan
 
@@ -48,14 +49,14 @@ def two_nodes(**changes: object) -> Cluster:
 
 
 def artifacts(cluster: Cluster) -> tuple[Artifact, ...]:
-    needed = wanted.for_cluster(cluster, {node.host: BARE for node in cluster.nodes})
+    needed = required.for_cluster(cluster, {node.host: BARE for node in cluster.nodes})
     return tuple(
         Artifact(one, sha256(f"{one.name} {one.version}".encode()), 1000, Path("/nowhere"), "test") for one in needed
     )
 
 
 def desired(cluster: Cluster, node: Node, facts: Facts = BARE, shared: ClusterFacts | None = None) -> Desired:
-    cidrs = cluster_facts.pod_cidrs(cluster, {})
+    cidrs = resolve.pod_cidrs(cluster, {})
     context = Context(cluster, node, facts, shared or ClusterFacts(), cidrs)
     return render.desired(context, artifacts(cluster), NOW)
 
@@ -189,7 +190,7 @@ def test_a_unit_that_stopped_is_started_and_no_file_touched() -> None:
 def test_a_certificate_near_its_end_is_renewed_alone() -> None:
     cluster = two_nodes()
     facts, shared = built(cluster, cluster.nodes[1])
-    context = Context(cluster, cluster.nodes[1], facts, shared, cluster_facts.pod_cidrs(cluster, {}))
+    context = Context(cluster, cluster.nodes[1], facts, shared, resolve.pod_cidrs(cluster, {}))
     later = NOW + datetime.timedelta(days=300)
     wish = render.desired(context, artifacts(cluster), later)
     found = diff("node4", wish, facts, components.order(cluster, cluster.nodes[1]))
@@ -282,7 +283,7 @@ def test_secret_files_are_for_root_alone() -> None:
 
 def test_pod_subnets_stay_with_their_nodes() -> None:
     cluster = two_nodes()
-    assert cluster_facts.pod_cidrs(cluster, {"node4": "172.16.0.0/24"}) == {
+    assert resolve.pod_cidrs(cluster, {"node4": "172.16.0.0/24"}) == {
         "node3": "172.16.1.0/24",
         "node4": "172.16.0.0/24",
     }

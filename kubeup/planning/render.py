@@ -15,13 +15,13 @@ from ruamel.yaml import YAML
 from kubeup import addons, components
 from kubeup.addons import manifests
 from kubeup.components.base import Component, Context, Template, pause_name
-from kubeup.data import folder
 from kubeup.model import resources
 from kubeup.model.cluster import Cluster, Manifest, Node, Value
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Binary, Desired, Directory, File, Inquiry, Trace, Unit, sha256
 from kubeup.pki import certificates
+from kubeup.planning.data import folder
 from kubeup.release.artifacts import Artifact
 
 FOLDERS = (Directory("/etc/kubeup", data=True), Directory("/opt/kubeup", data=True))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from kubeup.model.errors import KubeupError
 
-HERE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @cache
 def folder(name: str) -> Path:
     """``templates`` or ``profiles``. An editable install does not see them through importlib.resources."""
-    for candidate in (HERE / "data_files" / name, HERE.parent / name):
+    for candidate in (PACKAGE / "data_files" / name, PACKAGE.parent / name):
         if candidate.is_dir():
             return candidate
     raise KubeupError(f"kubeup's own folder {name}/ is missing", fix="install kubeup again")

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from kubeup.model.facts import Facts, FileFact
 from kubeup.model.resources import Action, Binary, Desired, Directory, File, Unit
-from kubeup.plan.departures import departures
-from kubeup.plan.steps import Await, Do, Level, Link, Make, NodePlan, Put, Remember, Start, Step
+from kubeup.plan.steps import Await, Do, Level, Link, Make, NodePlan, Put, Remember, Stage, Start, Step
+from kubeup.planning.removals import departures
 
 NEVER_READY = "it has not become ready yet"
 NOT_RUNNING = "it is not running"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Where a component stands in the order: its level, and which components must be ready before it starts."""
-
-    component: str
-    level: int
-    after: tuple[str, ...] = ()
 
 
 def diff(node: str, desired: Desired, facts: Facts, order: Sequence[Stage]) -> NodePlan:

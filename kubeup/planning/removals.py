@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeup.model.facts import Facts, FileFact, Owned
 from kubeup.model.resources import Desired
-from kubeup.plan.steps import Clear, Forget, GiveBack, Level, NodePlan, Step, Stop, Undo
+from kubeup.plan.steps import PUSHED, Clear, Forget, GiveBack, Level, NodePlan, Step, Stop, Undo
 
 CLEARED = (
     "docker-pods",
@@ -24,10 +24,6 @@ CLEARED = (
     "chain-prefix",
 )
 """Kinds of traces in the order in which they go: what runs first, tables that others' rules live in last."""
-
-
-PUSHED = "image-"
-"""How the ids of actions begin that brought an image."""
 
 
 def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
