@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from kubeup import __version__, down, session, up, validate
+from kubeup import __version__, session, validate
 from kubeup.cli_addons import addons_group
 from kubeup.cli_images import images_group
 from kubeup.cli_import import import_command
@@ -19,6 +19,7 @@ from kubeup.cli_lab import lab
 from kubeup.cli_node import node
 from kubeup.cli_options import BUNDLE, THROUGH_ME
 from kubeup.cli_release import release_group
+from kubeup.commands import down, up
 from kubeup.execution import executor
 from kubeup.execution.job import Job, Outcome, Prepared
 from kubeup.model.cluster import Cluster

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from kubeup import addons, addons_up, session, up
+from kubeup import addons, session
 from kubeup.cli_options import BUNDLE, THROUGH_ME, profile_first
+from kubeup.commands import addons as command
+from kubeup.commands import up
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import UsageError
 from kubeup.profile import LoadedProfile
@@ -54,7 +56,7 @@ def list_command(arguments: tuple[str, ...], parallel: int, output: str) -> None
     loaded, _ = _read(arguments)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
         cluster, facts = up.ask(job, loaded.cluster)
-        found = addons_up.installed(job, cluster, facts)
+        found = command.installed(job, cluster, facts)
     if output == "json":
         print(report.as_json(cluster, found))
     else:
@@ -117,12 +119,12 @@ def _name(word: str, cluster: Cluster) -> str:
 def _carry_out(cluster: Cluster, parallel: int, output: str, dry_run: bool, *, through_me: bool = False) -> None:
     _check_needs(cluster)
     with session.fleet(cluster, parallel) as fleet, session.job(fleet) as job:
-        prepared = addons_up.prepare(job, cluster)
+        prepared = command.prepare(job, cluster)
         if dry_run:
             print(data.plan(prepared.plan)) if output == "json" else plan.show(session.stdout(), prepared.plan)
             return
         with session.images_through_me(job, prepared, through_me) as bring_images:
-            changed = addons_up.execute(job, prepared, bring_images)
+            changed = command.execute(job, prepared, bring_images)
     if output == "json":
         print(report.changes_json(changed))
     else:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kubeup import addons
-from kubeup.addons_up import Change, Installed
+from kubeup.commands.addons import Change, Installed
 from kubeup.model.cluster import Cluster
 
 

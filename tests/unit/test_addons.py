@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from kubeup import addons, addons_up, profile
+from kubeup import addons, profile
 from kubeup.addons import dns, manifests
+from kubeup.commands.addons import only_addons
 from kubeup.components.addons import ACTION
 from kubeup.model.cluster import Cluster, Manifest, Runtime
 from kubeup.model.errors import KubeupError, ProfileError
@@ -190,7 +191,7 @@ def test_the_addons_command_changes_nothing_else() -> None:
     wanted = replace(cluster, addons=("dns", "storage"), overrides={"kubelet": Override(flags={"v": "3"})})
     whole = Plan("demo", (plan(wanted, cluster.nodes[0], facts, shared),))
     assert "/etc/default/kubelet" in {put.file.path for put in whole.nodes[0].files}
-    (only,) = addons_up.only_addons(whole).nodes
+    (only,) = only_addons(whole).nodes
     assert {put.file.path for put in only.files} == {manifests.path_of("storage"), manifests.INVENTORY}
     assert not only.starts
     assert all(isinstance(step, (Put, Do)) or "volumes" in str(step) for step in only.steps)

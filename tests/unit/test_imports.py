@@ -65,7 +65,7 @@ def test_pure_modules_touch_no_socket_process_thread_or_clock() -> None:
 
 def test_arrows_point_downwards() -> None:
     """Nothing below the verbs knows the verbs, the reports or the commands."""
-    above = ("kubeup.cli", "kubeup.report", "kubeup.up", "kubeup.down")
+    above = ("kubeup.cli", "kubeup.report", "kubeup.commands.up", "kubeup.commands.down")
     below = (
         "node",
         "addons",

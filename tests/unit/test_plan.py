@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kubeup import components
+from kubeup.commands.up import make_plan
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Network, Node, Override, Role, Runtime, Versions
 from kubeup.model.facts import ClusterFacts, DockerFact, Facts, FileFact, Owned, Record, UnitFact
@@ -22,7 +23,6 @@ from kubeup.planning import render, required, resolve
 from kubeup.planning.diff import diff
 from kubeup.planning.removals import empty_diff
 from kubeup.release.artifacts import Artifact
-from kubeup.up import make_plan
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.timezone.utc)
 BOTH, NODE = frozenset({Role.MASTER, Role.NODE}), frozenset({Role.NODE})

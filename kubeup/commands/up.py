@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kubeup import components, mint, preflight
+from kubeup import components, preflight
 from kubeup.addons import trouble
+from kubeup.commands import issue_certificates
 from kubeup.components.base import Context
 from kubeup.execution import executor
 from kubeup.execution.fleet import Fleet
@@ -121,7 +122,7 @@ def make_plan(
 def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lambda: None) -> Outcome:
     """Carry the plan out, then give the operator access. bring_images: before addons need them."""
     begin = time.monotonic()
-    vaults = mint.fill(prepared.cluster, prepared.plan, prepared.shared, job.fleet, job.now())
+    vaults = issue_certificates.fill(prepared.cluster, prepared.plan, prepared.shared, job.fleet, job.now())
     execution = executor.Execution(
         job.fleet,
         prepared.cluster,

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup import addons, up
+from kubeup import addons
 from kubeup.addons import manifests, trouble
+from kubeup.commands import up
 from kubeup.components.addons import ACTION
 from kubeup.execution import executor
 from kubeup.execution.job import Job, Prepared

@@ -1,0 +1,1 @@
+"""One file a use case: each reads like its own summary."""
