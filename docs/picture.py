@@ -12,7 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from kubeup import cli, session
+from kubeup.cli import main as cli
+from kubeup.cli import session
 
 
 def main(profile: str) -> None:
@@ -22,7 +23,7 @@ def main(profile: str) -> None:
     for arguments in (["up", profile], ["validate", profile]):
         console.print(f"[bold]$ kubeup {' '.join(arguments)}[/]", highlight=False)
         try:
-            cli.main(arguments)
+            cli.main.main(arguments)
         except SystemExit as end:
             if end.code:
                 raise

@@ -1,0 +1,1 @@
+"""The conversation with many nodes: the only place with threads."""

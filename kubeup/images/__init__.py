@@ -1,0 +1,1 @@
+"""Image archives and names, and why a pull failed."""

@@ -1,0 +1,1 @@
+"""Values that everything speaks of; no behaviour that needs a node."""

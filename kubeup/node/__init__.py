@@ -1,0 +1,1 @@
+"""One machine: how it is reached (ssh), what goes over (wire), what runs there (agent)."""

@@ -1,0 +1,1 @@
+"""All that a person or a script sees. The only importer of rich."""

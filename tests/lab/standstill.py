@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from kubeup import cli
+from kubeup.cli import main
 from kubeup.execution import executor
 from kubeup.model.cluster import Node
 from kubeup.model.events import Event, Phase, Say, Working
@@ -177,4 +177,4 @@ def with_hold(small: bytes, number: int) -> bytes:
 
 if __name__ == "__main__":
     Standstill(Point.parse(os.environ[VARIABLE])).install()
-    cli.main(prog_name="kubeup")
+    main.main(prog_name="kubeup")

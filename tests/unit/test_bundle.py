@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kubeup.cli import main
-from kubeup.cli_release import _wanted
+from kubeup.cli.main import main
+from kubeup.cli.release import _wanted
 from kubeup.image_store import fetch
 from kubeup.model.cluster import Source, Versions
 from kubeup.model.errors import ReleaseError

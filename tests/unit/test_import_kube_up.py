@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubeup import importer, profile
-from kubeup.cli import main
+from kubeup.cli.main import main
 from kubeup.importer import Outcome, shell
 from kubeup.importer.draft import scalar
 from kubeup.importer.settings import GONE, KNOWN

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kubeup import cli
-from kubeup.cli_options import profile_first
+from kubeup.cli import main
+from kubeup.cli.options import profile_first
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,6 @@ def test_the_first_word_is_a_profile_where_it_is_called_like_one(
 )
 def test_every_command_takes_a_profile_as_its_first_word(command: str, tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text("nodes: []\n")
-    done = CliRunner().invoke(cli.main, [*command.split(), str(tmp_path / "p.yaml")])
+    done = CliRunner().invoke(main.main, [*command.split(), str(tmp_path / "p.yaml")])
     assert done.exit_code == 2
     assert f"{tmp_path}/p.yaml:1:8: there are no nodes" in done.output + done.stderr

@@ -1,0 +1,1 @@
+"""How a machine is reached: addresses, host keys, logins, bastions."""

@@ -1,0 +1,1 @@
+"""What goes over the connection: one constant command a call, a stream in, lines out."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from kubeup import profile
+from kubeup.cli.state import State
 from kubeup.execution.fleet import Fleet
 from kubeup.execution.job import Job, Prepared
 from kubeup.image_store import through
@@ -25,7 +26,6 @@ from kubeup.node.ssh.secrets import Secrets
 from kubeup.node.wire.transport import SshLink
 from kubeup.profile import LoadedProfile
 from kubeup.report.progress import View
-from kubeup.state import State
 from kubeup.tunnel import Tunnel
 
 

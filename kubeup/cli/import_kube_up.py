@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from kubeup import importer, session
+from kubeup import importer
+from kubeup.cli import session
 from kubeup.model.errors import UsageError
 from kubeup.report import imported as report
 

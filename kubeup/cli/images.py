@@ -10,8 +10,8 @@ from typing import IO
 
 import click
 
-from kubeup import session
-from kubeup.cli_options import BUNDLE, profile_first
+from kubeup.cli import session
+from kubeup.cli.options import BUNDLE, profile_first
 from kubeup.execution import executor
 from kubeup.execution.job import Job
 from kubeup.image_store import fetch, needs, provision, push, survey

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kubeup import session
+from kubeup.cli import session
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError, NodeError, UsageError
 from kubeup.model.events import Working

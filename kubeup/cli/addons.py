@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from kubeup import addons, session
-from kubeup.cli_options import BUNDLE, THROUGH_ME, profile_first
+from kubeup import addons
+from kubeup.cli import session
+from kubeup.cli.options import BUNDLE, THROUGH_ME, profile_first
 from kubeup.commands import addons as command
 from kubeup.commands import up
 from kubeup.model.cluster import Cluster

@@ -11,14 +11,16 @@ from typing import Any
 
 import click
 
-from kubeup import __version__, session, validate
-from kubeup.cli_addons import addons_group
-from kubeup.cli_images import images_group
-from kubeup.cli_import import import_command
-from kubeup.cli_lab import lab
-from kubeup.cli_node import node
-from kubeup.cli_options import BUNDLE, THROUGH_ME
-from kubeup.cli_release import release_group
+from kubeup import __version__, validate
+from kubeup.cli import session
+from kubeup.cli.addons import addons_group
+from kubeup.cli.images import images_group
+from kubeup.cli.import_kube_up import import_command
+from kubeup.cli.lab import lab
+from kubeup.cli.node import node
+from kubeup.cli.options import BUNDLE, THROUGH_ME
+from kubeup.cli.release import release_group
+from kubeup.cli.state import State
 from kubeup.commands import down, up
 from kubeup.execution import executor
 from kubeup.execution.job import Job, Outcome, Prepared
@@ -29,7 +31,6 @@ from kubeup.pki import kubeconfig
 from kubeup.planning import resolve
 from kubeup.profile import LoadedProfile
 from kubeup.report import data, errors, health, plan, summary
-from kubeup.state import State
 
 INTERRUPTED = 130
 

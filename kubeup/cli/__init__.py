@@ -1,0 +1,1 @@
+"""Commands, their options and exit codes: the only importer of click."""
