@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kubeup.model.cluster import Cluster, Node, Role, Runtime, Value
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.model.resources import Action, Directory, File, Trace
+from kubeup.model.resources import Action, Directory, File, SideEffect
 
 MASTER = Role.MASTER
 NODE = Role.NODE
@@ -93,7 +93,7 @@ class Component:
     values: Callable[[Context], Mapping[str, Value]] = no_values
     actions: Callable[[Context], tuple[Action, ...]] = no_actions
     directories: tuple[Directory, ...] = ()
-    traces: tuple[Trace, ...] = ()
+    side_effects: tuple[SideEffect, ...] = ()
     ports: tuple[int, ...] = ()
     ready: Callable[[Context], str] = lambda _: ""
     timeout: int = 60
@@ -132,13 +132,13 @@ def http_ok(port: int, path: str = "/healthz") -> str:
 
 UPSTREAM = "registry.k8s.io"
 CNI_TRACES = (
-    Trace("netns-prefix", "cni-"),
-    Trace("cni", "kubeup"),
-    Trace("folder", "/var/lib/cni/results"),
-    Trace("folder", "/var/lib/cni/networks"),
-    Trace("folder", "/var/lib/cni"),
-    Trace("folder", "/run/netns"),
-    Trace("link", "cni0"),
+    SideEffect("netns-prefix", "cni-"),
+    SideEffect("cni", "kubeup"),
+    SideEffect("folder", "/var/lib/cni/results"),
+    SideEffect("folder", "/var/lib/cni/networks"),
+    SideEffect("folder", "/var/lib/cni"),
+    SideEffect("folder", "/run/netns"),
+    SideEffect("link", "cni0"),
 )
 """What pods' networks leave; kubeup is the network's name in templates/flannel-cni."""
 CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from kubeup.components import registries
 from kubeup.components.base import CNI_PLUGINS, CNI_TRACES, NODE, UPSTREAM, Component, Context, Template, pause_name
 from kubeup.model.cluster import Runtime
-from kubeup.model.resources import Action, Directory, Trace
+from kubeup.model.resources import Action, Directory, SideEffect
 
 STATE = "/run/kube-containerd"
 ROOT = "/var/lib/kubeup/containerd"
@@ -48,18 +48,18 @@ COMPONENT = Component(
     files=registries.containerd_files,
     actions=actions,
     directories=(Directory(ROOT, 0o711, data=True),),
-    traces=(
-        Trace("processes", "/var/lib/kubeup/store"),
-        Trace("mounts", STATE),
-        Trace("mounts", ROOT),
-        Trace("apparmor", "cri-containerd.apparmor.d"),
+    side_effects=(
+        SideEffect("processes", "/var/lib/kubeup/store"),
+        SideEffect("mounts", STATE),
+        SideEffect("mounts", ROOT),
+        SideEffect("apparmor", "cri-containerd.apparmor.d"),
         # Its shims keep their sockets and notes where Docker's keep theirs, state and root of its own or not.
-        Trace("shims", STATE),
-        Trace("tree", STATE),
-        Trace("folder", "/run/containerd/runc/k8s.io"),
-        Trace("folder", "/run/containerd/runc"),
-        Trace("folder", "/run/containerd/s"),
-        Trace("folder", "/run/containerd"),
+        SideEffect("shims", STATE),
+        SideEffect("tree", STATE),
+        SideEffect("folder", "/run/containerd/runc/k8s.io"),
+        SideEffect("folder", "/run/containerd/runc"),
+        SideEffect("folder", "/run/containerd/s"),
+        SideEffect("folder", "/run/containerd"),
         *CNI_TRACES,
     ),
     # It runs on without the part that kubelet needs, e.g. where the machine is out of inotify instances.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeup.components.base import CNI_TRACES, NODE, UPSTREAM, Component, Context, Flags, Template, pause_name
 from kubeup.model.cluster import Runtime
-from kubeup.model.resources import Action, Trace
+from kubeup.model.resources import Action, SideEffect
 
 SOCKET = "/run/cri-dockerd.sock"
 
@@ -42,9 +42,9 @@ COMPONENT = Component(
     templates=(Template("cri-dockerd.service", "/etc/systemd/system/cri-dockerd.service", unit=True),),
     flags=flags,
     actions=actions,
-    traces=(
-        Trace("docker-pods", "io.kubernetes.pod.uid"),
-        Trace("tree", "/var/lib/cri-dockerd"),
+    side_effects=(
+        SideEffect("docker-pods", "io.kubernetes.pod.uid"),
+        SideEffect("tree", "/var/lib/cri-dockerd"),
         *CNI_TRACES,
     ),
     ready=lambda _: f"test -S {SOCKET}",

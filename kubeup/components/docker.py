@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubeup.components import docker_daemon
 from kubeup.components.base import NODE, Component, Context, Template
 from kubeup.model.cluster import Runtime
-from kubeup.model.resources import Directory, File, Trace
+from kubeup.model.resources import Directory, File, SideEffect
 
 UNIT_PATH = "/etc/systemd/system/docker.service"
 FOLDER = "/opt/kubeup/docker"
@@ -49,17 +49,17 @@ COMPONENT = Component(
     reads=("/etc/default/docker",),
     reloads=docker_daemon.RELOADED,
     directories=(Directory("/var/lib/docker", 0o710, data=True),),
-    traces=(
-        Trace("link", "docker0"),
-        Trace("apparmor", "docker-default"),
-        Trace("shims", "/run/docker/containerd/daemon"),
-        Trace("tree", "/run/docker"),
-        Trace("folder", "/run/containerd/s"),
-        Trace("folder", "/run/containerd"),
-        Trace("chain-prefix", "DOCKER"),
+    side_effects=(
+        SideEffect("link", "docker0"),
+        SideEffect("apparmor", "docker-default"),
+        SideEffect("shims", "/run/docker/containerd/daemon"),
+        SideEffect("tree", "/run/docker"),
+        SideEffect("folder", "/run/containerd/s"),
+        SideEffect("folder", "/run/containerd"),
+        SideEffect("chain-prefix", "DOCKER"),
         # dockerd sets FORWARD to drop where it switches forwarding on by itself.
-        Trace("link-rules", "docker0"),
-        Trace("forward-policy", "filter", "DROP"),
+        SideEffect("link-rules", "docker0"),
+        SideEffect("forward-policy", "filter", "DROP"),
     ),
     ready=lambda _: READY,
     when=is_ours,

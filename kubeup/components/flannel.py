@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from kubeup.components.base import NODE, PKI, Component, Context, Flags, Template, http_ok
 from kubeup.model.cluster import Value
-from kubeup.model.resources import Trace
+from kubeup.model.resources import SideEffect
 
 NET_CONF = "/etc/kubeup/net-conf.json"
 CNI_WRITER = "/opt/kubeup/libexec/flannel-cni"
@@ -44,22 +44,22 @@ COMPONENT = Component(
     reads=("/etc/kubernetes/kubelet.conf", NET_CONF, CNI_WRITER),
     flags=flags,
     values=values,
-    traces=(
-        Trace("link", "flannel.1"),
-        Trace("tree", "/run/flannel"),
-        Trace("chain-prefix", "FLANNEL-"),
-        Trace("nft-table", "ip flannel-ipv4"),
-        Trace("module", "br_netfilter"),
-        Trace("nft-table", "inet cni_hostport"),
-        Trace("nft-table", "ip cni_hostport"),
-        Trace("nft-table", "ip6 cni_hostport"),
-        Trace("chain-prefix", "CNI-"),
+    side_effects=(
+        SideEffect("link", "flannel.1"),
+        SideEffect("tree", "/run/flannel"),
+        SideEffect("chain-prefix", "FLANNEL-"),
+        SideEffect("nft-table", "ip flannel-ipv4"),
+        SideEffect("module", "br_netfilter"),
+        SideEffect("nft-table", "inet cni_hostport"),
+        SideEffect("nft-table", "ip cni_hostport"),
+        SideEffect("nft-table", "ip6 cni_hostport"),
+        SideEffect("chain-prefix", "CNI-"),
         *(
-            Trace("iptables-base", f"{family} {table}")
+            SideEffect("iptables-base", f"{family} {table}")
             for family in ("ip", "ip6")
             for table in ("filter", "nat", "mangle")
         ),
-        Trace("forwarding", "net/ipv4", "1"),
+        SideEffect("forwarding", "net/ipv4", "1"),
     ),
     ports=(8471,),
     ready=lambda _: f"test -s /etc/kubeup/cni/net.d/10-flannel.conflist && {http_ok(8471)}",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from kubeup.components.base import NODE, PKI, Component, Context, Flags, Template, http_ok
 from kubeup.model.cluster import Value
-from kubeup.model.resources import Trace
+from kubeup.model.resources import SideEffect
 
 KUBECONFIG = "/etc/kubernetes/kube-proxy.conf"
 CONFIG = "/etc/kubernetes/kube-proxy.yaml"
@@ -34,16 +34,16 @@ COMPONENT = Component(
     reads=(KUBECONFIG, CONFIG),
     flags=flags,
     values=values,
-    traces=(
-        Trace("nft-table", "ip kube-proxy"),
-        Trace("nft-table", "ip6 kube-proxy"),
-        Trace("chain-prefix", "KUBE-"),
-        Trace("sysctl", "net/netfilter/nf_conntrack_tcp_timeout_established", "86400"),
-        Trace("sysctl", "net/netfilter/nf_conntrack_tcp_timeout_close_wait", "3600"),
+    side_effects=(
+        SideEffect("nft-table", "ip kube-proxy"),
+        SideEffect("nft-table", "ip6 kube-proxy"),
+        SideEffect("chain-prefix", "KUBE-"),
+        SideEffect("sysctl", "net/netfilter/nf_conntrack_tcp_timeout_established", "86400"),
+        SideEffect("sysctl", "net/netfilter/nf_conntrack_tcp_timeout_close_wait", "3600"),
         # How many, follows from the machine's processors.
-        Trace("sysctl", "net/netfilter/nf_conntrack_max"),
-        Trace("sysctl", "net/netfilter/nf_conntrack_buckets"),
-        Trace("sysctl", "net/ipv4/conf/all/route_localnet", "1"),
+        SideEffect("sysctl", "net/netfilter/nf_conntrack_max"),
+        SideEffect("sysctl", "net/netfilter/nf_conntrack_buckets"),
+        SideEffect("sysctl", "net/ipv4/conf/all/route_localnet", "1"),
     ),
     ports=(10249, 10256),
     ready=lambda _: http_ok(10256),

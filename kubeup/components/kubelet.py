@@ -10,7 +10,7 @@ from kubeup.components import registries
 from kubeup.components.base import KUBECTL, NODE, PKI, Component, Context, Flags, Template, http_ok
 from kubeup.components.containerd import SOCKET
 from kubeup.model.cluster import Runtime, Value
-from kubeup.model.resources import Directory, Trace
+from kubeup.model.resources import Directory, SideEffect
 
 KUBECONFIG = "/etc/kubernetes/kubelet.conf"
 CONFIG = "/etc/kubernetes/kubelet.yaml"
@@ -61,19 +61,19 @@ COMPONENT = Component(
     values=values,
     files=registries.kubelet_files,
     directories=(Directory("/var/lib/kubelet", 0o750, data=True),),
-    traces=(
-        Trace("cgroup", "kubepods"),
-        Trace("mounts", "/var/lib/kubelet"),
-        Trace("tree", "/var/log/pods"),
-        Trace("tree", "/var/log/containers"),
+    side_effects=(
+        SideEffect("cgroup", "kubepods"),
+        SideEffect("mounts", "/var/lib/kubelet"),
+        SideEffect("tree", "/var/log/pods"),
+        SideEffect("tree", "/var/log/containers"),
         # Where it looks for volume plug-ins; it makes the folder.
-        Trace("folders", "/usr/libexec/kubernetes"),
-        Trace("chain-prefix", "KUBE-"),
-        Trace("sysctl", "vm/overcommit_memory", "1"),
-        Trace("sysctl", "kernel/panic", "10"),
-        Trace("sysctl", "kernel/panic_on_oops", "1"),
-        Trace("sysctl", "kernel/keys/root_maxkeys", "1000000"),
-        Trace("sysctl", "kernel/keys/root_maxbytes", "25000000"),
+        SideEffect("folders", "/usr/libexec/kubernetes"),
+        SideEffect("chain-prefix", "KUBE-"),
+        SideEffect("sysctl", "vm/overcommit_memory", "1"),
+        SideEffect("sysctl", "kernel/panic", "10"),
+        SideEffect("sysctl", "kernel/panic_on_oops", "1"),
+        SideEffect("sysctl", "kernel/keys/root_maxkeys", "1000000"),
+        SideEffect("sysctl", "kernel/keys/root_maxbytes", "25000000"),
     ),
     ports=(10248, 10250),
     ready=ready,

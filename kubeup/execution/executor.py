@@ -148,7 +148,7 @@ class Execution:
             self.paths = {**self.paths, **self.fetch(lacking)}
 
     def _stage(self) -> None:
-        wanted = {node.host: plan for node, plan in self._alive() if plan.binaries or plan.files or plan.observed}
+        wanted = {node.host: plan for node, plan in self._alive() if plan.binaries or plan.files or plan.baselines}
         self._phase("staging", wanted, self._stage_trip)
 
     def _stage_trip(self, node: Node, plan: NodePlan, expected: int) -> Trip:

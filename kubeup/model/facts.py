@@ -69,7 +69,7 @@ class Record:
     ready: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     actions: tuple[str, ...] = ()
-    traces: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    side_effects: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def exists(self) -> bool:

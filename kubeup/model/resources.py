@@ -115,7 +115,7 @@ class Action:
 
 
 @dataclass(frozen=True, order=True)
-class Trace:
+class SideEffect:
     """What running components leave behind that no file lists.
 
     kind: docker-pods, link, nft-table, chain-prefix, link-rules (iptables rules of base chains that name a link),
@@ -163,7 +163,7 @@ class Desired:
     directories: tuple[Directory, ...] = ()
     units: tuple[Unit, ...] = ()
     actions: tuple[Action, ...] = ()
-    traces: tuple[Trace, ...] = ()
+    side_effects: tuple[SideEffect, ...] = ()
     mint: tuple[CertificateSpec, ...] = ()
     meta: tuple[tuple[str, str], ...] = field(default=())
 
@@ -177,7 +177,7 @@ class Inquiry:
     """What the probe of a node must read; known from the Cluster alone, before any fact.
 
     files: paths whose kind, mode, owner and hash are wanted. contents: those (of files) whose text is wanted too.
-    units: names. checks: (action id, shell). traces: as declared.
+    units: names. checks: (action id, shell). side effects: as declared.
     """
 
     files: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from kubeup.model.facts import FileFact, Owned
-from kubeup.model.resources import Action, Binary, CertificateSpec, Directory, File, Trace, Unit
+from kubeup.model.resources import Action, Binary, CertificateSpec, Directory, File, SideEffect, Unit
 
 PUSHED = "image-"
 """How the ids of actions begin that brought an image."""
@@ -80,9 +80,9 @@ class Remember:
 
 @dataclass(frozen=True)
 class Observe:
-    """Record what a trace is before anything of kubeup's ran."""
+    """Record what a side effect is before anything of kubeup's ran."""
 
-    trace: Trace
+    side_effect: SideEffect
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Undo:
 
 @dataclass(frozen=True)
 class Clear:
-    """Take away a trace, if it was not there before kubeup."""
+    """Take away a side effect, if it was not there before kubeup."""
 
     kind: str
     name: str
@@ -143,7 +143,7 @@ class NodePlan:
     node: str
     generation: int
     binaries: tuple[Binary, ...] = ()
-    observed: tuple[Trace, ...] = ()
+    baselines: tuple[SideEffect, ...] = ()
     levels: tuple[Level, ...] = ()
     mint: tuple[CertificateSpec, ...] = ()
 

@@ -32,7 +32,9 @@ def diff(node: str, desired: Desired, facts: Facts, order: Sequence[Stage]) -> N
     observed = (
         ()
         if facts.record.exists and not built
-        else tuple(trace for trace in desired.traces if (trace.kind, trace.name) not in facts.record.traces)
+        else tuple(
+            effect for effect in desired.side_effects if (effect.kind, effect.name) not in facts.record.side_effects
+        )
     )
     return NodePlan(node, facts.record.generation, binaries, observed if built or binaries else (), built, desired.mint)
 

@@ -23,7 +23,7 @@ CLEARED = (
     "forward-policy",
     "chain-prefix",
 )
-"""Kinds of traces in the order in which they go: what runs first, tables that others' rules live in last."""
+"""Kinds of side effects in the order in which they go: what runs first, tables that others' rules live in last."""
 
 
 def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
@@ -34,14 +34,14 @@ def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
         return NodePlan(node, 0, levels=left)
     record = facts.record
     steps: list[Step] = list(departures(Desired(), facts, keep_data=keep_data))
-    steps.extend(Clear(kind, name, before) for (kind, name), before in record.traces.items())
+    steps.extend(Clear(kind, name, before) for (kind, name), before in record.side_effects.items())
     steps.sort(key=_undo_rank)
     steps.append(Forget(keep_data))
     return NodePlan(node, record.generation, levels=(Level(0, "undo", tuple(steps)),))
 
 
 def _undo_rank(step: Step) -> tuple[int, int]:
-    """Units stop, then actions are undone while their tools are still there, then traces go, then paths."""
+    """Units stop, then actions are undone while their tools are still there, then side effects go, then paths."""
     ranks: tuple[type[object], ...] = (Stop, Undo, Clear, GiveBack)
     kind = step.kind if isinstance(step, Clear) else ""
     return ranks.index(type(step)), CLEARED.index(kind) if kind in CLEARED else len(CLEARED)

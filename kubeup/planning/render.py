@@ -19,7 +19,7 @@ from kubeup.model import resources
 from kubeup.model.cluster import Cluster, Manifest, Node, Value
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.model.resources import Binary, Desired, Directory, File, Inquiry, Trace, Unit, sha256
+from kubeup.model.resources import Binary, Desired, Directory, File, Inquiry, SideEffect, Unit, sha256
 from kubeup.pki import certificates
 from kubeup.planning.data import folder
 from kubeup.release.artifacts import Artifact
@@ -81,7 +81,7 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
         directories=(*FOLDERS, *(replace(d, component=part.name) for part in mine for d in part.directories)),
         units=units,
         actions=tuple(action for part in mine for action in part.actions(context)),
-        traces=_traces(mine),
+        side_effects=_traces(mine),
         mint=mint,
         meta=_meta(context),
     )
@@ -183,8 +183,8 @@ def _unit(part: Component, context: Context, files: Sequence[File]) -> Unit:
     return Unit(part.unit, part.name, paths, part.ready(context), part.timeout, part.foreign, part.reloads)
 
 
-def _traces(parts: Iterable[Component]) -> tuple[Trace, ...]:
-    return tuple(dict.fromkeys(trace for part in parts for trace in part.traces))
+def _traces(parts: Iterable[Component]) -> tuple[SideEffect, ...]:
+    return tuple(dict.fromkeys(effect for part in parts for effect in part.side_effects))
 
 
 def _meta(context: Context) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.model.resources import Desired, Trace
+from kubeup.model.resources import Desired, SideEffect
 from kubeup.node.wire.remote_commands import Kind
 from tests.sandbox.conftest import Sandbox
 from tests.sandbox.test_apply import done, down, plan, up, wish
@@ -64,7 +64,7 @@ def desired() -> Desired:
     """With a trace that something leaves which was started."""
     folder = '"$KUBEUP_ROOT/run/thing/deep"'
     wished = wish(action=f"mkdir -p {folder}", check=f"test -d {folder}")
-    return replace(wished, traces=(Trace("tree", "/run/thing"), Trace("tree", "/run/nothing")))
+    return replace(wished, side_effects=(SideEffect("tree", "/run/thing"), SideEffect("tree", "/run/nothing")))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.model.resources import Directory, File, Trace
+from kubeup.model.resources import Directory, File, SideEffect
 from tests.sandbox.conftest import Sandbox
 from tests.sandbox.test_apply import done, down, up, wish
 
@@ -98,8 +98,12 @@ def test_what_someone_put_into_a_folder_that_kubeup_made_stays_and_is_said(sandb
 
 
 def test_only_our_shims_notes_leave_the_folder_they_share(sandbox: Sandbox, tmp_path: Path) -> None:
-    folders = [Trace("folder", f"/run/containerd{end}") for end in ("/runc/k8s.io", "/runc", "/s", "")]
-    up(sandbox, replace(wish(), traces=(Trace("shims", STATE), Trace("tree", STATE), *folders)), tmp_path)
+    folders = [SideEffect("folder", f"/run/containerd{end}") for end in ("/runc/k8s.io", "/runc", "/s", "")]
+    up(
+        sandbox,
+        replace(wish(), side_effects=(SideEffect("shims", STATE), SideEffect("tree", STATE), *folders)),
+        tmp_path,
+    )
     sandbox.write(f"{TASKS}/abc/address", "unix:///run/containerd/s/0a1b")
     sandbox.write(f"{TASKS}/def/bootstrap.json", '{"version":2,"address":"unix:///run/containerd/s/2c3d","x":1}')
     for name in ("s/0a1b", "s/2c3d", "s/77", "runc/k8s.io/abc/state.json", "runc/moby/77/state.json"):
@@ -114,8 +118,8 @@ def test_only_our_shims_notes_leave_the_folder_they_share(sandbox: Sandbox, tmp_
 def test_only_our_network_s_addresses_go(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.write("/var/lib/cni/networks/podman/10.88.0.2", "x")
     before = sandbox.tree()
-    folders = [Trace("folder", f"/var/lib/cni{end}") for end in ("/results", "/networks", "")]
-    up(sandbox, replace(wish(), traces=(Trace("cni", "kubeup"), *folders)), tmp_path)
+    folders = [SideEffect("folder", f"/var/lib/cni{end}") for end in ("/results", "/networks", "")]
+    up(sandbox, replace(wish(), side_effects=(SideEffect("cni", "kubeup"), *folders)), tmp_path)
     for name in ("networks/kubeup/172.16.1.2", "results/kubeup-12ab-eth0", "results/cni-loopback-12ab-lo"):
         sandbox.write(f"/var/lib/cni/{name}", "x")
     assert done(down(sandbox))
@@ -126,8 +130,8 @@ def test_only_our_network_s_addresses_go(sandbox: Sandbox, tmp_path: Path) -> No
 def test_a_profile_that_the_runtime_loaded_is_taken_out_of_the_kernel(sandbox: Sandbox, tmp_path: Path) -> None:
     profiles = "/sys/kernel/security/apparmor/profiles"
     sandbox.write(profiles, "docker-default (enforce)\n")
-    traces = (Trace("apparmor", "cri-containerd.apparmor.d"), Trace("apparmor", "docker-default"))
-    up(sandbox, replace(wish(), traces=traces), tmp_path)
+    traces = (SideEffect("apparmor", "cri-containerd.apparmor.d"), SideEffect("apparmor", "docker-default"))
+    up(sandbox, replace(wish(), side_effects=traces), tmp_path)
     sandbox.write(profiles, "docker-default (enforce)\ncri-containerd.apparmor.d (enforce)\n")
     assert done(down(sandbox))
     assert sandbox.read("/sys/kernel/security/apparmor/.remove") == "cri-containerd.apparmor.d"
@@ -143,7 +147,7 @@ def test_the_conntrack_table_is_as_large_as_before_unless_someone_changed_it(
 ) -> None:
     path = "/proc/sys/net/netfilter/nf_conntrack_max"
     sandbox.write(path, f"{then}\n")
-    up(sandbox, replace(wish(), traces=(Trace("sysctl", "net/netfilter/nf_conntrack_max"),)), tmp_path)
+    up(sandbox, replace(wish(), side_effects=(SideEffect("sysctl", "net/netfilter/nf_conntrack_max"),)), tmp_path)
     ours = max(131072, 32768 * len(os.sched_getaffinity(0)))
     sandbox.write(path, f"{ours if now == 'ours' else now}\n")
     lines = down(sandbox)
@@ -168,7 +172,7 @@ def test_forwarding_goes_back_link_by_link_and_what_someone_switched_off_stays_o
     """The kernel, which changes all links with the general one, is played by hand: both ways."""
     sandbox.write("/bin/ip", "#!/bin/sh\nexit 1\n", 0o755)
     forward(sandbox, "0", "0", vpn0="1", eth0="0", wg1="1")
-    up(sandbox, replace(wish(), traces=(Trace("forwarding", "net/ipv4", "1"),)), tmp_path)
+    up(sandbox, replace(wish(), side_effects=(SideEffect("forwarding", "net/ipv4", "1"),)), tmp_path)
     forward(sandbox, "1", "0", vpn0="1", eth0="1", wg1="0", cni0="1")
     assert done(down(sandbox))
     assert sandbox.read("/proc/sys/net/ipv4/ip_forward") == "0\n"
@@ -183,7 +187,7 @@ def test_forwarding_goes_back_link_by_link_and_what_someone_switched_off_stays_o
 def test_forwarding_stays_on_for_a_docker_that_came_meanwhile(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.write("/bin/ip", "#!/bin/sh\nexit 1\n", 0o755)
     forward(sandbox, "0", "1", eth0="0")
-    up(sandbox, replace(wish(), traces=(Trace("forwarding", "net/ipv4", "1"),)), tmp_path)
+    up(sandbox, replace(wish(), side_effects=(SideEffect("forwarding", "net/ipv4", "1"),)), tmp_path)
     forward(sandbox, "1", "0", eth0="1")
     sandbox.write("/bin/ip", "#!/bin/sh\nexit 0\n", 0o755)
     lines = down(sandbox)

@@ -94,7 +94,7 @@ def built(cluster: Cluster, node: Node) -> tuple[Facts, ClusterFacts]:
         ready=ready,
         units={unit.name: "absent" for unit in done.units},
         actions=tuple(action.id for action in done.actions),
-        traces={(trace.kind, trace.name): "no=>" for trace in done.traces},
+        side_effects={(trace.kind, trace.name): "no=>" for trace in done.side_effects},
     )
     facts = replace(
         BARE,

@@ -23,7 +23,7 @@ def parse_record(text: str) -> Record:
         ready={name: _ready(values) for (kind, name), values in kept.items() if kind == "ready"},
         units={name: values[0] for (kind, name), values in kept.items() if kind == "unit"},
         actions=tuple(name for kind, name in kept if kind == "action"),
-        traces={_trace(name): values[0] for (kind, name), values in kept.items() if kind == "trace"},
+        side_effects={_side_effect(name): values[0] for (kind, name), values in kept.items() if kind == "trace"},
     )
 
 
@@ -38,6 +38,6 @@ def _ready(values: list[str]) -> dict[str, str]:
     return {path: value for path, _, value in pairs}
 
 
-def _trace(name: str) -> tuple[str, str]:
+def _side_effect(name: str) -> tuple[str, str]:
     kind, _, rest = name.partition(" ")
     return kind, rest

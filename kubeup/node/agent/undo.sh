@@ -1,4 +1,4 @@
-# The way back, sourced by apply.sh: traces are observed before anything runs, and cleared only if they were not
+# The way back, sourced by apply.sh: side effects are observed before anything runs, and cleared only if they were not
 # there then. Nothing is ever flushed: each rule, chain, link and folder goes by its own name.
 # shellcheck shell=sh
 # The variables of apply.sh:

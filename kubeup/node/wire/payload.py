@@ -117,8 +117,8 @@ def stage_trip(
     for step in plan.steps:
         if isinstance(step, Remember) and step.key == "cluster":
             writer.line("record", "meta", step.key, step.value)
-    for trace in plan.observed:
-        writer.line(f"observe {trace.name}", "observe", trace.kind, trace.name, trace.value)
+    for effect in plan.baselines:
+        writer.line(f"observe {effect.name}", "observe", effect.kind, effect.name, effect.value)
     for put in plan.files:
         writer.line("staging files", "keep", writer.blob(content_of(put.file, vault)))
     pieces = []
@@ -186,7 +186,7 @@ def _write(writer: Writer, step: Step, vault: Vault) -> None:
             writer.line(f"waiting for {u.name}", "await", u.name, writer.script(u.ready), str(u.timeout), paths)
         case Do(action=a):
             writer.action(a)
-        case Observe(trace=t):
+        case Observe(side_effect=t):
             writer.line(f"observe {t.name}", "observe", t.kind, t.name, t.value)
         case Remember(key=key, value=value):
             writer.line("record", "meta", key, value)
