@@ -79,7 +79,7 @@ class Remember:
 
 
 @dataclass(frozen=True)
-class Observe:
+class RecordBaseline:
     """Record what a side effect is before anything of kubeup's ran."""
 
     side_effect: SideEffect
@@ -101,7 +101,7 @@ class Undo:
 
 
 @dataclass(frozen=True)
-class Clear:
+class RevertSideEffect:
     """Take away a side effect, if it was not there before kubeup."""
 
     kind: str
@@ -124,7 +124,21 @@ class Forget:
     keep_data: bool
 
 
-Step = Make | Put | Link | Start | Await | Do | Remember | Observe | Stop | Undo | Clear | GiveBack | Forget
+Step = (
+    Make
+    | Put
+    | Link
+    | Start
+    | Await
+    | Do
+    | Remember
+    | RecordBaseline
+    | Stop
+    | Undo
+    | RevertSideEffect
+    | GiveBack
+    | Forget
+)
 
 
 @dataclass(frozen=True)

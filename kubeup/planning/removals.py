@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeup.model.facts import Facts, FileFact, Owned
 from kubeup.model.resources import Desired
-from kubeup.plan.steps import PUSHED, Clear, Forget, GiveBack, Level, NodePlan, Step, Stop, Undo
+from kubeup.plan.steps import PUSHED, Forget, GiveBack, Level, NodePlan, RevertSideEffect, Step, Stop, Undo
 
 CLEARED = (
     "docker-pods",
@@ -34,7 +34,7 @@ def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
         return NodePlan(node, 0, levels=left)
     record = facts.record
     steps: list[Step] = list(departures(Desired(), facts, keep_data=keep_data))
-    steps.extend(Clear(kind, name, before) for (kind, name), before in record.side_effects.items())
+    steps.extend(RevertSideEffect(kind, name, before) for (kind, name), before in record.side_effects.items())
     steps.sort(key=_undo_rank)
     steps.append(Forget(keep_data))
     return NodePlan(node, record.generation, levels=(Level(0, "undo", tuple(steps)),))
@@ -42,8 +42,8 @@ def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
 
 def _undo_rank(step: Step) -> tuple[int, int]:
     """Units stop, then actions are undone while their tools are still there, then side effects go, then paths."""
-    ranks: tuple[type[object], ...] = (Stop, Undo, Clear, GiveBack)
-    kind = step.kind if isinstance(step, Clear) else ""
+    ranks: tuple[type[object], ...] = (Stop, Undo, RevertSideEffect, GiveBack)
+    kind = step.kind if isinstance(step, RevertSideEffect) else ""
     return ranks.index(type(step)), CLEARED.index(kind) if kind in CLEARED else len(CLEARED)
 
 

@@ -8,7 +8,21 @@ from collections.abc import Iterator
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from kubeup.plan.steps import Clear, Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Start, Step, Stop, Undo
+from kubeup.plan.steps import (
+    Do,
+    GiveBack,
+    Level,
+    Link,
+    Make,
+    NodePlan,
+    Plan,
+    Put,
+    RevertSideEffect,
+    Start,
+    Step,
+    Stop,
+    Undo,
+)
 from kubeup.report.progress import size
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -77,7 +91,7 @@ def words(step: Step) -> str:
             return f"stop     {name}"
         case Undo(action=name):
             return f"undo     {name}"
-        case Clear(kind=kind, name=name, before=before):
+        case RevertSideEffect(kind=kind, name=name, before=before):
             return "" if before.startswith("yes=>") else f"clear    {kind} {name}"
         case GiveBack(owned=owned, edited=edited):
             word = "restore" if owned.had_original else "remove"

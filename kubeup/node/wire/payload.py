@@ -16,7 +16,6 @@ from kubeup.model.resources import Action, File, sha256
 from kubeup.node.wire.packing import Meter, Packer, Piece
 from kubeup.plan.steps import (
     Await,
-    Clear,
     Do,
     Forget,
     GiveBack,
@@ -24,9 +23,10 @@ from kubeup.plan.steps import (
     Link,
     Make,
     NodePlan,
-    Observe,
     Put,
+    RecordBaseline,
     Remember,
+    RevertSideEffect,
     Start,
     Step,
     Stop,
@@ -186,7 +186,7 @@ def _write(writer: Writer, step: Step, vault: Vault) -> None:
             writer.line(f"waiting for {u.name}", "await", u.name, writer.script(u.ready), str(u.timeout), paths)
         case Do(action=a):
             writer.action(a)
-        case Observe(side_effect=t):
+        case RecordBaseline(side_effect=t):
             writer.line(f"observe {t.name}", "observe", t.kind, t.name, t.value)
         case Remember(key=key, value=value):
             writer.line("record", "meta", key, value)
@@ -200,7 +200,7 @@ def _write_undo(writer: Writer, step: Step) -> None:
             writer.line(f"stopping {unit}", "stop", unit, before)
         case Undo(action=action):
             writer.line(f"undoing {action}", "undo", action)
-        case Clear(kind=kind, name=name, before=before):
+        case RevertSideEffect(kind=kind, name=name, before=before):
             writer.line(f"clearing {kind} {name}", "clear", kind, name, before)
         case GiveBack(owned=o):
             had = "yes" if o.had_original else "no"
