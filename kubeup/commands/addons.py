@@ -17,7 +17,7 @@ from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.facts import Facts
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.plan.steps import PUSHED, Do, GiveBack, Level, Link, Make, NodePlan, Plan, Put, Remember, Step
+from kubeup.plan.steps import PUSHED, Do, Level, Link, Make, NodePlan, Plan, Put, Remember, RestorePath, Step
 from kubeup.planning import required, resolve
 from kubeup.sources import cache, search
 
@@ -94,7 +94,7 @@ def _is_ours(step: Step) -> bool:
             return _is_part(binary.component)
         case Do(action=action):
             return _is_part(action.component)
-        case GiveBack(owned=owned):
+        case RestorePath(owned=owned):
             return owned.path.startswith(f"{manifests.FOLDER}/")
         case Remember(key=key):
             return key == addons.BY_HAND

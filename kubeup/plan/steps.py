@@ -110,7 +110,7 @@ class RevertSideEffect:
 
 
 @dataclass(frozen=True)
-class GiveBack:
+class RestorePath:
     """A path goes back to what it was: the original returns, or the path goes. edited: by someone else since."""
 
     owned: Owned
@@ -136,7 +136,7 @@ Step = (
     | Stop
     | Undo
     | RevertSideEffect
-    | GiveBack
+    | RestorePath
     | Forget
 )
 

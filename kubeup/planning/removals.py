@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeup.model.facts import Facts, FileFact, Owned
 from kubeup.model.resources import Desired
-from kubeup.plan.steps import PUSHED, Forget, GiveBack, Level, NodePlan, RevertSideEffect, Step, Stop, Undo
+from kubeup.plan.steps import PUSHED, Forget, Level, NodePlan, RestorePath, RevertSideEffect, Step, Stop, Undo
 
 CLEARED = (
     "docker-pods",
@@ -42,7 +42,7 @@ def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
 
 def _undo_rank(step: Step) -> tuple[int, int]:
     """Units stop, then actions are undone while their tools are still there, then side effects go, then paths."""
-    ranks: tuple[type[object], ...] = (Stop, Undo, RevertSideEffect, GiveBack)
+    ranks: tuple[type[object], ...] = (Stop, Undo, RevertSideEffect, RestorePath)
     kind = step.kind if isinstance(step, RevertSideEffect) else ""
     return ranks.index(type(step)), CLEARED.index(kind) if kind in CLEARED else len(CLEARED)
 
@@ -69,7 +69,7 @@ def departures(desired: Desired, facts: Facts, *, keep_data: bool = False) -> li
     for owned in sorted(record.owned.values(), key=lambda owned: owned.path, reverse=True):
         holds_wanted = owned.kind == "dir" and any(path.startswith(owned.path + "/") for path in wanted_paths | kept)
         if owned.path not in wanted_paths and not holds_wanted and not (keep_data and owned.keep):
-            steps.append(GiveBack(owned, _edited(owned, facts.file(owned.path))))
+            steps.append(RestorePath(owned, _edited(owned, facts.file(owned.path))))
     return steps
 
 

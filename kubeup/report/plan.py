@@ -10,13 +10,13 @@ from rich.text import Text
 
 from kubeup.plan.steps import (
     Do,
-    GiveBack,
     Level,
     Link,
     Make,
     NodePlan,
     Plan,
     Put,
+    RestorePath,
     RevertSideEffect,
     Start,
     Step,
@@ -93,7 +93,7 @@ def words(step: Step) -> str:
             return f"undo     {name}"
         case RevertSideEffect(kind=kind, name=name, before=before):
             return "" if before.startswith("yes=>") else f"clear    {kind} {name}"
-        case GiveBack(owned=owned, edited=edited):
+        case RestorePath(owned=owned, edited=edited):
             word = "restore" if owned.had_original else "remove"
             return f"{word:<8} {owned.path}{'  (edited by someone: kept beside it)' if edited else ''}"
         case _:

@@ -18,7 +18,7 @@ from kubeup.model.cluster import Cluster, Manifest, Runtime
 from kubeup.model.errors import KubeupError, ProfileError
 from kubeup.model.facts import Facts, Record
 from kubeup.model.resources import Desired, File
-from kubeup.plan.steps import Do, GiveBack, Put
+from kubeup.plan.steps import Do, Put, RestorePath
 from kubeup.release.addon_images import BY_ADDON
 from tests.unit.test_plan import BARE, built, desired, plan, two_nodes
 
@@ -146,7 +146,7 @@ def test_an_addon_taken_out_of_the_profile_goes_by_a_plan() -> None:
     facts, shared = built(cluster, cluster.nodes[0])
     smaller = replace(cluster, addons=("dns",))
     found = plan(smaller, cluster.nodes[0], facts, shared)
-    assert [step.owned.path for step in found.steps if isinstance(step, GiveBack)] == [manifests.path_of("storage")]
+    assert [step.owned.path for step in found.steps if isinstance(step, RestorePath)] == [manifests.path_of("storage")]
     assert [put.file.path for put in found.files] == [manifests.INVENTORY]
     assert [step.action.id for step in found.steps if isinstance(step, Do)] == [ACTION]
 

@@ -18,7 +18,7 @@ from kubeup.model.resources import Desired, File, Unit, sha256
 from kubeup.node.wire.payload import content_of, level_trip
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
-from kubeup.plan.steps import Do, Forget, GiveBack, Make, NodePlan, Put, Remember, Stage, Start, Stop
+from kubeup.plan.steps import Do, Forget, Make, NodePlan, Put, Remember, RestorePath, Stage, Start, Stop
 from kubeup.planning import render, required, resolve
 from kubeup.planning.diff import diff
 from kubeup.planning.removals import empty_diff
@@ -225,10 +225,10 @@ def test_down_stops_units_in_reverse_gives_every_path_back_and_forgets_last() ->
     found = empty_diff("node4", facts)
     stops = [step.unit for step in found.steps if isinstance(step, Stop)]
     assert stops == list(facts.record.units)[::-1]
-    assert {step.owned.path for step in found.steps if isinstance(step, GiveBack)} == set(facts.record.owned)
+    assert {step.owned.path for step in found.steps if isinstance(step, RestorePath)} == set(facts.record.owned)
     assert isinstance(found.steps[-1], Forget)
     kinds = [type(step) for step in found.steps]
-    assert kinds.index(GiveBack) > max(index for index, kind in enumerate(kinds) if kind is Stop)
+    assert kinds.index(RestorePath) > max(index for index, kind in enumerate(kinds) if kind is Stop)
 
 
 def test_down_knows_what_was_edited_meanwhile() -> None:
@@ -237,7 +237,7 @@ def test_down_knows_what_was_edited_meanwhile() -> None:
     path = "/etc/kubernetes/kubelet.yaml"
     files = {**facts.files, path: replace(facts.files[path], sha256="0" * 64)}
     found = empty_diff("node4", replace(facts, files=files))
-    assert [step.owned.path for step in found.steps if isinstance(step, GiveBack) and step.edited] == [path]
+    assert [step.owned.path for step in found.steps if isinstance(step, RestorePath) and step.edited] == [path]
 
 
 def test_down_on_a_bare_node_does_nothing() -> None:

@@ -18,7 +18,6 @@ from kubeup.plan.steps import (
     Await,
     Do,
     Forget,
-    GiveBack,
     Level,
     Link,
     Make,
@@ -26,6 +25,7 @@ from kubeup.plan.steps import (
     Put,
     RecordBaseline,
     Remember,
+    RestorePath,
     RevertSideEffect,
     Start,
     Step,
@@ -202,7 +202,7 @@ def _write_undo(writer: Writer, step: Step) -> None:
             writer.line(f"undoing {action}", "undo", action)
         case RevertSideEffect(kind=kind, name=name, before=before):
             writer.line(f"clearing {kind} {name}", "clear", kind, name, before)
-        case GiveBack(owned=o):
+        case RestorePath(owned=o):
             had = "yes" if o.had_original else "no"
             writer.line(f"giving back {o.path}", "back", o.path, o.kind, o.value, had)
         case Forget(keep_data=keep):
