@@ -118,7 +118,7 @@ class RestorePath:
 
 
 @dataclass(frozen=True)
-class Forget:
+class DeleteState:
     """The last step of ``down``: store, record and kubeup's own folder go."""
 
     keep_data: bool
@@ -137,7 +137,7 @@ Step = (
     | Undo
     | RevertSideEffect
     | RestorePath
-    | Forget
+    | DeleteState
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeup.model.facts import Facts, FileFact, Owned
 from kubeup.model.resources import Desired
-from kubeup.plan.steps import PUSHED, Forget, Level, NodePlan, RestorePath, RevertSideEffect, Step, Stop, Undo
+from kubeup.plan.steps import PUSHED, DeleteState, Level, NodePlan, RestorePath, RevertSideEffect, Step, Stop, Undo
 
 CLEARED = (
     "docker-pods",
@@ -30,13 +30,13 @@ def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
     """``down``: diff(empty Desired, facts). Everything in the record goes back, then the record goes."""
     if not facts.record.exists:
         # An up that was cut off while it brought bytes left these, and nothing else.
-        left = (Level(0, "undo", (Forget(False),)),) if facts.home else ()
+        left = (Level(0, "undo", (DeleteState(False),)),) if facts.home else ()
         return NodePlan(node, 0, levels=left)
     record = facts.record
     steps: list[Step] = list(departures(Desired(), facts, keep_data=keep_data))
     steps.extend(RevertSideEffect(kind, name, before) for (kind, name), before in record.side_effects.items())
     steps.sort(key=_undo_rank)
-    steps.append(Forget(keep_data))
+    steps.append(DeleteState(keep_data))
     return NodePlan(node, record.generation, levels=(Level(0, "undo", tuple(steps)),))
 
 

@@ -18,7 +18,7 @@ from kubeup.model.resources import Desired, File, Unit, sha256
 from kubeup.node.wire.payload import content_of, level_trip
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
-from kubeup.plan.steps import Do, Forget, Make, NodePlan, Put, Remember, RestorePath, Stage, Start, Stop
+from kubeup.plan.steps import DeleteState, Do, Make, NodePlan, Put, Remember, RestorePath, Stage, Start, Stop
 from kubeup.planning import render, required, resolve
 from kubeup.planning.diff import diff
 from kubeup.planning.removals import empty_diff
@@ -226,7 +226,7 @@ def test_down_stops_units_in_reverse_gives_every_path_back_and_forgets_last() ->
     stops = [step.unit for step in found.steps if isinstance(step, Stop)]
     assert stops == list(facts.record.units)[::-1]
     assert {step.owned.path for step in found.steps if isinstance(step, RestorePath)} == set(facts.record.owned)
-    assert isinstance(found.steps[-1], Forget)
+    assert isinstance(found.steps[-1], DeleteState)
     kinds = [type(step) for step in found.steps]
     assert kinds.index(RestorePath) > max(index for index, kind in enumerate(kinds) if kind is Stop)
 
@@ -245,7 +245,7 @@ def test_down_on_a_bare_node_does_nothing() -> None:
 
 
 def test_down_takes_away_what_an_up_brought_that_was_cut_off_before_its_first_step() -> None:
-    assert empty_diff("node4", replace(BARE, home=True)).steps == (Forget(False),)
+    assert empty_diff("node4", replace(BARE, home=True)).steps == (DeleteState(False),)
 
 
 def test_a_docker_whose_options_an_up_wrote_that_was_cut_off_is_still_told_to_read_them() -> None:

@@ -16,8 +16,8 @@ from kubeup.model.resources import Action, File, sha256
 from kubeup.node.wire.packing import Meter, Packer, Piece
 from kubeup.plan.steps import (
     Await,
+    DeleteState,
     Do,
-    Forget,
     Level,
     Link,
     Make,
@@ -205,7 +205,7 @@ def _write_undo(writer: Writer, step: Step) -> None:
         case RestorePath(owned=o):
             had = "yes" if o.had_original else "no"
             writer.line(f"giving back {o.path}", "back", o.path, o.kind, o.value, had)
-        case Forget(keep_data=keep):
+        case DeleteState(keep_data=keep):
             writer.line("removing kubeup's own folder", "forget", "keep" if keep else "-")
         case _:
             raise KubeupError(f"no words for the step {step!r}", fix="report this")
