@@ -17,7 +17,7 @@ from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.facts import Facts
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.plan.steps import PUSHED, Do, Level, Link, Make, NodePlan, Plan, Put, Remember, RestorePath, Step
+from kubeup.plan.steps import PUSHED, Do, Level, Link, Make, NodePlan, Plan, Put, RestorePath, SetMeta, Step
 from kubeup.planning import required, resolve
 from kubeup.sources import cache, search
 
@@ -96,7 +96,7 @@ def _is_ours(step: Step) -> bool:
             return _is_part(action.component)
         case RestorePath(owned=owned):
             return owned.path.startswith(f"{manifests.FOLDER}/")
-        case Remember(key=key):
+        case SetMeta(key=key):
             return key == addons.BY_HAND
         case _:
             return False

@@ -71,7 +71,7 @@ class Do:
 
 
 @dataclass(frozen=True)
-class Remember:
+class SetMeta:
     """Write a fact into the node's record."""
 
     key: str
@@ -131,7 +131,7 @@ Step = (
     | Start
     | Await
     | Do
-    | Remember
+    | SetMeta
     | RecordBaseline
     | Stop
     | Undo

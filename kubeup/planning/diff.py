@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kubeup.model.facts import Facts, FileFact
 from kubeup.model.resources import Action, Binary, Desired, Directory, File, Unit
-from kubeup.plan.steps import Await, Do, Level, Link, Make, NodePlan, Put, Remember, Stage, Start, Step
+from kubeup.plan.steps import Await, Do, Level, Link, Make, NodePlan, Put, SetMeta, Stage, Start, Step
 from kubeup.planning.removals import departures
 
 NEVER_READY = "it has not become ready yet"
@@ -120,7 +120,7 @@ def _awaits(steps: Sequence[Step]) -> list[Step]:
 def _remember(levels: dict[int, list[Step]], desired: Desired, facts: Facts, last: int) -> None:
     """Before the level's other steps: what was asked for is known where one of them fails."""
     changed: list[Step] = [
-        Remember(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value
+        SetMeta(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value
     ]
     if changed:
         number = last if levels.get(last) else 0

@@ -18,7 +18,7 @@ from kubeup.model.resources import Desired, File, Unit, sha256
 from kubeup.node.wire.payload import content_of, level_trip
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
-from kubeup.plan.steps import DeleteState, Do, Make, NodePlan, Put, Remember, RestorePath, Stage, Start, Stop
+from kubeup.plan.steps import DeleteState, Do, Make, NodePlan, Put, RestorePath, SetMeta, Stage, Start, Stop
 from kubeup.planning import render, required, resolve
 from kubeup.planning.diff import diff
 from kubeup.planning.removals import empty_diff
@@ -373,6 +373,6 @@ def test_what_was_asked_for_is_remembered_before_what_may_fail() -> None:
     found = plan(two_nodes(addons=("dns",)), two_nodes().nodes[0])
     steps = found.levels[-1].steps
     first_action = next(number for number, step in enumerate(steps) if isinstance(step, Do))
-    remembered = [number for number, step in enumerate(steps) if isinstance(step, Remember)]
+    remembered = [number for number, step in enumerate(steps) if isinstance(step, SetMeta)]
     assert remembered
     assert max(remembered) < first_action

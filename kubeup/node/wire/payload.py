@@ -24,9 +24,9 @@ from kubeup.plan.steps import (
     NodePlan,
     Put,
     RecordBaseline,
-    Remember,
     RestorePath,
     RevertSideEffect,
+    SetMeta,
     Start,
     Step,
     Stop,
@@ -115,7 +115,7 @@ def stage_trip(
     writer = Writer()
     _open(writer, expected, generation, operator)
     for step in plan.steps:
-        if isinstance(step, Remember) and step.key == "cluster":
+        if isinstance(step, SetMeta) and step.key == "cluster":
             writer.line("record", "meta", step.key, step.value)
     for effect in plan.baselines:
         writer.line(f"observe {effect.name}", "observe", effect.kind, effect.name, effect.value)
@@ -141,7 +141,7 @@ def download_trip(
     writer = Writer()
     _open(writer, expected, generation, operator)
     for step in plan.steps:
-        if isinstance(step, Remember) and step.key == "cluster":
+        if isinstance(step, SetMeta) and step.key == "cluster":
             writer.line("record", "meta", step.key, step.value)
     for binary in plan.binaries:
         where = downloads.get(binary.sha256)
@@ -188,7 +188,7 @@ def _write(writer: Writer, step: Step, vault: Vault) -> None:
             writer.action(a)
         case RecordBaseline(side_effect=t):
             writer.line(f"observe {t.name}", "observe", t.kind, t.name, t.value)
-        case Remember(key=key, value=value):
+        case SetMeta(key=key, value=value):
             writer.line("record", "meta", key, value)
         case _:
             _write_undo(writer, step)
