@@ -17,7 +17,7 @@ from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.facts import Facts
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.plan.steps import PUSHED, Do, Level, Link, Make, NodePlan, Plan, Put, RestorePath, SetMeta, Step
+from kubeup.plan.steps import PUSHED, Level, Link, Make, NodePlan, Plan, Put, RestorePath, RunAction, SetMeta, Step
 from kubeup.planning import required, resolve
 from kubeup.sources import cache, search
 
@@ -74,7 +74,7 @@ def _only(node: NodePlan) -> NodePlan:
     for level in node.levels:
         steps = tuple(step for step in level.steps if _is_ours(step))
         if steps:
-            applies = any(isinstance(step, Do) and step.action.id == ACTION for step in steps)
+            applies = any(isinstance(step, RunAction) and step.action.id == ACTION for step in steps)
             levels.append(Level(level.number, "addons" if applies else "images", steps))
     binaries = tuple(binary for binary in node.binaries if _is_part(binary.component))
     return replace(node, binaries=binaries, baselines=(), levels=tuple(levels), mint=())
@@ -92,7 +92,7 @@ def _is_ours(step: Step) -> bool:
             return _is_part(file.component)
         case Link(binary=binary):
             return _is_part(binary.component)
-        case Do(action=action):
+        case RunAction(action=action):
             return _is_part(action.component)
         case RestorePath(owned=owned):
             return owned.path.startswith(f"{manifests.FOLDER}/")

@@ -64,7 +64,7 @@ class Await:
 
 
 @dataclass(frozen=True)
-class Do:
+class RunAction:
     """Run an action."""
 
     action: Action
@@ -130,7 +130,7 @@ Step = (
     | Link
     | Start
     | Await
-    | Do
+    | RunAction
     | SetMeta
     | RecordBaseline
     | Stop

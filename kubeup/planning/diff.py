@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kubeup.model.facts import Facts, FileFact
 from kubeup.model.resources import Action, Binary, Desired, Directory, File, Unit
-from kubeup.plan.steps import Await, Do, Level, Link, Make, NodePlan, Put, SetMeta, Stage, Start, Step
+from kubeup.plan.steps import Await, Level, Link, Make, NodePlan, Put, RunAction, SetMeta, Stage, Start, Step
 from kubeup.planning.removals import departures
 
 NEVER_READY = "it has not become ready yet"
@@ -62,7 +62,9 @@ def _component_steps(stage: Stage, desired: Desired, facts: Facts, earlier: Sequ
         if binary.component == name and binary.link and not _link_stands(binary, facts)
     )
     work: list[Step] = []
-    actions = [Do(action) for action in desired.actions if action.component == name and _to_do(action, desired, facts)]
+    actions = [
+        RunAction(action) for action in desired.actions if action.component == name and _to_do(action, desired, facts)
+    ]
     for unit in desired.units:
         if unit.component == name:
             why = _reasons(unit, desired, facts)
@@ -96,7 +98,7 @@ def _with_own_await(work: Sequence[Step]) -> list[Step]:
     steps: list[Step] = []
     for index, step in enumerate(work):
         steps.append(step)
-        if isinstance(step, Start) and any(isinstance(later, Do) for later in work[index + 1 :]):
+        if isinstance(step, Start) and any(isinstance(later, RunAction) for later in work[index + 1 :]):
             steps.append(Await(step.unit))
     return steps
 

@@ -9,7 +9,6 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from kubeup.plan.steps import (
-    Do,
     Level,
     Link,
     Make,
@@ -18,6 +17,7 @@ from kubeup.plan.steps import (
     Put,
     RestorePath,
     RevertSideEffect,
+    RunAction,
     Start,
     Step,
     Stop,
@@ -85,7 +85,7 @@ def words(step: Step) -> str:
             return f"link     {binary.link} -> {binary.name} {binary.version}"
         case Start(unit=unit, why=why, restart=restart, reload=reload):
             return f"{'reload' if reload else 'restart' if restart else 'start':<8} {unit.name}: {', '.join(why)}"
-        case Do(action=action):
+        case RunAction(action=action):
             return f"do       {action.title}"
         case Stop(unit=name):
             return f"stop     {name}"

@@ -18,7 +18,7 @@ from kubeup.model.cluster import Cluster, Manifest, Runtime
 from kubeup.model.errors import KubeupError, ProfileError
 from kubeup.model.facts import Facts, Record
 from kubeup.model.resources import Desired, File
-from kubeup.plan.steps import Do, Put, RestorePath
+from kubeup.plan.steps import Put, RestorePath, RunAction
 from kubeup.release.addon_images import BY_ADDON
 from tests.unit.test_plan import BARE, built, desired, plan, two_nodes
 
@@ -148,7 +148,7 @@ def test_an_addon_taken_out_of_the_profile_goes_by_a_plan() -> None:
     found = plan(smaller, cluster.nodes[0], facts, shared)
     assert [step.owned.path for step in found.steps if isinstance(step, RestorePath)] == [manifests.path_of("storage")]
     assert [put.file.path for put in found.files] == [manifests.INVENTORY]
-    assert [step.action.id for step in found.steps if isinstance(step, Do)] == [ACTION]
+    assert [step.action.id for step in found.steps if isinstance(step, RunAction)] == [ACTION]
 
 
 def test_volumes_outlive_the_addon_that_made_them() -> None:
@@ -194,7 +194,7 @@ def test_the_addons_command_changes_nothing_else() -> None:
     (only,) = only_addons(whole).nodes
     assert {put.file.path for put in only.files} == {manifests.path_of("storage"), manifests.INVENTORY}
     assert not only.starts
-    assert all(isinstance(step, (Put, Do)) or "volumes" in str(step) for step in only.steps)
+    assert all(isinstance(step, (Put, RunAction)) or "volumes" in str(step) for step in only.steps)
 
 
 # One's own

@@ -18,7 +18,7 @@ from kubeup.model.resources import Desired, File, Unit, sha256
 from kubeup.node.wire.payload import content_of, level_trip
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
-from kubeup.plan.steps import DeleteState, Do, Make, NodePlan, Put, RestorePath, SetMeta, Stage, Start, Stop
+from kubeup.plan.steps import DeleteState, Make, NodePlan, Put, RestorePath, RunAction, SetMeta, Stage, Start, Stop
 from kubeup.planning import render, required, resolve
 from kubeup.planning.diff import diff
 from kubeup.planning.removals import empty_diff
@@ -204,7 +204,7 @@ def test_a_missing_rbac_rule_is_an_action_and_restarts_nothing() -> None:
     cluster = two_nodes()
     facts, shared = built(cluster, cluster.nodes[0])
     found = plan(cluster, cluster.nodes[0], replace(facts, checks={**facts.checks, "cluster-objects": False}), shared)
-    assert [step.action.id for step in found.steps if isinstance(step, Do)] == ["cluster-objects"]
+    assert [step.action.id for step in found.steps if isinstance(step, RunAction)] == ["cluster-objects"]
     assert not found.starts
 
 
@@ -216,7 +216,7 @@ def test_what_is_applied_from_a_file_is_applied_again_when_the_file_changes() ->
     changed = replace(cluster, nodes=(first, replace(second, labels={"disk": "ssd"})))
     found = plan(changed, first, facts, shared)
     assert [put.file.path for put in found.files] == ["/etc/kubeup/cluster.yaml"]
-    assert [step.action.id for step in found.steps if isinstance(step, Do)] == ["cluster-objects"]
+    assert [step.action.id for step in found.steps if isinstance(step, RunAction)] == ["cluster-objects"]
 
 
 def test_down_stops_units_in_reverse_gives_every_path_back_and_forgets_last() -> None:
@@ -372,7 +372,7 @@ def test_what_was_asked_for_is_remembered_before_what_may_fail() -> None:
     """An addon that does not come up is still one that somebody wants."""
     found = plan(two_nodes(addons=("dns",)), two_nodes().nodes[0])
     steps = found.levels[-1].steps
-    first_action = next(number for number, step in enumerate(steps) if isinstance(step, Do))
+    first_action = next(number for number, step in enumerate(steps) if isinstance(step, RunAction))
     remembered = [number for number, step in enumerate(steps) if isinstance(step, SetMeta)]
     assert remembered
     assert max(remembered) < first_action

@@ -17,7 +17,6 @@ from kubeup.node.wire.packing import Meter, Packer, Piece
 from kubeup.plan.steps import (
     Await,
     DeleteState,
-    Do,
     Level,
     Link,
     Make,
@@ -26,6 +25,7 @@ from kubeup.plan.steps import (
     RecordBaseline,
     RestorePath,
     RevertSideEffect,
+    RunAction,
     SetMeta,
     Start,
     Step,
@@ -184,7 +184,7 @@ def _write(writer: Writer, step: Step, vault: Vault) -> None:
         case Await(unit=u):
             paths = " ".join(u.reads)
             writer.line(f"waiting for {u.name}", "await", u.name, writer.script(u.ready), str(u.timeout), paths)
-        case Do(action=a):
+        case RunAction(action=a):
             writer.action(a)
         case RecordBaseline(side_effect=t):
             writer.line(f"observe {t.name}", "observe", t.kind, t.name, t.value)
