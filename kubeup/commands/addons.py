@@ -17,7 +17,19 @@ from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.facts import Facts
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.plan.steps import PUSHED, Level, Link, Make, NodePlan, Plan, Put, RestorePath, RunAction, SetMeta, Step
+from kubeup.plan.steps import (
+    PUSHED,
+    CreateDirectory,
+    Level,
+    LinkBinary,
+    NodePlan,
+    Plan,
+    RestorePath,
+    RunAction,
+    SetMeta,
+    Step,
+    WriteFile,
+)
 from kubeup.planning import required, resolve
 from kubeup.sources import cache, search
 
@@ -86,11 +98,11 @@ def _is_part(component: str) -> bool:
 
 def _is_ours(step: Step) -> bool:
     match step:
-        case Make(directory=directory):
+        case CreateDirectory(directory=directory):
             return _is_part(directory.component)
-        case Put(file=file):
+        case WriteFile(file=file):
             return _is_part(file.component)
-        case Link(binary=binary):
+        case LinkBinary(binary=binary):
             return _is_part(binary.component)
         case RunAction(action=action):
             return _is_part(action.component)

@@ -21,14 +21,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Make:
+class CreateDirectory:
     """Make a folder."""
 
     directory: Directory
 
 
 @dataclass(frozen=True)
-class Put:
+class WriteFile:
     """Put a file in place; ``before`` is what is there now."""
 
     file: File
@@ -36,7 +36,7 @@ class Put:
 
 
 @dataclass(frozen=True)
-class Link:
+class LinkBinary:
     """Point the link of a binary at the store."""
 
     binary: Binary
@@ -125,9 +125,9 @@ class DeleteState:
 
 
 Step = (
-    Make
-    | Put
-    | Link
+    CreateDirectory
+    | WriteFile
+    | LinkBinary
     | Start
     | Await
     | RunAction
@@ -170,8 +170,8 @@ class NodePlan:
         return tuple(step for level in self.levels for step in level.steps)
 
     @property
-    def files(self) -> tuple[Put, ...]:
-        return tuple(step for step in self.steps if isinstance(step, Put))
+    def files(self) -> tuple[WriteFile, ...]:
+        return tuple(step for step in self.steps if isinstance(step, WriteFile))
 
     @property
     def starts(self) -> tuple[Start, ...]:

@@ -6,7 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kubeup.model.facts import Facts, FileFact
 from kubeup.model.resources import Action, Binary, Desired, Directory, File, Unit
-from kubeup.plan.steps import Await, Level, Link, Make, NodePlan, Put, RunAction, SetMeta, Stage, Start, Step
+from kubeup.plan.steps import (
+    Await,
+    CreateDirectory,
+    Level,
+    LinkBinary,
+    NodePlan,
+    RunAction,
+    SetMeta,
+    Stage,
+    Start,
+    Step,
+    WriteFile,
+)
 from kubeup.planning.removals import departures
 
 NEVER_READY = "it has not become ready yet"
@@ -47,17 +59,17 @@ def _component_steps(stage: Stage, desired: Desired, facts: Facts, earlier: Sequ
     name = stage.component
     steps: list[Step] = []
     steps.extend(
-        Make(directory)
+        CreateDirectory(directory)
         for directory in desired.directories
         if directory.component == name and not _directory_stands(directory, facts)
     )
     steps.extend(
-        Put(file, facts.file(file.path))
+        WriteFile(file, facts.file(file.path))
         for file in desired.files
         if file.component == name and not _file_stands(file, facts)
     )
     steps.extend(
-        Link(binary, facts.file(binary.link))
+        LinkBinary(binary, facts.file(binary.link))
         for binary in desired.binaries
         if binary.component == name and binary.link and not _link_stands(binary, facts)
     )
@@ -200,5 +212,5 @@ def _same(read: str, wanted: str | None, now: str) -> bool:
 def _title(steps: Iterable[Step]) -> str:
     """The components whose units start; those whose files change where none does."""
     started = {step.unit.component: None for step in steps if isinstance(step, Start)}
-    changed = {step.file.component: None for step in steps if isinstance(step, Put) and step.file.component}
+    changed = {step.file.component: None for step in steps if isinstance(step, WriteFile) and step.file.component}
     return ", ".join(started or changed)

@@ -9,12 +9,11 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from kubeup.plan.steps import (
+    CreateDirectory,
     Level,
-    Link,
-    Make,
+    LinkBinary,
     NodePlan,
     Plan,
-    Put,
     RestorePath,
     RevertSideEffect,
     RunAction,
@@ -22,6 +21,7 @@ from kubeup.plan.steps import (
     Step,
     Stop,
     Undo,
+    WriteFile,
 )
 from kubeup.report.progress import size
 
@@ -68,20 +68,20 @@ def _level(level: Level, diffs: bool) -> Iterator[RenderableType]:
         line = words(step)
         if line:
             yield Text(f"  {line}")
-        if diffs and isinstance(step, Put):
+        if diffs and isinstance(step, WriteFile):
             yield from _diff(step)
 
 
 def words(step: Step) -> str:
     """One step in words; empty for what no person cares about."""
     match step:
-        case Make(directory=directory):
+        case CreateDirectory(directory=directory):
             return f"mkdir    {directory.path}"
-        case Put(file=file, before=before):
+        case WriteFile(file=file, before=before):
             word = "change" if before.exists else "create"
             reason = f"  ({file.why})" if file.why else ""
             return f"{word:<8} {file.path}{reason}"
-        case Link(binary=binary):
+        case LinkBinary(binary=binary):
             return f"link     {binary.link} -> {binary.name} {binary.version}"
         case Start(unit=unit, why=why, restart=restart, reload=reload):
             return f"{'reload' if reload else 'restart' if restart else 'start':<8} {unit.name}: {', '.join(why)}"
@@ -100,7 +100,7 @@ def words(step: Step) -> str:
             return ""
 
 
-def _diff(step: Put) -> Iterator[RenderableType]:
+def _diff(step: WriteFile) -> Iterator[RenderableType]:
     file, before = step.file, step.before
     if file.secret or file.content is None:
         yield Text(f"           ({'secret' if file.secret else 'made when this is carried out'}, not shown)", "dim")

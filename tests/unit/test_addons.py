@@ -18,7 +18,7 @@ from kubeup.model.cluster import Cluster, Manifest, Runtime
 from kubeup.model.errors import KubeupError, ProfileError
 from kubeup.model.facts import Facts, Record
 from kubeup.model.resources import Desired, File
-from kubeup.plan.steps import Put, RestorePath, RunAction
+from kubeup.plan.steps import RestorePath, RunAction, WriteFile
 from kubeup.release.addon_images import BY_ADDON
 from tests.unit.test_plan import BARE, built, desired, plan, two_nodes
 
@@ -194,7 +194,7 @@ def test_the_addons_command_changes_nothing_else() -> None:
     (only,) = only_addons(whole).nodes
     assert {put.file.path for put in only.files} == {manifests.path_of("storage"), manifests.INVENTORY}
     assert not only.starts
-    assert all(isinstance(step, (Put, RunAction)) or "volumes" in str(step) for step in only.steps)
+    assert all(isinstance(step, (WriteFile, RunAction)) or "volumes" in str(step) for step in only.steps)
 
 
 # One's own

@@ -18,7 +18,18 @@ from kubeup.model.resources import Desired, File, Unit, sha256
 from kubeup.node.wire.payload import content_of, level_trip
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
-from kubeup.plan.steps import DeleteState, Make, NodePlan, Put, RestorePath, RunAction, SetMeta, Stage, Start, Stop
+from kubeup.plan.steps import (
+    CreateDirectory,
+    DeleteState,
+    NodePlan,
+    RestorePath,
+    RunAction,
+    SetMeta,
+    Stage,
+    Start,
+    Stop,
+    WriteFile,
+)
 from kubeup.planning import render, required, resolve
 from kubeup.planning.diff import diff
 from kubeup.planning.removals import empty_diff
@@ -316,7 +327,9 @@ def test_folders_that_hold_data_are_made_before_their_unit_starts() -> None:
     cluster = two_nodes()
     steps = plan(cluster, cluster.nodes[0]).steps
     made = [
-        index for index, step in enumerate(steps) if isinstance(step, Make) and step.directory.path == "/var/lib/etcd"
+        index
+        for index, step in enumerate(steps)
+        if isinstance(step, CreateDirectory) and step.directory.path == "/var/lib/etcd"
     ]
     started = [
         index for index, step in enumerate(steps) if isinstance(step, Start) and step.unit.name == "etcd.service"
@@ -327,7 +340,7 @@ def test_folders_that_hold_data_are_made_before_their_unit_starts() -> None:
 def test_every_put_says_where_it_belongs() -> None:
     cluster = two_nodes()
     for put in plan(cluster, cluster.nodes[0]).files:
-        assert isinstance(put, Put)
+        assert isinstance(put, WriteFile)
         assert put.file.component or put.file.path.startswith("/etc/kubernetes/"), put.file.path
 
 

@@ -16,12 +16,11 @@ from kubeup.model.resources import Action, File, sha256
 from kubeup.node.wire.packing import Meter, Packer, Piece
 from kubeup.plan.steps import (
     Await,
+    CreateDirectory,
     DeleteState,
     Level,
-    Link,
-    Make,
+    LinkBinary,
     NodePlan,
-    Put,
     RecordBaseline,
     RestorePath,
     RevertSideEffect,
@@ -31,6 +30,7 @@ from kubeup.plan.steps import (
     Step,
     Stop,
     Undo,
+    WriteFile,
 )
 from kubeup.release.artifacts import Download
 
@@ -167,14 +167,14 @@ def _open(writer: Writer, expected: int, generation: int, operator: str) -> None
 
 def _write(writer: Writer, step: Step, vault: Vault) -> None:
     match step:
-        case Make(directory=d):
+        case CreateDirectory(directory=d):
             kind, keep = ("tree" if d.data else "dir"), ("keep" if d.keep else "-")
             writer.line(f"folder {d.path}", "make", d.path, f"{d.mode:o}", d.owner, kind, keep)
-        case Put(file=f):
+        case WriteFile(file=f):
             digest = sha256(content_of(f, vault))
             keep = "keep" if f.path.startswith("/etc/kubernetes/pki/") else "-"
             writer.line(f"file {f.path}", "put", digest, f.path, f"{f.mode:o}", f.owner, keep)
-        case Link(binary=b):
+        case LinkBinary(binary=b):
             writer.line(f"link {b.link}", "link", b.store_path, b.link)
         case Start(unit=u, restart=restart, reload=reload, resume=resume):
             word = "reloading" if reload else "restarting" if restart else "starting"
