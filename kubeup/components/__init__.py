@@ -19,7 +19,7 @@ from kubeup.components import (
 )
 from kubeup.components.base import Component, Context, Template
 from kubeup.model.cluster import Cluster, Node
-from kubeup.plan.steps import Stage
+from kubeup.plan.steps import ComponentOrder
 
 ALL: tuple[Component, ...] = (
     kubectl.TOOL,
@@ -62,9 +62,11 @@ def level_of(component: Component) -> int:
     return max(levels)
 
 
-def order(cluster: Cluster, node: Node) -> tuple[Stage, ...]:
+def order(cluster: Cluster, node: Node) -> tuple[ComponentOrder, ...]:
     """Where each component of the machine stands, levels ascending."""
-    stages = [Stage(component.name, level_of(component), component.after) for component in of_node(cluster, node)]
+    stages = [
+        ComponentOrder(component.name, level_of(component), component.after) for component in of_node(cluster, node)
+    ]
     return tuple(sorted(stages, key=lambda stage: stage.level))
 
 

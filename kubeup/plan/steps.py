@@ -12,7 +12,7 @@ PUSHED = "image-"
 
 
 @dataclass(frozen=True)
-class Stage:
+class ComponentOrder:
     """Where a component stands in the order: its level, and which components must be ready before it starts."""
 
     component: str

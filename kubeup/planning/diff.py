@@ -8,13 +8,13 @@ from kubeup.model.facts import Facts, FileFact
 from kubeup.model.resources import Action, Binary, Desired, Directory, File, Unit
 from kubeup.plan.steps import (
     Await,
+    ComponentOrder,
     CreateDirectory,
     Level,
     LinkBinary,
     NodePlan,
     RunAction,
     SetMeta,
-    Stage,
     Start,
     Step,
     WriteFile,
@@ -25,7 +25,7 @@ NEVER_READY = "it has not become ready yet"
 NOT_RUNNING = "it is not running"
 
 
-def diff(node: str, desired: Desired, facts: Facts, order: Sequence[Stage]) -> NodePlan:
+def diff(node: str, desired: Desired, facts: Facts, order: Sequence[ComponentOrder]) -> NodePlan:
     """What takes a node from facts to desired.
 
     order: every component of the node, each after those it needs. What the record owns and desired lacks goes back.
@@ -33,7 +33,7 @@ def diff(node: str, desired: Desired, facts: Facts, order: Sequence[Stage]) -> N
     binaries = tuple(binary for binary in _by_hash(desired.binaries) if facts.store.get(binary.sha256) != binary.size)
     levels: dict[int, list[Step]] = {}
     levels.setdefault(0, []).extend(departures(desired, facts))
-    for stage in (Stage("", 0), *order):
+    for stage in (ComponentOrder("", 0), *order):
         steps = _component_steps(stage, desired, facts, levels.get(stage.level, ()))
         levels.setdefault(stage.level, []).extend(steps)
     if order:
@@ -55,7 +55,7 @@ def _by_hash(binaries: Iterable[Binary]) -> tuple[Binary, ...]:
     return tuple({binary.sha256: binary for binary in binaries}.values())
 
 
-def _component_steps(stage: Stage, desired: Desired, facts: Facts, earlier: Sequence[Step]) -> list[Step]:
+def _component_steps(stage: ComponentOrder, desired: Desired, facts: Facts, earlier: Sequence[Step]) -> list[Step]:
     name = stage.component
     steps: list[Step] = []
     steps.extend(

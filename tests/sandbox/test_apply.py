@@ -14,13 +14,13 @@ from kubeup.model.resources import Action, Binary, Desired, Directory, File, Inq
 from kubeup.node.wire import payload
 from kubeup.node.wire.payload import Trip, level_trip, stage_trip
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.plan.steps import NodePlan, Stage
+from kubeup.plan.steps import ComponentOrder, NodePlan
 from kubeup.planning.diff import diff
 from kubeup.planning.removals import empty_diff
 from tests.sandbox.conftest import Sandbox
 
 BINARY = b"#!/bin/sh\necho hello\n" * 1000
-ORDER = (Stage("thing", 0),)
+ORDER = (ComponentOrder("thing", 0),)
 
 
 def wish(content: str = "flag=1\n", ready: str = "true", action: str = "true", check: str = "true") -> Desired:

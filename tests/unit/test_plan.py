@@ -19,13 +19,13 @@ from kubeup.node.wire.payload import content_of, level_trip
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.plan.steps import (
+    ComponentOrder,
     CreateDirectory,
     DeleteState,
     NodePlan,
     RestorePath,
     RunAction,
     SetMeta,
-    Stage,
     Start,
     Stop,
     WriteFile,
@@ -266,9 +266,9 @@ def test_a_docker_whose_options_an_up_wrote_that_was_cut_off_is_still_told_to_re
     now = FileFact(options.path, "file", 0o644, "root:root", 3, options.wanted_digest)
     running = {docker.name: UnitFact(docker.name, "loaded", "active")}
     untouched = Facts(files={options.path: now}, units=running)
-    assert not diff("n", desired, untouched, (Stage("docker", 0),)).starts
+    assert not diff("n", desired, untouched, (ComponentOrder("docker", 0),)).starts
     owned = Record(owned={options.path: Owned("file", options.path, now.sha256, had_original=True)})
-    starts = diff("n", desired, replace(untouched, record=owned), (Stage("docker", 0),)).starts
+    starts = diff("n", desired, replace(untouched, record=owned), (ComponentOrder("docker", 0),)).starts
     assert [(start.unit.name, start.reload) for start in starts] == [(docker.name, True)]
 
 
