@@ -56,7 +56,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             title="addons",
             component="addons",
             check=_check(),
-            do="".join(f"{name}={value}\n" for name, value in variables.items()) + SCRIPT,
+            apply="".join(f"{name}={value}\n" for name, value in variables.items()) + SCRIPT,
             timeout=LIMIT + 120,
             reads=files,
         ),

@@ -23,7 +23,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             title="pause image",
             component="containerd",
             check=f"{CTR} images ls -q name=={name} | grep -q .",
-            do=f"{CTR} images import {context.store.get('pause', '')}{_tagged(context, name)}",
+            apply=f"{CTR} images import {context.store.get('pause', '')}{_tagged(context, name)}",
         ),
     )
 

@@ -27,7 +27,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             title="pause image",
             component="cri-dockerd",
             check=f"docker image inspect {name}",
-            do=f"docker load -i {context.store.get('pause', '')} && docker tag {upstream} {name}",
+            apply=f"docker load -i {context.store.get('pause', '')} && docker tag {upstream} {name}",
             undo=f"docker image rm {' '.join(dict.fromkeys((name, upstream)))}",
         ),
     )

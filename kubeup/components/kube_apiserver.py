@@ -66,7 +66,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             check=f"""wanted=$(sed -n 's/^# revision //p' {OBJECTS}) && test -n "$wanted" &&
                 test "$({ADMIN} get -f {OBJECTS} -o jsonpath='{{range .items[*]}}"""
             """{.metadata.annotations.kubeup\\.io/revision}{"\\n"}{end}' | sort -u)" = "$wanted" """,
-            do=f"{PATIENT} apply --server-side --force-conflicts --field-manager=kubeup -f {OBJECTS}",
+            apply=f"{PATIENT} apply --server-side --force-conflicts --field-manager=kubeup -f {OBJECTS}",
             timeout=90,
             reads=(OBJECTS,),
         ),

@@ -158,7 +158,7 @@ def _load(
     undo = f"docker image rm {' '.join(ours)}" if runtime is Runtime.DOCKER and ours else ""
     ident = PUSHED + hashlib.sha256(" ".join(image.names).encode()).hexdigest()[:16]
     title = f"image {image.names[0]}"
-    return Action(ident, title, "images", check="", do="\n".join(script), undo=undo, timeout=LOAD_SECONDS)
+    return Action(ident, title, "images", check="", apply="\n".join(script), undo=undo, timeout=LOAD_SECONDS)
 
 
 def _parts(image: Image) -> Mapping[str, bytes]:

@@ -108,7 +108,7 @@ class Action:
     title: str
     component: str
     check: str
-    do: str
+    apply: str
     undo: str = ""
     timeout: int = 60
     reads: tuple[str, ...] = ()

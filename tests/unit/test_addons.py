@@ -169,7 +169,7 @@ def test_an_image_that_a_node_has_is_not_brought_again() -> None:
 def test_docker_is_given_images_in_its_own_way_and_gives_them_back() -> None:
     cluster = two_nodes(runtime=Runtime.DOCKER)
     (action,) = (one for one in desired(cluster, cluster.nodes[1]).actions if one.id == "image-coredns")
-    assert "docker load" in action.do
+    assert "docker load" in action.apply
     assert action.undo.startswith("docker image rm registry.k8s.io/coredns/coredns:")
 
 

@@ -83,7 +83,7 @@ class Writer:
 
     def action(self, action: Action) -> None:
         undo = self.script(action.undo)
-        self.line(action.title, "do", action.id, self.script(action.do), undo, str(action.timeout))
+        self.line(action.title, "do", action.id, self.script(action.apply), undo, str(action.timeout))
 
     def trip(self, pieces: Iterable[Piece] = ()) -> Trip:
         return Trip(tuple(self.lines), tuple(self.titles), dict(self.blobs), tuple(pieces))
