@@ -89,7 +89,7 @@ def _only(node: NodePlan) -> NodePlan:
             applies = any(isinstance(step, RunAction) and step.action.id == ACTION for step in steps)
             levels.append(Level(level.number, "addons" if applies else "images", steps))
     binaries = tuple(binary for binary in node.binaries if _is_part(binary.component))
-    return replace(node, binaries=binaries, baselines=(), levels=tuple(levels), mint=())
+    return replace(node, binaries=binaries, baselines=(), levels=tuple(levels), to_issue=())
 
 
 def _is_part(component: str) -> bool:

@@ -24,7 +24,7 @@ def fill(cluster: Cluster, plan: Plan, shared: ClusterFacts, fleet: Fleet, now: 
     vaults: dict[str, Vault] = {}
     for node, node_plan in zip(cluster.nodes, plan.nodes, strict=True):
         vault = dict(common)
-        for spec in node_plan.mint:
+        for spec in node_plan.to_issue:
             pair = issue.mint(spec, authorities[spec.authority], now)
             vault[f"leaf:{spec.path}:crt"] = pair.cert_pem
             vault[f"leaf:{spec.path}:key"] = pair.key_pem

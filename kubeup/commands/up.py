@@ -115,7 +115,7 @@ def make_plan(
         desired = render.desired(context, mine, now)
         plan = diff(node.title, desired, facts[node.host], components.order(cluster, node))
         untouched = limit and node.title not in limit and node.host not in limit
-        plans.append(replace(plan, binaries=(), baselines=(), levels=(), mint=()) if untouched else plan)
+        plans.append(replace(plan, binaries=(), baselines=(), levels=(), to_issue=()) if untouched else plan)
     return Plan(cluster.name, tuple(plans))
 
 

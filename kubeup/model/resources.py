@@ -164,7 +164,7 @@ class Desired:
     units: tuple[Unit, ...] = ()
     actions: tuple[Action, ...] = ()
     side_effects: tuple[SideEffect, ...] = ()
-    mint: tuple[CertificateSpec, ...] = ()
+    to_issue: tuple[CertificateSpec, ...] = ()
     meta: tuple[tuple[str, str], ...] = field(default=())
 
     @property

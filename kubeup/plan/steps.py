@@ -159,7 +159,7 @@ class NodePlan:
     binaries: tuple[Binary, ...] = ()
     baselines: tuple[SideEffect, ...] = ()
     levels: tuple[Level, ...] = ()
-    mint: tuple[CertificateSpec, ...] = ()
+    to_issue: tuple[CertificateSpec, ...] = ()
 
     @property
     def empty(self) -> bool:

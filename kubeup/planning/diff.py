@@ -48,7 +48,9 @@ def diff(node: str, desired: Desired, facts: Facts, order: Sequence[ComponentOrd
             effect for effect in desired.side_effects if (effect.kind, effect.name) not in facts.record.side_effects
         )
     )
-    return NodePlan(node, facts.record.generation, binaries, observed if built or binaries else (), built, desired.mint)
+    return NodePlan(
+        node, facts.record.generation, binaries, observed if built or binaries else (), built, desired.to_issue
+    )
 
 
 def _by_hash(binaries: Iterable[Binary]) -> tuple[Binary, ...]:

@@ -82,7 +82,7 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
         units=units,
         actions=tuple(action for part in mine for action in part.actions(context)),
         side_effects=_traces(mine),
-        mint=mint,
+        to_issue=mint,
         meta=_meta(context),
     )
 

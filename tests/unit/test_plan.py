@@ -205,10 +205,10 @@ def test_a_certificate_near_its_end_is_renewed_alone() -> None:
     later = NOW + datetime.timedelta(days=300)
     wish = render.desired(context, artifacts(cluster), later)
     found = diff("node4", wish, facts, components.order(cluster, cluster.nodes[1]))
-    assert {spec.path for spec in found.mint} == {spec.path for spec in specs.specs_for(cluster, cluster.nodes[1])}
+    assert {spec.path for spec in found.to_issue} == {spec.path for spec in specs.specs_for(cluster, cluster.nodes[1])}
     assert all("expires in 65 days" in put.file.why for put in found.files)
     calm = render.desired(context, artifacts(cluster), NOW + datetime.timedelta(days=200))
-    assert not calm.mint
+    assert not calm.to_issue
 
 
 def test_a_missing_rbac_rule_is_an_action_and_restarts_nothing() -> None:
