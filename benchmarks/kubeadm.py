@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.ground import NODES, SUBNET, WAIT, bare, everywhere, ssh, timed
 from kubeup.images import archive_writer
 from kubeup.model.cluster import Source, Versions
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources import search
 from kubeup.sources.golang import machine_arch
 
@@ -97,8 +97,8 @@ def measure(home: Path) -> float:
 def _files() -> dict[str, bytes]:
     """Name in /root of the master (kubeadm: in /usr/bin of both) -> content."""
     versions, arch = Versions(), machine_arch()
-    wanted = [Wanted("kubeadm", versions.kubernetes, arch), Wanted("etcd", versions.etcd, arch)]
-    wanted += [Wanted(name, versions.kubernetes, arch) for name in CONTROL_PLANE]
+    wanted = [ArtifactRef("kubeadm", versions.kubernetes, arch), ArtifactRef("etcd", versions.etcd, arch)]
+    wanted += [ArtifactRef(name, versions.kubernetes, arch) for name in CONTROL_PLANE]
     found = search.resolve(wanted, (Source("cache"), Source("go")))
     files = {"kubelet.service": KUBELET.encode(), "rules.yaml": RULES.encode()}
     address = str(SUBNET.network_address + 13)

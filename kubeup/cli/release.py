@@ -122,7 +122,7 @@ def _view() -> Iterator[View]:
         yield view
 
 
-def _wanted(cluster: Cluster, arch: str) -> tuple[artifacts.Wanted, ...]:
+def _wanted(cluster: Cluster, arch: str) -> tuple[artifacts.ArtifactRef, ...]:
     """Without asking any machine: all are taken to be of one architecture, and the runtime to be what is said."""
     decided = replace(cluster, runtime=cluster.runtime or Runtime.CONTAINERD)
     return required.for_cluster(decided, {node.host: Facts(arch=arch) for node in cluster.nodes})

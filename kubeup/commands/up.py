@@ -25,7 +25,7 @@ from kubeup.pki import kubeconfig, specs
 from kubeup.plan.steps import Plan
 from kubeup.planning import render, required, resolve
 from kubeup.planning.diff import diff
-from kubeup.release.artifacts import Artifact, Wanted
+from kubeup.release.artifacts import Artifact, ArtifactRef
 from kubeup.sources import cache, search
 
 ADDONS_LEVEL = components.level_of(components.addons.COMPONENT)
@@ -58,7 +58,7 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     return Prepared(cluster, facts, shared, plan, artifacts, tuple(warnings))
 
 
-def _resolve(job: Job, cluster: Cluster, needed: Sequence[Wanted], *, need_file: bool) -> tuple[Artifact, ...]:
+def _resolve(job: Job, cluster: Cluster, needed: Sequence[ArtifactRef], *, need_file: bool) -> tuple[Artifact, ...]:
     return search.resolve(
         needed,
         cluster.sources,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
 from kubeup.release.addon_images import BY_ADDON, addon_images
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 
 PAUSE = "registry.k8s.io"
 
@@ -24,9 +24,9 @@ class Need:
     purpose: str
     release: tuple[str, str] = ("", "")
 
-    def wanted(self, arch: str) -> Wanted | None:
+    def wanted(self, arch: str) -> ArtifactRef | None:
         """None for the user's own."""
-        return Wanted(*self.release, arch) if self.release[0] else None
+        return ArtifactRef(*self.release, arch) if self.release[0] else None
 
 
 def needs(cluster: Cluster) -> tuple[Need, ...]:

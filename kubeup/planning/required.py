@@ -8,16 +8,16 @@ from kubeup import components
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 from kubeup.release.catalog import version_field
 
 
-def for_node(cluster: Cluster, node: Node, facts: Facts) -> tuple[Wanted, ...]:
+def for_node(cluster: Cluster, node: Node, facts: Facts) -> tuple[ArtifactRef, ...]:
     """In the order in which they are used, each once."""
     context = Context(cluster, node, facts, ClusterFacts(), {})
     return tuple(
         dict.fromkeys(
-            Wanted(name, getattr(cluster.versions, version_field(name)), facts.arch)
+            ArtifactRef(name, getattr(cluster.versions, version_field(name)), facts.arch)
             for part in components.of_node(cluster, node)
             if part.when(context)
             for name in part.binaries
@@ -25,7 +25,7 @@ def for_node(cluster: Cluster, node: Node, facts: Facts) -> tuple[Wanted, ...]:
     )
 
 
-def for_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Wanted, ...]:
+def for_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[ArtifactRef, ...]:
     """Of all machines that answered, each file once."""
     every = (one for node in cluster.nodes if node.host in facts for one in for_node(cluster, node, facts[node.host]))
     return tuple(dict.fromkeys(every))

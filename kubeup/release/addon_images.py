@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kubeup.model.cluster import Versions
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class AddonImage:
         place = f"{repository}/{self.repository.rpartition('/')[2]}" if repository else self.repository
         return f"{place}:{self.tag.format(v=getattr(versions, self.version))}"
 
-    def wanted(self, versions: Versions, arch: str) -> Wanted:
-        return Wanted(self.name, getattr(versions, self.version), arch)
+    def wanted(self, versions: Versions, arch: str) -> ArtifactRef:
+        return ArtifactRef(self.name, getattr(versions, self.version), arch)
 
 
 ADDON_IMAGES = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, order=True)
-class Wanted:
+class ArtifactRef:
     """One file: a binary, or an image archive. arch: amd64 or arm64."""
 
     name: str
@@ -37,7 +37,7 @@ class Artifact:
     those who asked for it (``resolve(need_file=False)``): sum and size are upstream's word then.
     """
 
-    wanted: Wanted
+    wanted: ArtifactRef
     sha256: str
     size: int
     path: Path
@@ -50,7 +50,7 @@ class Artifact:
 class Tried:
     """A source did not have it, or could not be asked."""
 
-    wanted: Wanted
+    wanted: ArtifactRef
     source: str
     reason: str
 
@@ -59,7 +59,7 @@ class Tried:
 class Progress:
     """Bytes of one file so far; total 0 where unknown."""
 
-    wanted: Wanted
+    wanted: ArtifactRef
     done: int
     total: int
 
@@ -76,7 +76,7 @@ class Building:
 class Got:
     """It lies in the cache now. size in bytes."""
 
-    wanted: Wanted
+    wanted: ArtifactRef
     source: str
     size: int
 
@@ -85,7 +85,7 @@ class Got:
 class Without:
     """No source has it; clusters run without it, so that this is no failure."""
 
-    wanted: Wanted
+    wanted: ArtifactRef
 
 
 ReleaseEvent = Tried | Progress | Building | Got | Without

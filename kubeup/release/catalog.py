@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kubeup.model.errors import ReleaseError
 from kubeup.release.addon_images import ADDON_IMAGES
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 
 GITHUB = "github.com"
 DOCKER_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -130,14 +130,14 @@ ROWS = (
 BY_NAME = {name: row for row in ROWS for name in row.names}
 
 
-def row_of(wanted: Wanted) -> Row:
+def row_of(wanted: ArtifactRef) -> Row:
     try:
         return BY_NAME[wanted.name]
     except KeyError:
         raise ReleaseError(f"kubeup knows no release of `{wanted.name}`", fix="kubeup release list") from None
 
 
-def fill(pattern: str, wanted: Wanted) -> str:
+def fill(pattern: str, wanted: ArtifactRef) -> str:
     """A URL or member with its version, architecture and name."""
     return pattern.format(
         v=wanted.version,

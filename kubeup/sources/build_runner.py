@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Building, Say, Wanted
+from kubeup.release.artifacts import ArtifactRef, Building, Say
 
 LIMIT = 3600.0
 SAY_SECONDS = 2.0
@@ -30,14 +30,14 @@ class Workshop:
     say: Say
 
 
-def check_compiler(wanted: Wanted) -> None:
+def check_compiler(wanted: ArtifactRef) -> None:
     """Raises ReleaseError where nothing here compiles C for an architecture."""
     if shutil.which("cc") is None:
         raise ReleaseError(f"{wanted.title} needs a C compiler", fix="apt-get install gcc libc6-dev libseccomp-dev")
     check_machine(wanted)
 
 
-def check_machine(wanted: Wanted) -> None:
+def check_machine(wanted: ArtifactRef) -> None:
     """Raises ReleaseError where a file takes something of this machine, which is of another architecture."""
     if wanted.arch != machine_arch():
         raise ReleaseError(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, Download, Got, Progress, Say, Wanted
+from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Got, Progress, Say
 from kubeup.sources import cache
 
 MANIFEST = "kubeup-bundle-{}.json"
@@ -48,7 +48,7 @@ class Entry:
         return Entry(str(path.relative_to(root)), cache.hash_of(path), path.stat().st_size)
 
 
-def key_of(wanted: Wanted) -> str:
+def key_of(wanted: ArtifactRef) -> str:
     return str(cache.path_of(Path(), wanted))
 
 
@@ -90,7 +90,7 @@ class Bundle:
         self.path, self.entries = path, entries
         self._tar = tar
 
-    def take(self, root: Path, wanted: Wanted, say: Say = lambda _: None) -> Artifact | None:
+    def take(self, root: Path, wanted: ArtifactRef, say: Say = lambda _: None) -> Artifact | None:
         """Bring a file to its place in the cache, unless just that one lies there. None if it is not in here."""
         entry = self.entries.get(key_of(wanted))
         if entry is None:
@@ -114,7 +114,7 @@ class Bundle:
             self._extract(entry, path).rename(path)
         return entry is not None
 
-    def others(self, wanted: Wanted) -> list[str]:
+    def others(self, wanted: ArtifactRef) -> list[str]:
         """What it has of the same name: VERSION (ARCH)."""
         start = f"release/{wanted.name.replace(':', '_')}/"
         found = [key.split("/") for key in self.entries if key.startswith(start)]

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, Building, Download, Say, Wanted
+from kubeup.release.artifacts import Artifact, ArtifactRef, Building, Download, Say
 
 BY_HAND = "put there by hand"
 LOCK_SECONDS = 3600.0
@@ -43,18 +43,18 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubeup"
 
 
-def path_of(root: Path, wanted: Wanted) -> Path:
+def path_of(root: Path, wanted: ArtifactRef) -> Path:
     name = wanted.name.replace(":", "_")
     return root / "release" / name / wanted.version / wanted.arch / name
 
 
-def is_new(root: Path, wanted: Wanted) -> bool:
+def is_new(root: Path, wanted: ArtifactRef) -> bool:
     """A file lies there of which nothing is written down yet."""
     path = path_of(root, wanted)
     return path.is_file() and _known(path) is None
 
 
-def find(root: Path, wanted: Wanted) -> Artifact | None:
+def find(root: Path, wanted: ArtifactRef) -> Artifact | None:
     """What the cache has. The file is hashed only when its size or time is not what it was.
 
     Raises ReleaseError for a file that changed, or that was put there and cannot be what it is named after.
@@ -80,7 +80,7 @@ def find(root: Path, wanted: Wanted) -> Artifact | None:
 
 
 def note(
-    path: Path, file: Path, wanted: Wanted, digest: str, source: str, downloads: tuple[Download, ...] = ()
+    path: Path, file: Path, wanted: ArtifactRef, digest: str, source: str, downloads: tuple[Download, ...] = ()
 ) -> Artifact:
     """Write down what ``path`` is; ``file`` is where its bytes are now."""
     stat = file.stat()
@@ -92,7 +92,7 @@ def note(
 
 
 def take_in(
-    root: Path, wanted: Wanted, file: Path, source: str, downloads: tuple[Download, ...] = (), digest: str = ""
+    root: Path, wanted: ArtifactRef, file: Path, source: str, downloads: tuple[Download, ...] = (), digest: str = ""
 ) -> Artifact:
     """Move a finished file into the cache. digest: its sha256, where that is known."""
     path = path_of(root, wanted)
@@ -114,7 +114,7 @@ def promise(root: Path, artifact: Artifact) -> None:
     partial.rename(place)
 
 
-def promised(root: Path, wanted: Wanted) -> Artifact | None:
+def promised(root: Path, wanted: ArtifactRef) -> Artifact | None:
     """A file that is not here, by upstream's word."""
     path = path_of(root, wanted)
     known = _read(_promised(path))
@@ -153,7 +153,7 @@ def locked(path: Path, what: str, say: Say) -> Iterator[None]:
         yield
 
 
-def _check_by_hand(path: Path, wanted: Wanted) -> None:
+def _check_by_hand(path: Path, wanted: ArtifactRef) -> None:
     """The usual slips: the archive instead of what is in it, a page instead of a file, another architecture's."""
     with path.open("rb") as file:
         head = file.read(64)

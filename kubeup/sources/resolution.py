@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, Got, Say, Tried, Wanted
+from kubeup.release.artifacts import Artifact, ArtifactRef, Got, Say, Tried
 from kubeup.release.catalog import row_of
 from kubeup.sources import bundle, cache, web
 from kubeup.sources.site import Site
@@ -26,21 +26,21 @@ class Search:
     say: Say
     need_file: bool
     insist: bool = False
-    found: dict[Wanted, Artifact] = field(default_factory=dict)
-    reasons: dict[Wanted, list[str]] = field(default_factory=dict)
-    refused: dict[Wanted, ReleaseError] = field(default_factory=dict)
+    found: dict[ArtifactRef, Artifact] = field(default_factory=dict)
+    reasons: dict[ArtifactRef, list[str]] = field(default_factory=dict)
+    refused: dict[ArtifactRef, ReleaseError] = field(default_factory=dict)
 
-    def may_lack(self, wanted: Wanted) -> bool:
+    def may_lack(self, wanted: ArtifactRef) -> bool:
         """Clusters run without it; an image not where nodes have only what is in a bundle."""
         row = row_of(wanted)
         closed = row.image and any(source.kind == "bundle" for source in self.sources)
         return row.optional and not closed and not self.insist
 
-    def open(self, wanted: Iterable[Wanted]) -> list[Wanted]:
+    def open(self, wanted: Iterable[ArtifactRef]) -> list[ArtifactRef]:
         """What is still to be found."""
         return [one for one in wanted if one not in self.found and one not in self.refused]
 
-    def failed(self, wanted: Wanted, source: str, reason: str) -> None:
+    def failed(self, wanted: ArtifactRef, source: str, reason: str) -> None:
         self.reasons.setdefault(wanted, []).append(f"{source}: {reason}")
         self.say(Tried(wanted, source, reason))
 
@@ -50,7 +50,7 @@ class Search:
             self.say(Got(artifact.wanted, source, artifact.size))
 
 
-def told(search: Search, lacking: Sequence[Wanted], also: Iterable[ReleaseError] = ()) -> ReleaseError:
+def told(search: Search, lacking: Sequence[ArtifactRef], also: Iterable[ReleaseError] = ()) -> ReleaseError:
     """All that is wrong, at once. also: what was refused."""
     refused = list(dict.fromkeys(also))
     if not lacking and len(refused) == 1:
@@ -78,7 +78,7 @@ def _files(number: int) -> str:
     return "1 file" if number == 1 else f"{number} files"
 
 
-def _advice(search: Search, lacking: Sequence[Wanted]) -> str:
+def _advice(search: Search, lacking: Sequence[ArtifactRef]) -> str:
     of_bundle = next((source.url for source in search.sources if source.kind == "bundle"), "")
     if of_bundle:
         archs = sorted({one.arch for one in (*search.found, *lacking)})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, Say, Wanted, Without
+from kubeup.release.artifacts import Artifact, ArtifactRef, Say, Without
 from kubeup.release.catalog import row_of
 from kubeup.sources import bundle, cache, golang, web
 from kubeup.sources.resolution import Search, told
@@ -23,7 +23,7 @@ A_DAY = 86400.0
 
 
 def resolve(
-    wanted: Sequence[Wanted],
+    wanted: Sequence[ArtifactRef],
     sources: Sequence[Source],
     *,
     pins: Mapping[str, str] | None = None,
@@ -46,20 +46,20 @@ def resolve(
 
 
 def attempt(
-    wanted: Sequence[Wanted],
+    wanted: Sequence[ArtifactRef],
     sources: Sequence[Source],
     *,
     pins: Mapping[str, str] | None = None,
     proxy: Proxy | None = None,
     say: Say = lambda _: None,
-) -> tuple[Mapping[Wanted, Artifact], Mapping[Wanted, ReleaseError]]:
+) -> tuple[Mapping[ArtifactRef, Artifact], Mapping[ArtifactRef, ReleaseError]]:
     """What of it can be had, and why the rest cannot, each for itself; optional ones are no exception."""
     search = _run(wanted, sources, pins, proxy, None, say, need_file=True, insist=True)
     return search.found, {**search.refused, **{one: told(search, [one]) for one in _lacking(search, wanted)}}
 
 
 def _run(
-    wanted: Sequence[Wanted],
+    wanted: Sequence[ArtifactRef],
     sources: Sequence[Source],
     pins: Mapping[str, str] | None,
     proxy: Proxy | None,
@@ -85,11 +85,11 @@ def _run(
     return search
 
 
-def _lacking(search: Search, wanted: Sequence[Wanted]) -> list[Wanted]:
+def _lacking(search: Search, wanted: Sequence[ArtifactRef]) -> list[ArtifactRef]:
     return [one for one in search.open(dict.fromkeys(wanted)) if not search.may_lack(one)]
 
 
-def _from(search: Search, source: Source, missing: Sequence[Wanted]) -> None:
+def _from(search: Search, source: Source, missing: Sequence[ArtifactRef]) -> None:
     if source.kind == "cache":
         _from_cache(search, missing)
     elif source.kind == "go":
@@ -100,7 +100,7 @@ def _from(search: Search, source: Source, missing: Sequence[Wanted]) -> None:
         _from_web(search, missing, Site(source.url, search.proxy))
 
 
-def _from_cache(search: Search, missing: Sequence[Wanted]) -> None:
+def _from_cache(search: Search, missing: Sequence[ArtifactRef]) -> None:
     for one in missing:
         is_new = cache.is_new(search.root, one)
         try:
@@ -120,7 +120,7 @@ def _from_cache(search: Search, missing: Sequence[Wanted]) -> None:
             search.found[one] = artifact
 
 
-def _from_bundle(search: Search, path: Path, missing: Sequence[Wanted]) -> None:
+def _from_bundle(search: Search, path: Path, missing: Sequence[ArtifactRef]) -> None:
     try:
         with bundle.opened(path) as found:
             for one in missing:
@@ -130,7 +130,7 @@ def _from_bundle(search: Search, path: Path, missing: Sequence[Wanted]) -> None:
             search.refused[one] = error
 
 
-def _out_of(search: Search, found: bundle.Bundle, one: Wanted) -> None:
+def _out_of(search: Search, found: bundle.Bundle, one: ArtifactRef) -> None:
     try:
         artifact = found.take(search.root, one, search.say)
         if artifact:
@@ -160,7 +160,7 @@ def _check_pin(search: Search, artifact: Artifact) -> None:
     )
 
 
-def _from_web(search: Search, missing: Sequence[Wanted], site: Site) -> None:
+def _from_web(search: Search, missing: Sequence[ArtifactRef], site: Site) -> None:
     stopped = threading.Event()
     fetcher = web.Fetcher(site, search.root, search.pins, search.say, stopped)
 
@@ -192,8 +192,8 @@ def _from_web(search: Search, missing: Sequence[Wanted], site: Site) -> None:
     pool.shutdown()
 
 
-def _from_go(search: Search, missing: Sequence[Wanted]) -> None:
-    groups: dict[tuple[str, str, str], list[Wanted]] = {}
+def _from_go(search: Search, missing: Sequence[ArtifactRef]) -> None:
+    groups: dict[tuple[str, str, str], list[ArtifactRef]] = {}
     for one in missing:
         module = row_of(one).module
         if not module:
@@ -209,7 +209,7 @@ def _from_go(search: Search, missing: Sequence[Wanted]) -> None:
                 search.failed(one, "go", "; ".join([error.message, *error.evidence[-3:]]))
 
 
-def _marker(search: Search, wanted: Wanted) -> Path:
+def _marker(search: Search, wanted: ArtifactRef) -> Path:
     return cache.path_of(search.root, wanted).with_suffix(".absent")
 
 
@@ -218,7 +218,7 @@ def _asked(search: Search) -> str:
     return hashlib.sha256(repr((search.sources, sorted(search.pins.items()))).encode()).hexdigest()
 
 
-def _given_up(search: Search, wanted: Wanted) -> bool:
+def _given_up(search: Search, wanted: ArtifactRef) -> bool:
     """What clusters run without is looked for once a day: an unchanged ``up`` asks no site."""
     if not search.may_lack(wanted) or cache.path_of(search.root, wanted).exists():
         return False
@@ -229,7 +229,7 @@ def _given_up(search: Search, wanted: Wanted) -> bool:
         return False
 
 
-def _do_without(search: Search, optional: Sequence[Wanted]) -> None:
+def _do_without(search: Search, optional: Sequence[ArtifactRef]) -> None:
     for one in optional:
         if not _given_up(search, one):
             _marker(search, one).parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from email.message import Message
 from typing import IO, Any
 
 from kubeup.model.cluster import Proxy
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 from kubeup.release.catalog import fill
 from kubeup.sources import proxies, tokens
 
@@ -79,7 +79,7 @@ class Site:
         self._texts: dict[str, str] = {}
         self._tokens: dict[str, str] = {}
 
-    def url(self, pattern: str, wanted: Wanted) -> str:
+    def url(self, pattern: str, wanted: ArtifactRef) -> str:
         path = fill(pattern, wanted)
         return f"{self.base}/{path}" if self.base else f"https://{path}"
 

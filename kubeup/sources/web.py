@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kubeup.images import archive_writer
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, Download, Progress, Say, Wanted
+from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Progress, Say
 from kubeup.release.catalog import Row, fill
 from kubeup.sources import cache
 from kubeup.sources.site import CHUNK, Answer, Site, UnavailableError
@@ -33,10 +33,10 @@ class Job:
     """What one URL is fetched for: a binary, or several that lie in the same archive."""
 
     row: Row
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[ArtifactRef, ...]
 
     @property
-    def first(self) -> Wanted:
+    def first(self) -> ArtifactRef:
         return self.wanted[0]
 
 
@@ -91,7 +91,7 @@ class Fetcher:
             return published(self.site, job)
         raise UnavailableError(f"upstream publishes no checksum of {url}: {pin_advice(job)}")
 
-    def _download(self, wanted: Wanted, url: str, target: Path, expected: str) -> None:
+    def _download(self, wanted: ArtifactRef, url: str, target: Path, expected: str) -> None:
         """``target`` is what it should be afterwards, or this raises."""
         partial = target.with_name(f"{target.name}.part")
         for attempt in range(ATTEMPTS):
@@ -112,7 +112,7 @@ class Fetcher:
                 raise _refused(wanted, url, got, expected)
         raise UnavailableError(f"{url} broke off {ATTEMPTS} times; the next run goes on there")
 
-    def _append(self, wanted: Wanted, url: str, partial: Path) -> None:
+    def _append(self, wanted: ArtifactRef, url: str, partial: Path) -> None:
         try:
             answer = self.site.open(url, _size(partial))
         except UnavailableError as error:
@@ -127,7 +127,7 @@ class Fetcher:
             answer = self.site.open(url)
         self._write(wanted, answer, partial, begins)
 
-    def _write(self, wanted: Wanted, answer: Answer, partial: Path, begins: int) -> None:
+    def _write(self, wanted: ArtifactRef, answer: Answer, partial: Path, begins: int) -> None:
         done = begins
         with partial.open("ab" if begins else "wb") as out:
             for chunk in answer.chunks():
@@ -166,7 +166,7 @@ class Fetcher:
             )
         return found
 
-    def _extracted(self, tar: tarfile.TarFile, info: tarfile.TarInfo, wanted: Wanted) -> Path:
+    def _extracted(self, tar: tarfile.TarFile, info: tarfile.TarInfo, wanted: ArtifactRef) -> Path:
         path = cache.path_of(self.root, wanted)
         path.parent.mkdir(parents=True, exist_ok=True)
         target = path.with_name(f".{path.name}.{os.getpid()}")
@@ -238,15 +238,15 @@ def published(site: Site, job: Job) -> str:
     raise UnavailableError(f"{url} has no sha256 of {file}")
 
 
-def jobs(wanted: Sequence[tuple[Row, Wanted]], site: Site) -> list[Job]:
+def jobs(wanted: Sequence[tuple[Row, ArtifactRef]], site: Site) -> list[Job]:
     """Binaries that lie in one archive are fetched together."""
-    groups: dict[str, list[tuple[Row, Wanted]]] = {}
+    groups: dict[str, list[tuple[Row, ArtifactRef]]] = {}
     for row, one in wanted:
         groups.setdefault(site.url(row.url, one), []).append((row, one))
     return [Job(group[0][0], tuple(one for _, one in group)) for group in groups.values()]
 
 
-def _refused(wanted: Wanted, url: str, got: str, expected: str) -> ReleaseError:
+def _refused(wanted: ArtifactRef, url: str, got: str, expected: str) -> ReleaseError:
     return ReleaseError(
         f"{wanted.title} is not what it should be",
         evidence=[url, f"sha256 of what came: {got}", f"sha256 expected:     {expected}"],

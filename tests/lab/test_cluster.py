@@ -20,6 +20,9 @@ from pathlib import Path
 import pytest
 
 from kubeup.lab import life
+from kubeup.model.cluster import Versions
+from kubeup.release.artifacts import ArtifactRef
+from kubeup.sources.cache import cache_root, path_of
 from tests.lab.conftest import Cluster, kubelet, nothing_leaves
 
 LOOK = r"""
@@ -209,11 +212,7 @@ def test_the_api_speaks_tls_and_nothing_else(running: Cluster) -> None:
 
 
 def test_the_operators_kubeconfig_works_from_this_machine(running: Cluster) -> None:
-    from kubeup.model.cluster import Versions
-    from kubeup.release.artifacts import Wanted
-    from kubeup.sources.cache import cache_root, path_of
-
-    kubectl = path_of(cache_root(), Wanted("kubectl", Versions().kubernetes, "amd64"))
+    kubectl = path_of(cache_root(), ArtifactRef("kubectl", Versions().kubernetes, "amd64"))
     done = subprocess.run(
         [kubectl, "get", "nodes", "-o", "name"],
         env={"KUBECONFIG": str(running.kubeconfig), "PATH": os.environ["PATH"], "HOME": str(running.home)},

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from kubeup.model.cluster import Versions
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources.cache import cache_root, path_of
 from kubeup.sources.golang import machine_arch
 from tests.lab.conftest import Cluster
@@ -26,7 +26,7 @@ docker network ls --format '{{.Name}}' | sort
 
 def start_container(cluster: Cluster, node: str = "node4") -> str:
     """A node gets a Docker with options of its own and a container at work; what it looks like."""
-    archive = path_of(cache_root(), Wanted("pause", Versions().pause, machine_arch())).read_bytes()
+    archive = path_of(cache_root(), ArtifactRef("pause", Versions().pause, machine_arch())).read_bytes()
     cluster.on(node, 'mkdir -p /etc/docker; echo \'{"log-level": "warn"}\' >/etc/docker/daemon.json')
     cluster.on(node, "echo 'DOCKER_OPTS=\"--registry-mirror=http://mirror.example:5000\"' >/etc/default/docker")
     cluster.on(node, "systemctl start docker", limit=120)
@@ -59,7 +59,7 @@ def test_a_runtime_that_no_source_has_is_said_before_anything_is_touched(cluster
     """cri-dockerd is in none of the registries: without it in the cache there is no `runtime: docker`."""
     from kubeup.sources import cache
 
-    if cache.find(cache_root(), Wanted("cri-dockerd", Versions().cri_dockerd, machine_arch())):
+    if cache.find(cache_root(), ArtifactRef("cri-dockerd", Versions().cri_dockerd, machine_arch())):
         pytest.skip("a cri-dockerd lies in the release cache, so the runtime can be had")
     cluster.profile(runtime="docker")
     done = cluster.kubeup("up")

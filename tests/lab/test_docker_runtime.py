@@ -18,7 +18,7 @@ import pytest
 
 from kubeup.lab import life
 from kubeup.model.cluster import Versions
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources import cache
 from kubeup.sources.cache import cache_root
 from kubeup.sources.golang import machine_arch
@@ -65,7 +65,7 @@ pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 
 
 def path_of(name: str, version: str) -> Path:
-    return cache.path_of(cache_root(), Wanted(name, version, machine_arch()))
+    return cache.path_of(cache_root(), ArtifactRef(name, version, machine_arch()))
 
 
 def copy(cluster: Cluster, source: str, target: str) -> None:

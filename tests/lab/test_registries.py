@@ -10,7 +10,7 @@ import pytest
 
 from kubeup.lab import state
 from kubeup.model.cluster import Versions
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources import cache
 from kubeup.sources.cache import cache_root
 from kubeup.sources.golang import machine_arch
@@ -39,7 +39,7 @@ class Site:
 
 def archive() -> bytes:
     """An image with one program in it that runs until it is ended: pause's."""
-    wanted = Wanted("pause", Versions().pause, machine_arch())
+    wanted = ArtifactRef("pause", Versions().pause, machine_arch())
     return cache.path_of(cache_root(), wanted).read_bytes()
 
 

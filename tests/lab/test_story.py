@@ -16,7 +16,7 @@ import pytest
 from kubeup import profile
 from kubeup.model.cluster import Versions
 from kubeup.node.agent import snapshot
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources.cache import cache_root, path_of
 from tests.lab import app
 from tests.lab.conftest import Cluster, nothing_leaves
@@ -117,7 +117,7 @@ class Story:
         self.cluster, self.folder = cluster, folder
         self.key = folder / "id"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
-        self._kubectl = path_of(cache_root(), Wanted("kubectl", Versions().kubernetes, "amd64"))
+        self._kubectl = path_of(cache_root(), ArtifactRef("kubectl", Versions().kubernetes, "amd64"))
 
     def kubectl(self, *arguments: str, given: object = None) -> str:
         done = subprocess.run(

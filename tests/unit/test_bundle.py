@@ -14,13 +14,13 @@ from kubeup.image_store import fetch
 from kubeup.model.cluster import Source, Versions
 from kubeup.model.errors import ReleaseError
 from kubeup.profile import load
-from kubeup.release.artifacts import Artifact, Download, Wanted
+from kubeup.release.artifacts import Artifact, ArtifactRef, Download
 from kubeup.sources import bundle, cache
 from kubeup.sources.search import resolve
 from tests import archives
 from tests.archives import Made, layer
 
-KUBELET, COREDNS = Wanted("kubelet", "1.37.2", "amd64"), Wanted("image:coredns", "1.15.0", "amd64")
+KUBELET, COREDNS = ArtifactRef("kubelet", "1.37.2", "amd64"), ArtifactRef("image:coredns", "1.15.0", "amd64")
 CONTENTS = {KUBELET: b"kubelet" * 30_000, COREDNS: b"an archive" * 20_000}
 
 
@@ -45,7 +45,7 @@ def entries(root: Path) -> list[bundle.Entry]:
     return [bundle.Entry.of(found) for one in CONTENTS if (found := cache.find(root, one))]
 
 
-def take(made: Path, root: Path, *wanted: Wanted) -> tuple[Artifact, ...]:
+def take(made: Path, root: Path, *wanted: ArtifactRef) -> tuple[Artifact, ...]:
     return resolve(wanted or tuple(CONTENTS), [Source("bundle", str(made))], root=root)
 
 
@@ -105,7 +105,7 @@ def test_a_bundle_that_was_cut_off_is_refused(made: Path, tmp_path: Path, share:
 
 
 def test_what_it_lacks_is_named_with_what_it_has_instead(made: Path, tmp_path: Path) -> None:
-    newer, other = Wanted("kubelet", "1.38.0", "amd64"), Wanted("etcd", "3.6.16", "arm64")
+    newer, other = ArtifactRef("kubelet", "1.38.0", "amd64"), ArtifactRef("etcd", "3.6.16", "arm64")
     with pytest.raises(ReleaseError) as caught:
         take(made, tmp_path / "empty", COREDNS, newer, other)
     text = "\n".join(caught.value.evidence)

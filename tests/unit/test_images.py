@@ -16,14 +16,14 @@ from kubeup.images import archive_writer
 from kubeup.model.cluster import Source, Versions
 from kubeup.model.errors import ReleaseError
 from kubeup.release.addon_images import addon_images
-from kubeup.release.artifacts import Wanted
+from kubeup.release.artifacts import ArtifactRef
 from kubeup.release.catalog import BY_NAME, fill
 from kubeup.sources import image_builds
 from kubeup.sources.go_builds import RECIPES
 from kubeup.sources.search import resolve
 from tests.unit.upstream import Upstream, serving
 
-PAUSE = Wanted("pause", "3.10.2", "arm64")
+PAUSE = ArtifactRef("pause", "3.10.2", "arm64")
 HOST = "registry.k8s.io/v2/pause"
 
 
@@ -148,7 +148,7 @@ def test_a_part_that_is_not_what_its_digest_says_is_refused(registry: Upstream, 
 
 def test_an_architecture_that_is_not_there_is_told_with_those_that_are(registry: Upstream, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError) as caught:
-        resolve([Wanted("pause", "3.10.2", "s390x")], [Source("mirror", registry.url)], root=tmp_path / "cache")
+        resolve([ArtifactRef("pause", "3.10.2", "s390x")], [Source("mirror", registry.url)], root=tmp_path / "cache")
     assert caught.value.message == "registry.k8s.io/pause:3.10.2 is not there for linux/s390x"
     assert caught.value.evidence == ("there is: linux/amd64, linux/arm64",)
 
