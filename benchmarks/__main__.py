@@ -140,7 +140,7 @@ def throughput(bench: Bench) -> None:
     from kubeup.node.ssh.connector import Dialer
     from kubeup.node.ssh.secrets import Secrets
     from kubeup.node.wire.remote_commands import Kind
-    from kubeup.node.wire.transport import SshLink
+    from kubeup.node.wire.transport import SshConnection
 
     content = os.urandom(1 << 20) * 300
     sample = bench.home / "sample"
@@ -151,13 +151,13 @@ def throughput(bench: Bench) -> None:
 
     def ours() -> None:
         dialer = Dialer(cluster, Secrets({}, lambda _: None))
-        link = SshLink(dialer, node)
+        connection = SshConnection(dialer, node)
         # Read to its end on the node, as a trip that carries 300 MB; nothing is kept there.
         script = b"cat >/dev/null\n#kubeup-end\n"
-        link.trip(
+        connection.trip(
             Kind.SHELL, [script, *(memoryview(content)[at : at + (1 << 18)] for at in range(0, len(content), 1 << 18))]
         )
-        link.close()
+        connection.close()
         dialer.close()
 
     def plain() -> None:

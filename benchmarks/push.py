@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kubeup.model.cluster import Node
-from kubeup.node.wire.transport import Kind, SshLink
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Machine, make_key
 
@@ -44,8 +45,8 @@ def stream(path: Path) -> Iterator[bytes | memoryview]:
     yield bytes(-path.stat().st_size % 512 + 1024)
 
 
-def by_trip(link: SshLink, path: Path) -> None:
-    reply = link.trip(Kind.APPLY, stream(path))
+def by_trip(connection: SshConnection, path: Path) -> None:
+    reply = connection.trip(Kind.APPLY, stream(path))
     assert reply.status == 0, reply
 
 
@@ -87,21 +88,21 @@ def measure(machine: Machine, folder: Path, megabytes: int) -> None:
         f"Port {daemon.port}\nUser root\nIdentityFile {key}\nUserKnownHostsFile {known}\nLogLevel ERROR\n"
     )
     operator = Operator(home, key, config=str(config))
-    link = operator.connect(Node("127.0.0.1", frozenset()))
+    connection = operator.connect(Node("127.0.0.1", frozenset()))
     words = ["ssh", "-F", str(config), "127.0.0.1"]
     print(f"{megabytes} MB that do not compress, {ROUNDS} turns each; MB/s: median (all)")
     login = statistics.median(seconds(lambda: subprocess.run([*words, "true"], check=True)) for _ in range(ROUNDS))
-    report(megabytes, *turns(machine, link, words, path), login)
-    link.close()
+    report(megabytes, *turns(machine, connection, words, path), login)
+    connection.close()
 
 
-def turns(machine: Machine, link: SshLink, words: list[str], path: Path) -> tuple[list[float], list[float]]:
+def turns(machine: Machine, connection: SshConnection, words: list[str], path: Path) -> tuple[list[float], list[float]]:
     trips, plain = [], []
     for _ in range(ROUNDS):
         machine.run(f"rm -rf {STORE}/*")
         plain.append(seconds(lambda: by_ssh(words, path)))
         machine.run(f"rm -rf {STORE}/*")
-        trips.append(seconds(lambda: by_trip(link, path)))
+        trips.append(seconds(lambda: by_trip(connection, path)))
     return trips, plain
 
 

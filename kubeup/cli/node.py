@@ -26,7 +26,7 @@ def node() -> None:
 @click.option("--profile", "profile_path", type=click.Path(path_type=Path), help="Which cluster's node it is.")
 @click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="Where to write it.")
 def snapshot_command(name: str, profile_path: Path | None, path: Path) -> None:
-    """Write down every file, unit, link, route, rule, setting, mount and process of NODE. Changes nothing there.
+    """Write down every file, unit, connection, route, rule, setting, mount and process of NODE. Changes nothing there.
 
     \b
     kubeup node snapshot 192.168.200.13 -o before      # then: kubeup up, kubeup down
@@ -36,9 +36,9 @@ def snapshot_command(name: str, profile_path: Path | None, path: Path) -> None:
     cluster = session.load(profile_path).cluster
     machine = _find(cluster, name)
     with session.fleet(cluster, 1) as fleet, session.job(fleet) as job:
-        link = fleet.link(machine)
+        connection = fleet.connection(machine)
         job.say(Working(machine.title, "looking at everything"))
-        reply = link.trip(Kind.SHELL, [snapshot.SCRIPT.read_bytes()], limit=LIMIT)
+        reply = connection.trip(Kind.SHELL, [snapshot.SCRIPT.read_bytes()], limit=LIMIT)
     text = reply.stdout.decode("utf-8", "surrogateescape")
     if reply.status:
         raise NodeError(machine.title, "snapshot", f"it ended with status {reply.status}", evidence=[text[-500:]])

@@ -1,4 +1,4 @@
-"""What every command needs: a profile, links to its nodes, consoles. Shared by the modules that hold commands."""
+"""What every command needs: a profile, connections to its nodes, consoles. Shared by the modules that hold commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kubeup.model.cluster import Cluster, Source
 from kubeup.model.errors import UsageError
 from kubeup.node.ssh.connector import Dialer
 from kubeup.node.ssh.secrets import Secrets
-from kubeup.node.wire.transport import SshLink
+from kubeup.node.wire.transport import SshConnection
 from kubeup.profile import LoadedProfile
 from kubeup.report.progress import View
 from kubeup.tunnel import Tunnel
@@ -59,11 +59,11 @@ def chosen(names: tuple[str, ...]) -> frozenset[str]:
 
 @contextmanager
 def fleet(cluster: Cluster, parallel: int) -> Iterator[Fleet]:
-    """The links to all nodes, opened when first needed, closed at the end."""
+    """The connections to all nodes, opened when first needed, closed at the end."""
     ask: Callable[[str], str | None] = getpass.getpass if sys.stdin.isatty() else lambda _: None
     with (
         closing(Dialer(cluster, Secrets(os.environ, ask))) as dialer,
-        closing(Fleet(lambda node: SshLink(dialer, node), parallel)) as fleet,
+        closing(Fleet(lambda node: SshConnection(dialer, node), parallel)) as fleet,
     ):
         yield fleet
 
@@ -74,7 +74,7 @@ def images_through_me(job: Job, prepared: Prepared, wanted: bool) -> Iterator[Ca
     if not wanted:
         yield lambda: None
         return
-    way = Tunnel(prepared.cluster, job.fleet.link, job.say)
+    way = Tunnel(prepared.cluster, job.fleet.connection, job.say)
     with closing(way):
         yield lambda: through.pull(job, prepared.cluster, prepared.facts, way.url, way.besides)
 

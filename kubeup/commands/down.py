@@ -17,7 +17,7 @@ from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.events import Note, Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.node.wire.transport import Link
+from kubeup.node.wire.transport import NodeConnection
 from kubeup.pki import kubeconfig
 from kubeup.plan.steps import Plan
 from kubeup.planning.removals import empty_diff
@@ -100,7 +100,7 @@ def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
     for master in masters:
         job.say(Working(master.title, "saving a snapshot"))
         try:
-            content = _snapshot(job.fleet.link(master))
+            content = _snapshot(job.fleet.connection(master))
         except KubeupError as error:
             reasons.extend([error.title(), *error.evidence])
             continue
@@ -112,13 +112,15 @@ def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
     )
 
 
-def _snapshot(link: Link) -> bytes:
-    reply = link.trip(Kind.PROBE, [SNAPSHOT.encode()], limit=SNAPSHOT_LIMIT)
+def _snapshot(connection: NodeConnection) -> bytes:
+    reply = connection.trip(Kind.PROBE, [SNAPSHOT.encode()], limit=SNAPSHOT_LIMIT)
     marker = b"kubeup-snapshot\n"
     at = reply.stdout.find(marker)
     if reply.status or at < 0:
         lines = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line and "info" not in line]
-        raise NodeError(link.title, "snapshot", "etcd gave none", evidence=[_message(line) for line in lines[-3:]])
+        raise NodeError(
+            connection.title, "snapshot", "etcd gave none", evidence=[_message(line) for line in lines[-3:]]
+        )
     return reply.stdout[at + len(marker) :]
 
 

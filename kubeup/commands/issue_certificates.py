@@ -59,7 +59,7 @@ def _bring(cluster: Cluster, shared: ClusterFacts, fleet: Fleet) -> tuple[dict[s
     holder = next(iter(shared.authorities.values())).holders[0]
     master = next(node for node in cluster.masters if node.title == holder)
     paths = [authority.key_path for authority in specs.AUTHORITIES]
-    found = executor.read_secrets(fleet.link(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
+    found = executor.read_secrets(fleet.connection(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
     pairs = {
         authority.name: KeyPair(shared.authorities[authority.name].certificate, found[authority.key_path])
         for authority in specs.AUTHORITIES

@@ -16,10 +16,11 @@ from kubeup.model.facts import Facts
 from kubeup.model.resources import Inquiry
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire import payload
+from kubeup.node.wire.exchange import Reply
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.payload import Trip, Vault
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.node.wire.transport import Link, Reply
+from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import NodePlan, Plan
 from kubeup.planning import render
 from kubeup.release.artifacts import Download
@@ -36,9 +37,9 @@ def gather(fleet: Fleet, cluster: Cluster, say: Say) -> Results[Facts]:
     """One probe of every node."""
     say(Phase("asking the nodes"))
 
-    def ask(node: Node, link: Link) -> Facts:
+    def ask(node: Node, connection: NodeConnection) -> Facts:
         say(Working(node.title, "asking"))
-        facts = probe(link, render.inquiry(cluster, node))
+        facts = probe(connection, render.inquiry(cluster, node))
         say(Finished(node.title, "asked", 0.0))
         return facts
 
@@ -47,10 +48,10 @@ def gather(fleet: Fleet, cluster: Cluster, say: Say) -> Results[Facts]:
     return results
 
 
-def probe(link: Link, inquiry: Inquiry) -> Facts:
+def probe(connection: NodeConnection, inquiry: Inquiry) -> Facts:
     """One round trip that changes nothing."""
-    reply = link.trip(Kind.PROBE, [probe_script(inquiry)], limit=PROBE_LIMIT)
-    return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=link.title)
+    reply = connection.trip(Kind.PROBE, [probe_script(inquiry)], limit=PROBE_LIMIT)
+    return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=connection.title)
 
 
 def tell_failures(results: Results[object], nodes: Sequence[Node], say: Say) -> None:
@@ -59,10 +60,10 @@ def tell_failures(results: Results[object], nodes: Sequence[Node], say: Say) -> 
             say(Failed(node.title, results.failures[node.host]))
 
 
-def read_secrets(link: Link, paths: Sequence[str]) -> Mapping[str, bytes]:
+def read_secrets(connection: NodeConnection, paths: Sequence[str]) -> Mapping[str, bytes]:
     """Files of a master that leave it only while something is signed. One round trip; nothing is written down."""
     script = "".join(f"printf '{path}\\t'; base64 -w 0 <'{path}'; echo\n" for path in paths)
-    reply = link.trip(Kind.PROBE, [script.encode()], limit=PROBE_LIMIT)
+    reply = connection.trip(Kind.PROBE, [script.encode()], limit=PROBE_LIMIT)
     found = {}
     for line in reply.stdout.decode("ascii", "replace").split("\n"):
         path, tab, text = line.partition("\t")
@@ -71,7 +72,7 @@ def read_secrets(link: Link, paths: Sequence[str]) -> Mapping[str, bytes]:
     missing = [path for path in paths if path not in found]
     if missing:
         raise NodeError(
-            link.title,
+            connection.title,
             "reading the cluster's keys",
             f"{', '.join(missing)} could not be read",
             evidence=reply.stderr.decode("utf-8", "replace").split("\n")[-5:],
@@ -188,13 +189,13 @@ class Execution:
         begin = time.monotonic()
         nodes = [node for node in self.cluster.nodes if node.host in wanted]
 
-        def work(node: Node, link: Link) -> None:
+        def work(node: Node, connection: NodeConnection) -> None:
             started = time.monotonic()
             plan = wanted[node.host]
             expected = self.generations.get(node.host, plan.generation)
             trip = build(node, plan, expected)
             self.notes.setdefault(node.host, []).extend(
-                carry_out(node, link, trip, self.operator, self.say, self.packer)
+                carry_out(node, connection, trip, self.operator, self.say, self.packer)
             )
             self.generations[node.host] = expected + 1
             self.say(Finished(node.title, title, time.monotonic() - started))
@@ -205,11 +206,15 @@ class Execution:
         self.seconds[title] = time.monotonic() - begin
 
 
-def carry_out(node: Node, link: Link, trip: Trip, operator: str, say: Say, packer: Packer | None = None) -> list[str]:
+def carry_out(
+    node: Node, connection: NodeConnection, trip: Trip, operator: str, say: Say, packer: Packer | None = None
+) -> list[str]:
     """One APPLY trip; returns its notes, raises StepError with output and journal when a step failed."""
     progress = _Progress(node, trip, say)
     body = payload.stream(trip, packer, progress.arrived)
-    reply = link.trip(Kind.APPLY, body, on_line=progress.line, limit=max(LEVEL_LIMIT, trip.limit), operator=operator)
+    reply = connection.trip(
+        Kind.APPLY, body, on_line=progress.line, limit=max(LEVEL_LIMIT, trip.limit), operator=operator
+    )
     progress.conclude(reply)
     return progress.notes
 

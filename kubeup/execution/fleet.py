@@ -1,4 +1,4 @@
-"""Many nodes at once: one thread and one link a node while there is something to do, everything else single-threaded.
+"""Many nodes at once: one thread and one connection a node while there is something to do, all else single-threaded.
 
 What goes wrong on one node never stops the others; all failures come back together.
 """
@@ -13,11 +13,11 @@ from typing import Generic, TypeVar
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError, NodeError
-from kubeup.node.wire.transport import Link
+from kubeup.node.wire.transport import NodeConnection
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-Connect = Callable[[Node], Link]
+Connect = Callable[[Node], NodeConnection]
 
 
 @dataclass(frozen=True)
@@ -29,30 +29,30 @@ class Results(Generic[T_co]):
 
 
 class Fleet:
-    """The links to all nodes of a command, opened when first needed."""
+    """The connections to all nodes of a command, opened when first needed."""
 
     def __init__(self, connect: Connect, parallel: int = 32) -> None:
         self._connect = connect
         self._parallel = parallel
-        self._links: dict[str, Link] = {}
+        self._connections: dict[str, NodeConnection] = {}
         self._lock = threading.Lock()
 
-    def link(self, node: Node) -> Link:
-        """The node's link; a node is only ever used by one thread at a time."""
+    def connection(self, node: Node) -> NodeConnection:
+        """The node's connection; a node is only ever used by one thread at a time."""
         with self._lock:
-            known = self._links.get(node.host)
+            known = self._connections.get(node.host)
         if known is None:
             known = self._connect(node)
             with self._lock:
-                self._links[node.host] = known
+                self._connections[node.host] = known
         return known
 
-    def another(self, node: Node) -> Link:
-        """A second link to a node, for what runs beside the first; the caller closes it."""
+    def another(self, node: Node) -> NodeConnection:
+        """A second connection to a node, for what runs beside the first; the caller closes it."""
         return self._connect(node)
 
-    def each(self, nodes: Sequence[Node], work: Callable[[Node, Link], T]) -> Results[T]:
-        """Run ``work`` for every node. Ctrl-C closes every link, which ends the remote halves at their next step."""
+    def each(self, nodes: Sequence[Node], work: Callable[[Node, NodeConnection], T]) -> Results[T]:
+        """Run ``work`` for every node. Ctrl-C closes all connections: the nodes' halves end at their next step."""
         values: dict[str, T] = {}
         failures: dict[str, KubeupError] = {}
         pool = ThreadPoolExecutor(max_workers=max(1, min(self._parallel, len(nodes))))
@@ -77,25 +77,25 @@ class Fleet:
         pool.shutdown()
         return Results(values, failures)
 
-    def _one(self, node: Node, work: Callable[[Node, Link], T]) -> T:
-        return work(node, self.link(node))
+    def _one(self, node: Node, work: Callable[[Node, NodeConnection], T]) -> T:
+        return work(node, self.connection(node))
 
     def trips(self, node: Node) -> int:
         """Round trips made with the node so far."""
-        link = self._links.get(node.host)
-        return link.trips if link else 0
+        connection = self._connections.get(node.host)
+        return connection.trips if connection else 0
 
     def transferred(self, node: Node) -> int:
         """Bytes sent to the node so far, uncompressed payload and all."""
-        link = self._links.get(node.host)
-        return link.sent if link else 0
+        connection = self._connections.get(node.host)
+        return connection.sent if connection else 0
 
     def close(self) -> None:
         with self._lock:
-            links = tuple(self._links.values())
-            self._links.clear()
-        for link in links:
-            link.close()
+            connections = tuple(self._connections.values())
+            self._connections.clear()
+        for connection in connections:
+            connection.close()
 
 
 def as_node_error(node: Node, error: BaseException) -> KubeupError:

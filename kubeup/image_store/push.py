@@ -26,13 +26,13 @@ from kubeup.model.facts import Facts
 from kubeup.model.resources import STORE, Action, Binary
 from kubeup.node.wire.packing import Packer, Piece
 from kubeup.node.wire.payload import Trip, Writer
-from kubeup.node.wire.transport import Link
+from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import PUSHED
 from kubeup.sources import cache
 
 NAME = "blob"
 SLOWEST = 100_000
-"""Bytes a second: a slower link has its trip ended."""
+"""Bytes a second: a slower connection has its trip ended."""
 LOAD_SECONDS = 900
 
 
@@ -63,8 +63,8 @@ def push(
     packer = packer or Packer(cache.cache_root() / "packed")
     runtime = cluster.runtime or Runtime.CONTAINERD
 
-    def bring(node: Node, link: Link) -> Pushed:
-        begin, before = time.monotonic(), link.sent
+    def bring(node: Node, connection: NodeConnection) -> Pushed:
+        begin, before = time.monotonic(), connection.sent
         last = begin
         lacking = lacks(images, facts[node.host].arch, had[node.host])
         if not lacking:
@@ -79,11 +79,11 @@ def push(
                 last = time.monotonic()
             job.say(event)
 
-        executor.carry_out(node, link, trip, job.operator, watched, packer)
+        executor.carry_out(node, connection, trip, job.operator, watched, packer)
         seconds = time.monotonic() - begin
         job.say(Finished(node.title, "pushing images", seconds))
         names = tuple(name for one in lacking for name in one.names)
-        return Pushed(names, link.sent - before, seconds, last - begin)
+        return Pushed(names, connection.sent - before, seconds, last - begin)
 
     results = job.fleet.each([node for node in cluster.workers if node.host in had], bring)
     executor.tell_failures(results, cluster.nodes, job.say)
@@ -112,7 +112,7 @@ def trip_of(images: Sequence[Image], runtime: Runtime, had: NodeImages, facts: F
         known.update(keys)
     needed = {layer.sha256: layer for _, layers in parts for layer in layers}
     pieces = []
-    # Small ones first: by the time of the large ones the link's speed is known.
+    # Small ones first: by the time of the large ones the connection's speed is known.
     for layer in sorted(needed.values(), key=lambda one: one.size):
         if layer.sha256 not in facts.store:
             pieces.append(_piece(layer, facts.pieces))

@@ -15,7 +15,7 @@ from kubeup.model.errors import NodeError
 from kubeup.model.events import Finished, Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.node.wire.transport import Link
+from kubeup.node.wire.transport import NodeConnection
 
 SCRIPT = Path(__file__).parents[1] / "node/agent/images.sh"
 LIMIT = 120.0
@@ -38,19 +38,19 @@ def survey(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Results[No
     """By node.host, of the workers that answered. cluster: with its runtime decided."""
     job.say(Phase("looking at images"))
 
-    def ask(node: Node, link: Link) -> NodeImages:
+    def ask(node: Node, connection: NodeConnection) -> NodeImages:
         job.say(Working(node.title, "looking at images"))
-        found = look(node, link, cluster.runtime or Runtime.CONTAINERD)
+        found = look(node, connection, cluster.runtime or Runtime.CONTAINERD)
         job.say(Finished(node.title, "asked", 0.0))
         return found
 
     return job.fleet.each([node for node in cluster.workers if node.host in facts], ask)
 
 
-def look(node: Node, link: Link, runtime: Runtime) -> NodeImages:
+def look(node: Node, connection: NodeConnection, runtime: Runtime) -> NodeImages:
     """Raises NodeError where the cluster's runtime does not run."""
     script = f"runtime={runtime.value}\n{SCRIPT.read_text()}"
-    reply = link.trip(Kind.PROBE, [script.encode()], limit=LIMIT)
+    reply = connection.trip(Kind.PROBE, [script.encode()], limit=LIMIT)
     return parse(reply.stdout.decode("utf-8", "replace"), node.title)
 
 

@@ -16,7 +16,7 @@ from kubeup.model.errors import KubeupError
 from kubeup.model.events import Note, Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.node.wire.transport import Link
+from kubeup.node.wire.transport import NodeConnection
 
 LIMIT = 1800.0
 Way = Callable[[Node], str]
@@ -37,7 +37,7 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besid
         return
     job.say(Phase("pulling images through this machine"))
 
-    def work(node: Node, link: Link) -> None:
+    def work(node: Node, connection: NodeConnection) -> None:
         proxy = way(node)
         if not proxy:
             return
@@ -55,7 +55,7 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besid
                     Note(f"{name} was not pulled: {pull_errors.explain(message, name).reason}: {message}", node.title)
                 )
 
-        link.trip(Kind.SHELL, [f"{script}\n".encode()], on_line=heard, limit=LIMIT)
+        connection.trip(Kind.SHELL, [f"{script}\n".encode()], on_line=heard, limit=LIMIT)
 
     for host, error in job.fleet.each(cluster.workers, work).failures.items():
         job.say(Note(_told(error), host))

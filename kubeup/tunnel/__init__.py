@@ -15,7 +15,7 @@ from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError
 from kubeup.model.events import Note, Say
 from kubeup.model.networks import no_proxy
-from kubeup.node.wire.transport import Link
+from kubeup.node.wire.transport import NodeConnection
 from kubeup.sources import proxies
 from kubeup.tunnel.proxy import Asked, ForwardProxy
 
@@ -27,23 +27,23 @@ WITHOUT = "kubeup goes on without; `kubeup images pull` brings images over SSH w
 class Tunnel:
     """The way out through this machine, of all nodes of one run."""
 
-    def __init__(self, cluster: Cluster, link: Callable[[Node], Link], say: Say) -> None:
-        """link: the one that a node is used by."""
+    def __init__(self, cluster: Cluster, connection: Callable[[Node], NodeConnection], say: Say) -> None:
+        """connection: the one that a node is used by."""
         self.besides = no_proxy(cluster)
-        self._link, self._say = link, say
+        self._connect, self._say = connection, say
         self._proxy = ForwardProxy(proxies.effective(cluster.proxy), frozenset(_named(cluster)))
         self._lock = threading.Lock()
-        self._links: dict[str, Link] = {}
+        self._connections: dict[str, NodeConnection] = {}
         self._without: set[str] = set()
 
     def url(self, node: Node) -> str:
         """What a node is to use as its proxy, a secret of this run; empty where its SSH server does not help, which is
-        said once. Used by the thread that uses the node's link."""
+        said once. Used by the thread that uses the node's connection."""
         if node.host in self._without:
             return ""
-        link = self._link(node)
+        connection = self._connect(node)
         try:
-            port = link.forward(self._proxy.take)
+            port = connection.forward(self._proxy.take)
         except KubeupError as error:
             with self._lock:
                 self._without.add(node.host)
@@ -51,16 +51,16 @@ class Tunnel:
             self._say(Note(f"warning: no proxy through this machine: {reasons}. {error.fix}. {WITHOUT}", node.title))
             return ""
         with self._lock:
-            self._links[node.host] = link
+            self._connections[node.host] = connection
         return f"http://{self._proxy.login}@127.0.0.1:{port}"
 
     def close(self) -> None:
         """Nothing listens on any node afterwards; then says which hosts were asked."""
         with self._lock:
-            links = tuple(self._links.values())
-            self._links.clear()
-        for link in links:
-            link.forward_no_more()
+            connections = tuple(self._connections.values())
+            self._connections.clear()
+        for connection in connections:
+            connection.forward_no_more()
         self._proxy.close()
         for place, asked in sorted(self._proxy.asked.items()):
             self._say(Note(_told(place, asked)))

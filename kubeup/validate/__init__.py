@@ -16,7 +16,7 @@ from kubeup.model.errors import KubeupError
 from kubeup.model.events import Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.node.wire.transport import Link
+from kubeup.node.wire.transport import NodeConnection
 from kubeup.validate import judge, workloads
 from kubeup.validate.checks import Check, ComponentStatus, Health, NodeStatus, ServiceStatus, Status
 
@@ -66,9 +66,9 @@ def run(
     )
 
 
-def _ask_master(node: Node, link: Link) -> Rows:
+def _ask_master(node: Node, connection: NodeConnection) -> Rows:
     script = _script("cluster.sh") + _script("workloads.sh")
-    return _rows(link.trip(Kind.PROBE, [script], limit=LIMIT).stdout)
+    return _rows(connection.trip(Kind.PROBE, [script], limit=LIMIT).stdout)
 
 
 def _script(name: str, **variables: str) -> bytes:
@@ -98,12 +98,12 @@ def _pods(job: Job, cluster: Cluster, alive: Sequence[Node]) -> list[Check]:
 def _reach(job: Job, workers: Sequence[Node], pods: str, service: Sequence[str], master: Node) -> Results[Rows]:
     everywhere = " ".join(node.address for node in workers)
 
-    def ask(node: Node, link: Link) -> Rows:
+    def ask(node: Node, connection: NodeConnection) -> Rows:
         job.say(Working(node.title, "reaching pods and services"))
         # One node asks all NodePorts, every other its own.
         addresses = everywhere if node == workers[0] else node.address
         script = _script("reach.sh", PODS=pods, SERVICE=service[1], PORT=service[2], ADDRESSES=addresses)
-        return _rows(link.trip(Kind.PROBE, [script], limit=LIMIT).stdout)
+        return _rows(connection.trip(Kind.PROBE, [script], limit=LIMIT).stdout)
 
     return job.fleet.each(workers, ask)
 
@@ -149,14 +149,14 @@ class _Held:
             self.rows.append(line.split("\t"))
 
     def _hold(self) -> None:
-        link = self._job.fleet.another(self._master)
+        connection = self._job.fleet.another(self._master)
         try:
-            link.trip(Kind.SHELL, self._body(), on_line=self._line, limit=PODS_LIMIT)
+            connection.trip(Kind.SHELL, self._body(), on_line=self._line, limit=PODS_LIMIT)
         except KubeupError as error:
             self._error = error
         finally:
             self._lines.put(None)
-            link.close()
+            connection.close()
 
     def _body(self) -> Iterator[bytes]:
         yield self._script

@@ -27,7 +27,7 @@ from kubeup.model.events import Event, Phase, Say, Working
 from kubeup.node.wire import payload
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.payload import Trip
-from kubeup.node.wire.transport import Link
+from kubeup.node.wire.transport import NodeConnection
 from kubeup.report.progress import View
 
 VARIABLE = "KUBEUP_TEST_POINT"
@@ -101,7 +101,7 @@ class Standstill:
         View.say = say  # type: ignore[method-assign,assignment]
 
     def _watched(
-        self, node: Node, link: Link, trip: Trip, operator: str, say: Say, packer: Packer | None = None
+        self, node: Node, connection: NodeConnection, trip: Trip, operator: str, say: Say, packer: Packer | None = None
     ) -> list[str]:
         with self._lock:
             self._trips[node.title] += 1
@@ -125,7 +125,7 @@ class Standstill:
                 if event.done == target:
                     self._strike()
 
-        return self._carry_out(node, link, trip, operator, watching, packer)
+        return self._carry_out(node, connection, trip, operator, watching, packer)
 
     def _with_hold(self, trip: Trip) -> bytes:
         small = self._small(trip)

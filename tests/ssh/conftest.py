@@ -14,7 +14,7 @@ import pytest
 from kubeup.model.cluster import Cluster, HostKeys, Network, Node, Role
 from kubeup.node.ssh.connector import Dialer
 from kubeup.node.ssh.secrets import Secrets
-from kubeup.node.wire.transport import SshLink
+from kubeup.node.wire.transport import SshConnection
 from tests.ssh.machine import Daemon, Machine, make_key
 
 NEEDED = {"sshd": "openssh-server", "ssh": "openssh-client", "sudo": "sudo"}
@@ -50,7 +50,7 @@ def sshd(machine: Machine, key: Path) -> Daemon:
 class Operator:
     """Whoever runs kubeup: a home with an SSH configuration, an environment, and answers to questions.
 
-    asked: the prompts seen. links: closed at the end of a test.
+    asked: the prompts seen. connections: closed at the end of a test.
     """
 
     home: Path
@@ -91,10 +91,10 @@ class Operator:
         self.closing.append(dialer.close)
         return dialer
 
-    def connect(self, node: Node) -> SshLink:
-        link = SshLink(self.dialer(node), node)
-        self.closing.append(link.close)
-        return link
+    def connect(self, node: Node) -> SshConnection:
+        connection = SshConnection(self.dialer(node), node)
+        self.closing.append(connection.close)
+        return connection
 
     def node(self, daemon: Daemon, user: str = "root", **settings: str) -> Node:
         node = Node("127.0.0.1", frozenset({Role.MASTER}), user=user, port=daemon.port, key=str(self.key))
@@ -121,5 +121,5 @@ def node(operator: Operator, sshd: Daemon) -> Node:
 
 
 @pytest.fixture
-def link(operator: Operator, node: Node) -> SshLink:
+def connection(operator: Operator, node: Node) -> SshConnection:
     return operator.connect(node)

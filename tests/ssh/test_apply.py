@@ -14,7 +14,8 @@ import pytest
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError, NodeError
-from kubeup.node.wire.transport import Kind, SshLink
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Machine, wait_for
 
@@ -36,19 +37,19 @@ def clean(machine: Machine) -> None:
     machine.run(f"rm -rf {HOME}/* /tmp/*")
 
 
-def test_the_stream_is_unpacked_and_its_script_run_there(link: SshLink, machine: Machine) -> None:
+def test_the_stream_is_unpacked_and_its_script_run_there(connection: SshConnection, machine: Machine) -> None:
     lines: list[str] = []
     body = [archive("cat steps; pwd; umask; exit 4", steps=b"one\ntwo\n", **{"blob/x": b"\0\1"})]
-    reply = link.trip(Kind.APPLY, body, on_line=lines.append)
+    reply = connection.trip(Kind.APPLY, body, on_line=lines.append)
     assert lines == ["one", "two", f"{HOME}/incoming", "0077"]
     assert reply.status == 4
     assert machine.run(f"stat -c %a {HOME}/incoming {HOME}/incoming/blob/x {HOME}/lock") == "700\n600\n600\n"
 
 
-def test_what_earlier_trips_left_goes_and_what_arrived_stays(link: SshLink, machine: Machine) -> None:
+def test_what_earlier_trips_left_goes_and_what_arrived_stays(connection: SshConnection, machine: Machine) -> None:
     machine.run(f"mkdir -p {HOME}/incoming/piece {HOME}/incoming/download {HOME}/incoming/blob")
     machine.run(f"cd {HOME}/incoming; touch piece/a download/b blob/old steps undo.sh output")
-    reply = link.trip(Kind.APPLY, [archive("find . -type f | sort | tr '\\n' ' '")])
+    reply = connection.trip(Kind.APPLY, [archive("find . -type f | sort | tr '\\n' ' '")])
     assert reply.stdout == b"./apply.sh ./download/b ./piece/a "
 
 
@@ -78,10 +79,10 @@ def test_a_second_operator_is_told_who_is_at_work(operator: Operator, node: Node
     assert "No such file" in machine.run("ls /tmp/never", check=False)
 
 
-def test_a_stream_that_breaks_off_is_told_and_what_arrived_stays(link: SshLink, machine: Machine) -> None:
+def test_a_stream_that_breaks_off_is_told_and_what_arrived_stays(connection: SshConnection, machine: Machine) -> None:
     whole = archive("echo never", **{"piece/abc.0": b"x" * 3_000_000})
     lines: list[str] = []
-    reply = link.trip(Kind.APPLY, [whole[:2_000_000]], on_line=lines.append)
+    reply = connection.trip(Kind.APPLY, [whole[:2_000_000]], on_line=lines.append)
     assert reply.status == 1
     assert len(lines) == 1
     assert lines[0].startswith("failed\tunpacking: tar: Unexpected EOF in archive (")
@@ -91,18 +92,18 @@ def test_a_stream_that_breaks_off_is_told_and_what_arrived_stays(link: SshLink, 
 def test_a_lost_line_leaves_what_arrived_and_ends_the_nodes_half(
     operator: Operator, node: Node, machine: Machine
 ) -> None:
-    link = operator.connect(node)
+    connection = operator.connect(node)
     whole = archive("touch /tmp/ran", **{"piece/abc.0": b"x" * 3_000_000})
     arrived = f"stat -c %s {HOME}/incoming/piece/abc.0"
 
     def body() -> Iterator[bytes]:
         yield whole[:2_000_000]
         wait_for("the bytes", lambda: int(machine.run(f"{arrived} || echo 0").split()[-1]) > 1_900_000)
-        link.close()
+        connection.close()
         yield whole[2_000_000:]
 
     with pytest.raises(NodeError, match="kubeup was stopped"):
-        link.trip(Kind.APPLY, body())
+        connection.trip(Kind.APPLY, body())
     wait_for("the lock is free", lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n")
     assert int(machine.run(arrived)) > 1_900_000
     assert "No such file" in machine.run("ls /tmp/ran", check=False)
@@ -135,19 +136,19 @@ def test_a_line_that_died_without_a_word_does_not_hold_the_lock(
 def test_a_script_under_way_stops_at_its_next_word_when_the_line_is_lost(
     operator: Operator, node: Node, machine: Machine
 ) -> None:
-    link = operator.connect(node)
+    connection = operator.connect(node)
     script = "echo go; while echo step; do sleep 0.05; done; echo after >/tmp/after"
     started = threading.Event()
     body = [archive(script)]
 
     def run() -> None:
         with pytest.raises(NodeError):
-            link.trip(Kind.APPLY, body, on_line=lambda _: started.set())
+            connection.trip(Kind.APPLY, body, on_line=lambda _: started.set())
 
     thread = threading.Thread(target=run)
     thread.start()
     assert started.wait(10)
-    link.close()
+    connection.close()
     thread.join(5)
     wait_for("the lock is free", lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n")
 
@@ -166,19 +167,19 @@ def test_a_full_disk_is_told_in_tars_words(operator: Operator, node: Node, machi
     assert lines[0].endswith(f" (0 KiB free in {HOME})")
 
 
-def test_a_folder_that_cannot_be_made_is_told(link: SshLink, machine: Machine) -> None:
+def test_a_folder_that_cannot_be_made_is_told(connection: SshConnection, machine: Machine) -> None:
     machine.run(f"touch {HOME}/incoming")
     lines: list[str] = []
-    assert link.trip(Kind.APPLY, [archive("echo never")], on_line=lines.append).status == 1
+    assert connection.trip(Kind.APPLY, [archive("echo never")], on_line=lines.append).status == 1
     assert lines[0].startswith(f"failed\tcannot make {HOME}: mkdir: ")
 
 
-def test_large_bodies_arrive_whole(link: SshLink) -> None:
+def test_large_bodies_arrive_whole(connection: SshConnection) -> None:
     chunk = bytes(range(256)) * 4096
 
     digest = hashlib.sha256(chunk * 64).hexdigest()
     content = archive("sha256sum <piece/big.0", **{"piece/big.0": chunk * 64})
-    reply = link.trip(Kind.APPLY, [memoryview(content)])
+    reply = connection.trip(Kind.APPLY, [memoryview(content)])
     assert reply.stdout.decode().split()[0] == digest
     assert reply.sent == len(content)
 
@@ -192,7 +193,7 @@ def test_sudo_carries_a_tar_stream_unharmed(operator: Operator, node: Node, mach
 
 
 def test_a_node_that_does_not_let_kubeup_become_root_gets_no_stream(operator: Operator, node: Node) -> None:
-    link = operator.connect(replace(node, user="plain"))
+    connection = operator.connect(replace(node, user="plain"))
     with pytest.raises(ConnectError):
-        link.trip(Kind.APPLY, [archive("echo never")])
-    assert link.sent == 0
+        connection.trip(Kind.APPLY, [archive("echo never")])
+    assert connection.sent == 0

@@ -10,7 +10,8 @@ import pytest
 
 from kubeup.model.cluster import HostKeys, Node
 from kubeup.model.errors import ConnectError
-from kubeup.node.wire.transport import Kind, SshLink
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine
 
@@ -67,7 +68,7 @@ def test_accept_new_adds_one_line_however_many_ask_at_once(operator: Operator, s
     operator.ssh_config.write_text("HashKnownHosts no\n")
     operator.known_hosts.write_text("# no line break at the end")
     dialer = operator.dialer()
-    threads = [threading.Thread(target=lambda: SshLink(dialer, operator.node(sshd)).close()) for _ in range(6)]
+    threads = [threading.Thread(target=lambda: SshConnection(dialer, operator.node(sshd)).close()) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

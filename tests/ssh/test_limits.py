@@ -12,7 +12,7 @@ import pytest
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError, NodeError
-from kubeup.node.wire.transport import Kind
+from kubeup.node.wire.remote_commands import Kind
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine, free_port
 from tests.ssh.proxy import BadLine

@@ -12,7 +12,8 @@ import pytest
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError
-from kubeup.node.wire.transport import Kind, SshLink
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import PASSWORD, Daemon, Machine, make_key
 
@@ -125,7 +126,7 @@ def test_a_passphrase_is_asked_once_for_all_nodes(operator: Operator, sshd: Daem
     node = operator.node(sshd, key=str(path))
     dialer = operator.dialer(node)
     for _ in range(3):
-        SshLink(dialer, node).close()
+        SshConnection(dialer, node).close()
     assert operator.asked == [f"passphrase of {path}: "]
 
 
@@ -191,9 +192,9 @@ def test_a_login_password_is_asked_once_for_all_nodes(operator: Operator, passwo
     node = operator.node(password_sshd, "free", key="")
     dialer = operator.dialer(node)
     for _ in range(2):
-        link = SshLink(dialer, node)
-        assert link.trip(Kind.PROBE, [b"id -un"]).stdout == b"root\n"
-        link.close()
+        connection = SshConnection(dialer, node)
+        assert connection.trip(Kind.PROBE, [b"id -un"]).stdout == b"root\n"
+        connection.close()
     assert operator.asked == [f"password of free@127.0.0.1:{password_sshd.port}: "]
 
 

@@ -18,7 +18,7 @@ from kubeup.model.errors import KubeupError, StepError
 from kubeup.model.facts import Facts, UnitFact
 from kubeup.model.resources import Binary, Desired, File, Inquiry, sha256
 from kubeup.node.wire.payload import Trip, level_trip, stage_trip
-from kubeup.node.wire.transport import SshLink
+from kubeup.node.wire.transport import SshConnection
 from kubeup.plan.steps import NodePlan
 from kubeup.planning.diff import diff
 from kubeup.planning.removals import empty_diff
@@ -48,7 +48,7 @@ class Way:
 
     operator: Operator
     machine: Machine
-    link: SshLink
+    connection: SshConnection
     node: Node
     folder: Path
     content: bytes = b"#!/bin/sh\necho hello\n" * 1000
@@ -63,7 +63,7 @@ class Way:
         )
 
     def ask(self) -> Facts:
-        facts = executor.probe(self.link, inquiry(self.desired))
+        facts = executor.probe(self.connection, inquiry(self.desired))
         units = self.machine.run("cd /units 2>/dev/null && head -n 1 * /dev/null | grep -A1 thing || true")
         running = {"thing.service": UnitFact("thing.service", "loaded", "active")} if "active" in units else {}
         return replace(facts, units=running, checks={"act": "act" in facts.record.actions})
@@ -73,7 +73,7 @@ class Way:
         return diff("odd", self.desired, facts, ORDER), facts
 
     def carry(self, trip: Trip) -> None:
-        executor.carry_out(self.node, self.link, trip, "ann@laptop", lambda _: None)
+        executor.carry_out(self.node, self.connection, trip, "ann@laptop", lambda _: None)
 
     def stage(self) -> int:
         found, facts = self.plan()
@@ -91,7 +91,7 @@ class Way:
             generation += 1
 
     def down(self) -> None:
-        found = empty_diff("odd", executor.probe(self.link, Inquiry()))
+        found = empty_diff("odd", executor.probe(self.connection, Inquiry()))
         for level in found.levels:
             self.carry(level_trip(level, found.generation, found.generation + 1, "ann", {}))
 
@@ -216,9 +216,9 @@ def test_a_sudo_and_tools_written_in_rust(operator: Operator, rusty: Machine, tm
 def test_a_rust_sudo_that_is_given_no_or_a_wrong_password(operator: Operator, rusty: Machine, tmp_path: Path) -> None:
     daemon = rusty.sshd()
     operator.trust(daemon)
-    link = operator.connect(operator.node(daemon, "asked"))
+    connection = operator.connect(operator.node(daemon, "asked"))
     with pytest.raises(KubeupError, match="sudo wants a password of asked, and none was given"):
-        executor.probe(link, Inquiry())
+        executor.probe(connection, Inquiry())
     operator.environment["KUBEUP_SUDO_PASSWORD"] = "wrong"
     with pytest.raises(KubeupError, match="sudo did not take the password of asked"):
         executor.probe(operator.connect(operator.node(daemon, "asked")), Inquiry())
@@ -246,7 +246,7 @@ def test_a_line_that_drops_every_few_hundred_kilobytes(
                 way.up()
                 break
             except KubeupError:
-                way.link = operator.connect(node)
+                way.connection = operator.connect(node)
         assert runs > size / 400_000
         # Each connection costs its handshakes, a probe, the scripts, and what was not written down yet.
         assert line.carried < 1.4 * size
@@ -277,12 +277,12 @@ def test_a_disk_that_is_full_while_staging(operator: Operator, machine: Machine,
             with pytest.raises(StepError, match="KiB free in /var/lib/kubeup") as raised:
                 way.up()
             assert "run the same command again" in raised.value.fix
-            arrived = executor.probe(way.link, Inquiry()).pieces[sha256(way.content)]
+            arrived = executor.probe(way.connection, Inquiry()).pieces[sha256(way.content)]
             assert arrived > 2_000_000
             machine.run("mount -o remount,size=30m /var/lib/kubeup")
-            sent = way.link.sent
+            sent = way.connection.sent
             way.up()
-            assert way.link.sent - sent < 4_000_000 - arrived + 200_000
+            assert way.connection.sent - sent < 4_000_000 - arrived + 200_000
             way.down()
         finally:
             machine.run("umount /var/lib/kubeup")

@@ -1,4 +1,4 @@
-"""Binaries over slow and quick links: packed where that is sooner, and never the same bytes twice."""
+"""Binaries over slow and quick connections: packed where that is sooner, and never the same bytes twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from kubeup.model.resources import Binary, Inquiry
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire.packing import Packer, Piece
 from kubeup.node.wire.payload import Trip
-from kubeup.node.wire.transport import Kind, SshLink
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine
 from tests.ssh.proxy import BadLine
@@ -35,7 +36,7 @@ def clean(machine: Machine) -> None:
 
 @pytest.fixture
 def binaries(tmp_path: Path) -> list[tuple[Binary, Path]]:
-    """Small ones by which the link's speed is learnt, and a large one that packs well."""
+    """Small ones by which the connection's speed is learnt, and a large one that packs well."""
     contents = [os.urandom(4 * MB) for _ in range(3)]
     contents.append(b"".join(os.urandom(4096) + bytes(8192) for _ in range(30 * MB // 12288)))
     found = []
@@ -56,12 +57,12 @@ def trip(binaries: Sequence[tuple[Binary, Path]], arrived: dict[str, int]) -> Tr
     return Trip(tuple(lines), tuple(f"storing {binary.name}" for binary, _ in binaries), {}, tuple(pieces))
 
 
-def bring(node: Node, link: SshLink, binaries: Sequence[tuple[Binary, Path]], packer: Packer) -> None:
+def bring(node: Node, connection: SshConnection, binaries: Sequence[tuple[Binary, Path]], packer: Packer) -> None:
     """What is not in the node's store yet, from where it broke off."""
-    reply = link.trip(Kind.PROBE, [probe_script(Inquiry())])
+    reply = connection.trip(Kind.PROBE, [probe_script(Inquiry())])
     facts = parse(reply.stdout, sent_at=0, received_at=0, node="node")
     missing = [(binary, path) for binary, path in binaries if binary.sha256 not in facts.store]
-    carry_out(node, link, trip(missing, dict(facts.pieces)), "ann@laptop", lambda _: None, packer)
+    carry_out(node, connection, trip(missing, dict(facts.pieces)), "ann@laptop", lambda _: None, packer)
 
 
 def stored(machine: Machine, binaries: Sequence[tuple[Binary, Path]]) -> bool:
@@ -74,19 +75,19 @@ def test_a_slow_link_gets_large_binaries_packed(
 ) -> None:
     with BadLine(sshd.port, rate=SLOW) as line:
         operator.trust(replace(sshd, port=line.port))
-        link = operator.connect(replace(node, port=line.port))
-        bring(node, link, binaries, Packer(tmp_path / "packed", QUICK))
+        connection = operator.connect(replace(node, port=line.port))
+        bring(node, connection, binaries, Packer(tmp_path / "packed", QUICK))
     assert stored(machine, binaries)
     whole = sum(binary.size for binary, _ in binaries)
-    assert link.sent < whole - 15 * MB
+    assert connection.sent < whole - 15 * MB
 
 
 def test_a_quick_link_gets_them_as_they_are(
-    link: SshLink, node: Node, machine: Machine, binaries: list[tuple[Binary, Path]], tmp_path: Path
+    connection: SshConnection, node: Node, machine: Machine, binaries: list[tuple[Binary, Path]], tmp_path: Path
 ) -> None:
-    bring(node, link, binaries, Packer(tmp_path / "packed", SLOW / 100))
+    bring(node, connection, binaries, Packer(tmp_path / "packed", SLOW / 100))
     assert stored(machine, binaries)
-    assert link.sent > sum(binary.size for binary, _ in binaries)
+    assert connection.sent > sum(binary.size for binary, _ in binaries)
     assert not (tmp_path / "packed").exists()
 
 
@@ -96,9 +97,9 @@ def test_packed_bytes_that_arrived_are_not_sent_again(
     packer = Packer(tmp_path / "packed", QUICK)
     with BadLine(sshd.port, rate=SLOW, cut_after=17 * MB) as line:
         operator.trust(replace(sshd, port=line.port))
-        link = operator.connect(replace(node, port=line.port))
+        connection = operator.connect(replace(node, port=line.port))
         with pytest.raises(KubeupError):
-            bring(node, link, binaries, packer)
+            bring(node, connection, binaries, packer)
     second = operator.connect(node)
     bring(node, second, binaries, packer)
     assert stored(machine, binaries)
@@ -111,6 +112,6 @@ def test_packing_pays_on_slow_links_only(binaries: list[tuple[Binary, Path]], tm
     piece = Piece(binary, path, 0)
     assert packer.pays(piece, 1000.0)
     assert not packer.pays(piece, 1e12)
-    assert not packer.pays(piece, None), "a link whose speed nobody knows yet"
+    assert not packer.pays(piece, None), "a connection whose speed nobody knows yet"
     noise, where = binaries[0]
     assert not packer.pays(Piece(noise, where, 0), 1e12)

@@ -12,7 +12,8 @@ import pytest
 from kubeup.model.cluster import HostKeys, Node, Role
 from kubeup.model.errors import ConnectError
 from kubeup.node.ssh.connector import shut
-from kubeup.node.wire.transport import Kind, SshLink
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine, free_port
 
@@ -200,11 +201,11 @@ def test_many_nodes_share_one_connection_to_their_bastion(operator: Operator, we
     dialer = operator.dialer(node)
 
     def ask(_: int) -> bytes:
-        link = SshLink(dialer, node)
+        connection = SshConnection(dialer, node)
         try:
-            return link.trip(Kind.PROBE, [b"echo in"]).stdout
+            return connection.trip(Kind.PROBE, [b"echo in"]).stdout
         finally:
-            link.close()
+            connection.close()
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(8))) == [b"in\n"] * 8
@@ -213,7 +214,7 @@ def test_many_nodes_share_one_connection_to_their_bastion(operator: Operator, we
 
 @pytest.mark.parametrize("error", [EOFError(), OSError(), paramiko.SSHException()])
 def test_what_is_gone_already_closes_quietly(error: Exception) -> None:
-    """A link behind a bastion that went first, say: paramiko still wants to send a farewell."""
+    """A connection behind a bastion that went first, say: paramiko still wants to send a farewell."""
 
     class Gone:
         asked = False
@@ -234,7 +235,7 @@ def test_a_bastion_that_is_down_is_named_and_tried_once_for_all_nodes(operator: 
     dialer = operator.dialer(*nodes)
     for node in nodes:
         with pytest.raises(ConnectError) as raised:
-            SshLink(dialer, node)
+            SshConnection(dialer, node)
         where = f"{node.name}: bastion root@127.0.0.1:{port}: connecting"
         assert raised.value.title() == f"{where}: nothing listens on port {port} of 127.0.0.1"
 

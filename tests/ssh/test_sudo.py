@@ -12,7 +12,8 @@ import pytest
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError, UsageError
-from kubeup.node.wire.transport import Kind, SshLink
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import CHATTY, PASSWORD, Daemon, Machine
 
@@ -47,10 +48,10 @@ def test_a_password_is_asked_once_for_all_nodes_and_trips(operator: Operator, no
     answers: list[bytes] = []
 
     def ask() -> None:
-        link = SshLink(dialer, node)
+        connection = SshConnection(dialer, node)
         for _ in range(2):
-            answers.append(link.trip(Kind.PROBE, WHO).stdout)
-        link.close()
+            answers.append(connection.trip(Kind.PROBE, WHO).stdout)
+        connection.close()
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -81,12 +82,12 @@ def test_a_password_file_that_is_not_there_is_told(operator: Operator, node: Nod
 
 def test_a_password_is_seen_nowhere(operator: Operator, node: Node, machine: Machine, sshd: Daemon) -> None:
     operator.environment["KUBEUP_SUDO_PASSWORD"] = PASSWORD
-    link = operator.connect(replace(node, user="asked"))
-    seen = link.trip(Kind.PROBE, [b"cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"])
+    connection = operator.connect(replace(node, user="asked"))
+    seen = connection.trip(Kind.PROBE, [b"cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"])
     assert b"sudo" in seen.stdout
     assert PASSWORD.encode() not in seen.stdout + seen.stderr
     assert PASSWORD not in sshd.said()
-    assert PASSWORD not in repr(link) + repr(link.__dict__)
+    assert PASSWORD not in repr(connection) + repr(connection.__dict__)
 
 
 def test_a_password_is_not_sent_to_who_does_not_ask_for_it(operator: Operator, node: Node) -> None:
@@ -174,6 +175,6 @@ def test_a_login_shell_that_never_answers(
 def test_sudo_speaks_english_whatever_the_language_of_the_login(operator: Operator, machine: Machine) -> None:
     daemon = machine.sshd("SetEnv LC_ALL=de_DE.UTF-8 LANGUAGE=de")
     operator.trust(daemon)
-    link = operator.connect(operator.node(daemon, "free"))
+    connection = operator.connect(operator.node(daemon, "free"))
     script = b"for p in $(pidof sudo); do tr '\\0' '\\n' </proc/$p/environ; done"
-    assert b"LC_ALL=C\n" in link.trip(Kind.PROBE, [script]).stdout
+    assert b"LC_ALL=C\n" in connection.trip(Kind.PROBE, [script]).stdout

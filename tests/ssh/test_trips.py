@@ -10,40 +10,40 @@ import pytest
 
 from kubeup.model.cluster import Node
 from kubeup.model.errors import NodeError
-from kubeup.node.wire.remote_commands import command
-from kubeup.node.wire.transport import Kind, SshLink
+from kubeup.node.wire.remote_commands import Kind, command
+from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Machine, wait_for
 
 
-def test_a_probe_brings_back_output_errors_and_status(link: SshLink) -> None:
-    reply = link.trip(Kind.PROBE, [b"echo out; echo err >&2; exit 3"])
+def test_a_probe_brings_back_output_errors_and_status(connection: SshConnection) -> None:
+    reply = connection.trip(Kind.PROBE, [b"echo out; echo err >&2; exit 3"])
     assert (reply.stdout, reply.stderr, reply.status) == (b"out\n", b"err\n", 3)
 
 
-def test_a_link_counts_trips_and_bytes(link: SshLink) -> None:
+def test_a_link_counts_trips_and_bytes(connection: SshConnection) -> None:
     for _ in range(2):
-        link.trip(Kind.PROBE, [b"printf 12345"])
-    assert (link.trips, link.sent, link.received) == (2, 24, 10)
+        connection.trip(Kind.PROBE, [b"printf 12345"])
+    assert (connection.trips, connection.sent, connection.received) == (2, 24, 10)
 
 
-def test_output_is_bytes_whatever_they_are(link: SshLink) -> None:
-    reply = link.trip(Kind.PROBE, [rb"printf '\000\377\r\n\036tail'"])
+def test_output_is_bytes_whatever_they_are(connection: SshConnection) -> None:
+    reply = connection.trip(Kind.PROBE, [rb"printf '\000\377\r\n\036tail'"])
     assert reply.stdout == b"\x00\xff\r\n\x1etail"
 
 
-def test_the_node_reads_its_clock_between_the_two_times(link: SshLink) -> None:
-    reply = link.trip(Kind.PROBE, [b"date +%s.%N"])
+def test_the_node_reads_its_clock_between_the_two_times(connection: SshConnection) -> None:
+    reply = connection.trip(Kind.PROBE, [b"date +%s.%N"])
     assert reply.started_at <= reply.hello_at <= float(reply.stdout) <= reply.started_at + reply.seconds + 0.1
 
 
-def test_lines_are_cut_at_line_breaks_only(link: SshLink) -> None:
+def test_lines_are_cut_at_line_breaks_only(connection: SshConnection) -> None:
     lines: list[str] = []
-    link.trip(Kind.SHELL, [rb"printf 'a\036b\rc\nd\342\200\250e\nlast'"], on_line=lines.append)
+    connection.trip(Kind.SHELL, [rb"printf 'a\036b\rc\nd\342\200\250e\nlast'"], on_line=lines.append)
     assert lines == ["a\x1eb\rc", "d\u2028e"]
 
 
-def test_a_node_that_talks_while_it_is_sent_to_does_not_block(link: SshLink) -> None:
+def test_a_node_that_talks_while_it_is_sent_to_does_not_block(connection: SshConnection) -> None:
     """Both windows are two megabytes: whoever does not read stops the other."""
     filler = memoryview(bytes(256 * 1024))
 
@@ -52,14 +52,14 @@ def test_a_node_that_talks_while_it_is_sent_to_does_not_block(link: SshLink) -> 
         for _ in range(160):
             yield filler
 
-    reply = link.trip(Kind.PROBE, body(), limit=60)
+    reply = connection.trip(Kind.PROBE, body(), limit=60)
     assert reply.stdout.endswith(b"all\n")
     assert reply.received > 48_000_000
     assert reply.sent > 160 * len(filler)
     assert len(reply.stderr) == 64 * 1024
 
 
-def test_lines_come_while_the_script_still_runs_and_it_ends_when_its_input_does(link: SshLink) -> None:
+def test_lines_come_while_the_script_still_runs_and_it_ends_when_its_input_does(connection: SshConnection) -> None:
     seen = threading.Event()
     lines: list[str] = []
 
@@ -72,118 +72,122 @@ def test_lines_come_while_the_script_still_runs_and_it_ends_when_its_input_does(
         if line == "ready":
             seen.set()
 
-    reply = link.trip(Kind.SHELL, body(), on_line=on_line, limit=20)
+    reply = connection.trip(Kind.SHELL, body(), on_line=on_line, limit=20)
     assert lines == ["ready", "cleaned"]
     assert reply.status == 0
 
 
-def test_a_script_that_ends_does_not_wait_for_a_caller_who_still_holds_its_input(link: SshLink) -> None:
+def test_a_script_that_ends_does_not_wait_for_a_caller_who_still_holds_its_input(connection: SshConnection) -> None:
     def body() -> Iterator[bytes]:
         yield b"echo gone; exit 7"
         time.sleep(5)
 
     begin = time.monotonic()
-    assert link.trip(Kind.SHELL, body()).status == 7
+    assert connection.trip(Kind.SHELL, body()).status == 7
     assert time.monotonic() - begin < 3
 
 
-def test_something_left_behind_that_holds_the_output_open_does_not_hold_the_trip(link: SshLink) -> None:
+def test_something_left_behind_that_holds_the_output_open_does_not_hold_the_trip(connection: SshConnection) -> None:
     begin = time.monotonic()
-    reply = link.trip(Kind.PROBE, [b"sleep 30 & echo done"])
+    reply = connection.trip(Kind.PROBE, [b"sleep 30 & echo done"])
     assert (reply.stdout, reply.status) == (b"done\n", 0)
     assert time.monotonic() - begin < 10
 
 
-def test_an_answer_that_comes_together_with_its_end_is_not_lost(link: SshLink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_comes_together_with_its_end_is_not_lost(
+    connection: SshConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a busy machine the answer, its end and the channel's may all come while the reader is not looking."""
     monkeypatch.setattr("kubeup.node.wire.exchange.POLL_SECONDS", 0.00001)
-    answers = [link.trip(Kind.PROBE, [b"echo in"]).stdout for _ in range(40)]
+    answers = [connection.trip(Kind.PROBE, [b"echo in"]).stdout for _ in range(40)]
     assert answers == [b"in\n"] * 40
 
 
-def test_the_last_words_after_a_long_silence_are_not_lost(link: SshLink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_words_after_a_long_silence_are_not_lost(
+    connection: SshConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """sshd may say that the script ended before it hands on what the script said last."""
     monkeypatch.setattr("kubeup.node.wire.exchange.LINGER_SECONDS", 1.0)
     monkeypatch.setattr("kubeup.node.wire.exchange.POLL_SECONDS", 0.05)
-    reply = link.trip(Kind.PROBE, [b"sleep 1.3; (sleep 0.4; echo last) & exit 0"])
+    reply = connection.trip(Kind.PROBE, [b"sleep 1.3; (sleep 0.4; echo last) & exit 0"])
     assert reply.stdout == b"last\n"
 
 
-def test_a_script_cut_short_by_a_lost_line_does_not_run(link: SshLink, machine: Machine) -> None:
+def test_a_script_cut_short_by_a_lost_line_does_not_run(connection: SshConnection, machine: Machine) -> None:
     def body() -> Iterator[bytes]:
         raise ConnectionError("the operator's machine went to sleep")
         yield b""
 
     machine.run("rm -f /tmp/ran")
     with pytest.raises(ConnectionError):
-        link.trip(Kind.PROBE, body())
+        connection.trip(Kind.PROBE, body())
     half = "echo kubeup-hello >/dev/null; touch /tmp/ran; rm -r /a/b"
     machine.run(command(Kind.PROBE, sudo=False), input=f"kubeup-begin\nme\n{half}".encode(), check=False)
     assert machine.run("ls /tmp/ran", check=False).count("No such file")
 
 
-def test_what_the_body_raises_reaches_the_caller(link: SshLink) -> None:
+def test_what_the_body_raises_reaches_the_caller(connection: SshConnection) -> None:
     def body() -> Iterator[bytes]:
         yield b"cat >/dev/null; sleep 60"
         raise NodeError("n", "reading", "the file became shorter")
 
     with pytest.raises(NodeError, match="the file became shorter"):
-        link.trip(Kind.SHELL, body())
-    assert link.trip(Kind.PROBE, [b"echo again"]).stdout == b"again\n"
+        connection.trip(Kind.SHELL, body())
+    assert connection.trip(Kind.PROBE, [b"echo again"]).stdout == b"again\n"
 
 
-def test_what_a_listener_raises_reaches_the_caller(link: SshLink) -> None:
+def test_what_a_listener_raises_reaches_the_caller(connection: SshConnection) -> None:
     def on_line(line: str) -> None:
         raise NodeError("n", "listening", f"heard {line}")
 
     with pytest.raises(NodeError, match="heard hello"):
-        link.trip(Kind.SHELL, [b"echo hello; sleep 60"], on_line=on_line)
-    assert link.trip(Kind.PROBE, [b"echo again"]).stdout == b"again\n"
+        connection.trip(Kind.SHELL, [b"echo hello; sleep 60"], on_line=on_line)
+    assert connection.trip(Kind.PROBE, [b"echo again"]).stdout == b"again\n"
 
 
-def test_a_trip_has_a_limit_and_says_what_it_waited_for(link: SshLink) -> None:
+def test_a_trip_has_a_limit_and_says_what_it_waited_for(connection: SshConnection) -> None:
     with pytest.raises(NodeError) as raised:
-        link.trip(Kind.PROBE, [b"echo working hard >&2; sleep 60"], limit=1)
+        connection.trip(Kind.PROBE, [b"echo working hard >&2; sleep 60"], limit=1)
     assert raised.value.title() == "127.0.0.1: probe: the node's half of kubeup did not end within 1 s"
     assert raised.value.evidence == ("working hard",)
 
 
-def test_nothing_of_what_is_sent_is_on_a_command_line(link: SshLink) -> None:
+def test_nothing_of_what_is_sent_is_on_a_command_line(connection: SshConnection) -> None:
     script = b"secret=hunter2; for p in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$p; echo; done"
-    told = link.trip(Kind.PROBE, [script], operator="alice@desk").stdout.decode()
+    told = connection.trip(Kind.PROBE, [script], operator="alice@desk").stdout.decode()
     assert "kubeup-begin" in told
     assert "hunter2" not in told
     assert "alice" not in told
 
 
-def test_an_operators_name_cannot_smuggle_lines(link: SshLink) -> None:
-    reply = link.trip(Kind.PROBE, [b"echo $who"], operator="eve\ntouch /tmp/evil\n")
+def test_an_operators_name_cannot_smuggle_lines(connection: SshConnection) -> None:
+    reply = connection.trip(Kind.PROBE, [b"echo $who"], operator="eve\ntouch /tmp/evil\n")
     assert reply.stdout == b"eve touch /tmp/evil\n"
 
 
-def test_a_line_lost_in_the_middle_is_told_as_such(link: SshLink) -> None:
+def test_a_line_lost_in_the_middle_is_told_as_such(connection: SshConnection) -> None:
     with pytest.raises(NodeError) as raised:
-        link.trip(Kind.SHELL, [b"echo; kill -9 $PPID; sleep 60"])
+        connection.trip(Kind.SHELL, [b"echo; kill -9 $PPID; sleep 60"])
     assert raised.value.title() == "127.0.0.1: shell: the connection was lost"
     assert "bytes sent" in raised.value.evidence[0]
     assert raised.value.fix == "run the same command again: what is done already is not done twice"
 
 
-def test_a_connection_lost_between_two_trips_is_made_anew(link: SshLink, machine: Machine) -> None:
-    pid = link.trip(Kind.PROBE, [b"echo $PPID"]).stdout.decode().strip()
+def test_a_connection_lost_between_two_trips_is_made_anew(connection: SshConnection, machine: Machine) -> None:
+    pid = connection.trip(Kind.PROBE, [b"echo $PPID"]).stdout.decode().strip()
     machine.run(f"kill -9 {pid}")
-    wait_for("the loss", lambda: not link.connected)
-    assert link.trip(Kind.PROBE, [b"echo back"]).stdout == b"back\n"
+    wait_for("the loss", lambda: not connection.connected)
+    assert connection.trip(Kind.PROBE, [b"echo back"]).stdout == b"back\n"
 
 
 def test_closing_a_link_ends_its_trip_at_once(operator: Operator, node: Node) -> None:
-    link = operator.connect(node)
+    connection = operator.connect(node)
     errors: list[NodeError] = []
     started = threading.Event()
 
     def run() -> None:
         try:
-            link.trip(Kind.SHELL, [b"echo go; sleep 60"], on_line=lambda _: started.set())
+            connection.trip(Kind.SHELL, [b"echo go; sleep 60"], on_line=lambda _: started.set())
         except NodeError as error:
             errors.append(error)
 
@@ -191,7 +195,7 @@ def test_closing_a_link_ends_its_trip_at_once(operator: Operator, node: Node) ->
     thread.start()
     assert started.wait(10)
     begin = time.monotonic()
-    link.close()
+    connection.close()
     thread.join(5)
     assert time.monotonic() - begin < 1
     assert errors[0].message == "kubeup was stopped"

@@ -13,7 +13,8 @@ import pytest
 
 from kubeup.model.cluster import Node, Proxy
 from kubeup.model.events import Event, Note
-from kubeup.node.wire.transport import Kind, SshLink
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import SshConnection
 from kubeup.tunnel import Tunnel, proxy
 from tests.lab.registry import ForwardProxy as OwnProxy
 from tests.lab.registry import certificate
@@ -54,13 +55,13 @@ class Run:
 
     def __init__(self, operator: Operator, node: Node, *, outgoing: str = "", named: str = "") -> None:
         self.said: list[Event] = []
-        self.node, self.link = node, operator.connect(node)
+        self.node, self.connection = node, operator.connect(node)
         cluster = operator.cluster(node)
         registries = type(cluster.registries)(insecure=(named,) if named else ())
         cluster = type(cluster)(
             cluster.name, cluster.nodes, cluster.network, registries=registries, proxy=Proxy(http=outgoing)
         )
-        self.tunnel = Tunnel(cluster, lambda _: self.link, self.said.append)
+        self.tunnel = Tunnel(cluster, lambda _: self.connection, self.said.append)
         operator.closing.append(self.tunnel.close)
 
     @property
@@ -75,7 +76,7 @@ class Run:
         """What curl has to say on the node; its proxy stands in its environment only."""
         through = through or self.tunnel.url(self.node)
         script = f"export http_proxy={through} https_proxy={through}\ncurl -sS --max-time 20 {more} {url} 2>&1\n"
-        return self.link.trip(Kind.SHELL, [script.encode()]).stdout.decode()
+        return self.connection.trip(Kind.SHELL, [script.encode()]).stdout.decode()
 
 
 def test_a_node_reaches_what_the_operator_reaches(
@@ -143,13 +144,13 @@ def test_nothing_listens_when_the_run_is_over(operator: Operator, node: Node, ma
     assert machine.run(listening).split()[3].startswith("127.0.0.1:")
     run.tunnel.close()
     assert machine.run(listening) == ""
-    assert run.link.trip(Kind.PROBE, [b"echo still here"]).stdout == b"still here\n"
+    assert run.connection.trip(Kind.PROBE, [b"echo still here"]).stdout == b"still here\n"
 
 
 def test_nor_when_its_connection_was_lost(operator: Operator, node: Node, machine: Machine) -> None:
     run = Run(operator, node)
     listening = f"ss -Hltn 'sport = :{run.port}'"
-    run.link.close()
+    run.connection.close()
     wait_for("the port to close", lambda: machine.run(listening) == "")
 
 
@@ -164,7 +165,7 @@ def test_a_server_that_forwards_nothing_is_told_once_and_the_node_still_serves(
     assert note.node == "127.0.0.1"
     for part in ("forwards no port", "AllowTcpForwarding yes", "`kubeup images pull`"):
         assert part in note.text
-    assert run.link.trip(Kind.PROBE, [b"echo on"]).stdout == b"on\n"
+    assert run.connection.trip(Kind.PROBE, [b"echo on"]).stdout == b"on\n"
 
 
 def test_a_client_that_says_nothing_holds_nobody_up(
@@ -178,5 +179,5 @@ def test_a_client_that_says_nothing_holds_nobody_up(
     through = run.tunnel.url(node)
     script = f"""for i in 1 2 3; do exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{run.port}; cat <&3' & done
 http_proxy={through} curl -sS --max-time 20 http://{place}/after 2>&1; wait"""
-    link: SshLink = run.link
-    assert link.trip(Kind.SHELL, [script.encode()]).stdout.decode().startswith("/after for")
+    connection: SshConnection = run.connection
+    assert connection.trip(Kind.SHELL, [script.encode()]).stdout.decode().startswith("/after for")

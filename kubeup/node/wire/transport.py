@@ -22,12 +22,10 @@ from kubeup.node.wire.exchange import Reply, Trip
 from kubeup.node.wire.remote_commands import Kind, command
 from kubeup.node.wire.streams import Body, Errand, OnLine
 
-__all__ = ["Kind", "Link", "Reply", "SshLink"]
-
 SESSION_TRIES = 6
 
 
-class Link(Protocol):
+class NodeConnection(Protocol):
     """A way to a node; used by one thread at a time. trips, sent, received: so far, bytes of payload."""
 
     title: str
@@ -52,7 +50,7 @@ class Link(Protocol):
     def close(self) -> None: ...
 
 
-class SshLink:
+class SshConnection:
     """A Link over SSH. A connection lost between two trips is made anew."""
 
     def __init__(self, dialer: Dialer, node: Node) -> None:
