@@ -154,7 +154,7 @@ def throughput(bench: Bench) -> None:
         connection = SshConnection(dialer, node)
         # Read to its end on the node, as a trip that carries 300 MB; nothing is kept there.
         script = b"cat >/dev/null\n#kubeup-end\n"
-        connection.trip(
+        connection.call(
             Kind.SHELL, [script, *(memoryview(content)[at : at + (1 << 18)] for at in range(0, len(content), 1 << 18))]
         )
         connection.close()

@@ -46,7 +46,7 @@ def stream(path: Path) -> Iterator[bytes | memoryview]:
 
 
 def by_trip(connection: SshConnection, path: Path) -> None:
-    reply = connection.trip(Kind.APPLY, stream(path))
+    reply = connection.call(Kind.APPLY, stream(path))
     assert reply.status == 0, reply
 
 

@@ -38,7 +38,7 @@ def snapshot_command(name: str, profile_path: Path | None, path: Path) -> None:
     with session.fleet(cluster, 1) as fleet, session.job(fleet) as job:
         connection = fleet.connection(machine)
         job.say(Working(machine.title, "looking at everything"))
-        reply = connection.trip(Kind.SHELL, [snapshot.SCRIPT.read_bytes()], limit=LIMIT)
+        reply = connection.call(Kind.SHELL, [snapshot.SCRIPT.read_bytes()], limit=LIMIT)
     text = reply.stdout.decode("utf-8", "surrogateescape")
     if reply.status:
         raise NodeError(machine.title, "snapshot", f"it ended with status {reply.status}", evidence=[text[-500:]])

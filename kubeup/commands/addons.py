@@ -151,7 +151,7 @@ def changes(notes: list[str]) -> tuple[Change, ...]:
 def installed(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, Installed]:
     """What the cluster has, by name. One round trip to the first master."""
     first = cluster.masters[0]
-    reply = job.fleet.connection(first).trip(
+    reply = job.fleet.connection(first).call(
         Kind.PROBE, [f"LABEL={manifests.LABEL}\n{LIST.read_text()}".encode()], limit=LIMIT
     )
     lines = reply.stdout.decode("utf-8", "replace").split("\n")

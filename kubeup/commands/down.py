@@ -113,7 +113,7 @@ def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
 
 
 def _snapshot(connection: NodeConnection) -> bytes:
-    reply = connection.trip(Kind.PROBE, [SNAPSHOT.encode()], limit=SNAPSHOT_LIMIT)
+    reply = connection.call(Kind.PROBE, [SNAPSHOT.encode()], limit=SNAPSHOT_LIMIT)
     marker = b"kubeup-snapshot\n"
     at = reply.stdout.find(marker)
     if reply.status or at < 0:

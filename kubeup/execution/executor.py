@@ -18,14 +18,14 @@ from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire import payload
 from kubeup.node.wire.exchange import Reply
 from kubeup.node.wire.packing import Packer
-from kubeup.node.wire.payload import Trip, Vault
+from kubeup.node.wire.payload import Payload, Vault
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import NodePlan, Plan
 from kubeup.planning import render
 from kubeup.release.artifacts import Download
 
-TripBuilder = Callable[[Node, NodePlan, int], Trip]
+TripBuilder = Callable[[Node, NodePlan, int], Payload]
 """Builds one node's trip: (node, plan, the generation the node's record must have)."""
 Fetch = Callable[[frozenset[str]], Mapping[str, Path]]
 """Brings files that no node got by itself into the operator's cache: their sha256 -> where they lie by then."""
@@ -50,7 +50,7 @@ def gather(fleet: Fleet, cluster: Cluster, say: Say) -> Results[Facts]:
 
 def probe(connection: NodeConnection, inquiry: Inquiry) -> Facts:
     """One round trip that changes nothing."""
-    reply = connection.trip(Kind.PROBE, [probe_script(inquiry)], limit=PROBE_LIMIT)
+    reply = connection.call(Kind.PROBE, [probe_script(inquiry)], limit=PROBE_LIMIT)
     return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=connection.title)
 
 
@@ -63,7 +63,7 @@ def tell_failures(results: Results[object], nodes: Sequence[Node], say: Say) -> 
 def read_secrets(connection: NodeConnection, paths: Sequence[str]) -> Mapping[str, bytes]:
     """Files of a master that leave it only while something is signed. One round trip; nothing is written down."""
     script = "".join(f"printf '{path}\\t'; base64 -w 0 <'{path}'; echo\n" for path in paths)
-    reply = connection.trip(Kind.PROBE, [script.encode()], limit=PROBE_LIMIT)
+    reply = connection.call(Kind.PROBE, [script.encode()], limit=PROBE_LIMIT)
     found = {}
     for line in reply.stdout.decode("ascii", "replace").split("\n"):
         path, tab, text = line.partition("\t")
@@ -131,8 +131,8 @@ class Execution:
             if self.facts[node.host].downloader and any(b.sha256 in self.downloads for b in plan.binaries)
         }
 
-        def trip(node: Node, plan: NodePlan, expected: int) -> Trip:
-            return payload.download_trip(plan, expected, expected + 1, self.operator, self.downloads)
+        def trip(node: Node, plan: NodePlan, expected: int) -> Payload:
+            return payload.download_payload(plan, expected, expected + 1, self.operator, self.downloads)
 
         self._phase("nodes download", wanted, trip)
         for node, plan in self._alive():
@@ -152,9 +152,9 @@ class Execution:
         wanted = {node.host: plan for node, plan in self._alive() if plan.binaries or plan.files or plan.baselines}
         self._phase("staging", wanted, self._stage_trip)
 
-    def _stage_trip(self, node: Node, plan: NodePlan, expected: int) -> Trip:
+    def _stage_trip(self, node: Node, plan: NodePlan, expected: int) -> Payload:
         arrived = self.facts[node.host].pieces
-        return payload.stage_trip(
+        return payload.stage_payload(
             plan, expected, expected + 1, self.operator, self.vaults.get(node.host, {}), self.paths, arrived
         )
 
@@ -164,10 +164,10 @@ class Execution:
         titles = dict.fromkeys(level.title for plan in wanted.values() if (level := plan.level(number)) and level.title)
         name = f"level {number}: {', '.join(dict.fromkeys(', '.join(titles).split(', ')))}" if titles else "finishing"
 
-        def trip(node: Node, plan: NodePlan, expected: int) -> Trip:
+        def trip(node: Node, plan: NodePlan, expected: int) -> Payload:
             level = plan.level(number)
             assert level is not None
-            return payload.level_trip(level, expected, expected + 1, self.operator, self.vaults.get(node.host, {}))
+            return payload.level_payload(level, expected, expected + 1, self.operator, self.vaults.get(node.host, {}))
 
         self._phase(name, wanted, trip)
 
@@ -207,12 +207,12 @@ class Execution:
 
 
 def carry_out(
-    node: Node, connection: NodeConnection, trip: Trip, operator: str, say: Say, packer: Packer | None = None
+    node: Node, connection: NodeConnection, trip: Payload, operator: str, say: Say, packer: Packer | None = None
 ) -> list[str]:
     """One APPLY trip; returns its notes, raises StepError with output and journal when a step failed."""
     progress = _Progress(node, trip, say)
     body = payload.stream(trip, packer, progress.arrived)
-    reply = connection.trip(
+    reply = connection.call(
         Kind.APPLY, body, on_line=progress.line, limit=max(LEVEL_LIMIT, trip.limit), operator=operator
     )
     progress.conclude(reply)
@@ -222,7 +222,7 @@ def carry_out(
 class _Progress:
     """Follows one trip: bytes out, lines in."""
 
-    def __init__(self, node: Node, trip: Trip, say: Say) -> None:
+    def __init__(self, node: Node, trip: Payload, say: Say) -> None:
         self._node, self._trip, self._say = node, trip, say
         self._total = payload.size_of(trip)
         self._step = 0

@@ -25,7 +25,7 @@ from kubeup.model.events import Event, Finished, Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.model.resources import STORE, Action, Binary
 from kubeup.node.wire.packing import Packer, Piece
-from kubeup.node.wire.payload import Trip, Writer
+from kubeup.node.wire.payload import Payload, Writer
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import PUSHED
 from kubeup.sources import cache
@@ -100,7 +100,7 @@ def has(image: Image, had: NodeImages) -> bool:
     return all(had.images.get(name) in idents for name in image.names)
 
 
-def trip_of(images: Sequence[Image], runtime: Runtime, had: NodeImages, facts: Facts) -> Trip:
+def trip_of(images: Sequence[Image], runtime: Runtime, had: NodeImages, facts: Facts) -> Payload:
     """One trip that brings some images to a node. Its last use of a layer removes it from kubeup's store."""
     writer, known = Writer(), set(had.chains if runtime is Runtime.DOCKER else had.blobs)
     parts: list[tuple[Image, list[Blob]]] = []
@@ -121,7 +121,7 @@ def trip_of(images: Sequence[Image], runtime: Runtime, had: NodeImages, facts: F
         later = {layer.sha256 for _, others in parts[number + 1 :] for layer in others}
         done = [layer.sha256 for layer in layers if layer.sha256 not in later]
         writer.action(_load(writer, image, runtime, layers, done, had))
-    return writer.trip(pieces)
+    return writer.payload(pieces)
 
 
 def _piece(layer: Blob, arrived: Mapping[str, int]) -> Piece:

@@ -50,7 +50,7 @@ def survey(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Results[No
 def look(node: Node, connection: NodeConnection, runtime: Runtime) -> NodeImages:
     """Raises NodeError where the cluster's runtime does not run."""
     script = f"runtime={runtime.value}\n{SCRIPT.read_text()}"
-    reply = connection.trip(Kind.PROBE, [script.encode()], limit=LIMIT)
+    reply = connection.call(Kind.PROBE, [script.encode()], limit=LIMIT)
     return parse(reply.stdout.decode("utf-8", "replace"), node.title)
 
 

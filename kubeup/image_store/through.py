@@ -55,7 +55,7 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besid
                     Note(f"{name} was not pulled: {pull_errors.explain(message, name).reason}: {message}", node.title)
                 )
 
-        connection.trip(Kind.SHELL, [f"{script}\n".encode()], on_line=heard, limit=LIMIT)
+        connection.call(Kind.SHELL, [f"{script}\n".encode()], on_line=heard, limit=LIMIT)
 
     for host, error in job.fleet.each(cluster.workers, work).failures.items():
         job.say(Note(_told(error), host))

@@ -68,7 +68,7 @@ def run(
 
 def _ask_master(node: Node, connection: NodeConnection) -> Rows:
     script = _script("cluster.sh") + _script("workloads.sh")
-    return _rows(connection.trip(Kind.PROBE, [script], limit=LIMIT).stdout)
+    return _rows(connection.call(Kind.PROBE, [script], limit=LIMIT).stdout)
 
 
 def _script(name: str, **variables: str) -> bytes:
@@ -103,7 +103,7 @@ def _reach(job: Job, workers: Sequence[Node], pods: str, service: Sequence[str],
         # One node asks all NodePorts, every other its own.
         addresses = everywhere if node == workers[0] else node.address
         script = _script("reach.sh", PODS=pods, SERVICE=service[1], PORT=service[2], ADDRESSES=addresses)
-        return _rows(connection.trip(Kind.PROBE, [script], limit=LIMIT).stdout)
+        return _rows(connection.call(Kind.PROBE, [script], limit=LIMIT).stdout)
 
     return job.fleet.each(workers, ask)
 
@@ -151,7 +151,7 @@ class _Held:
     def _hold(self) -> None:
         connection = self._job.fleet.another(self._master)
         try:
-            connection.trip(Kind.SHELL, self._body(), on_line=self._line, limit=PODS_LIMIT)
+            connection.call(Kind.SHELL, self._body(), on_line=self._line, limit=PODS_LIMIT)
         except KubeupError as error:
             self._error = error
         finally:

@@ -26,7 +26,7 @@ from kubeup.model.cluster import Node
 from kubeup.model.events import Event, Phase, Say, Working
 from kubeup.node.wire import payload
 from kubeup.node.wire.packing import Packer
-from kubeup.node.wire.payload import Trip
+from kubeup.node.wire.payload import Payload
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.report.progress import View
 
@@ -73,7 +73,7 @@ class Point:
         return json.dumps(asdict(self))
 
 
-class HeldTrip(Trip):
+class HeldTrip(Payload):
     """A trip whose node's half stands still at a step. held: its number."""
 
     held = 0
@@ -101,7 +101,13 @@ class Standstill:
         View.say = say  # type: ignore[method-assign,assignment]
 
     def _watched(
-        self, node: Node, connection: NodeConnection, trip: Trip, operator: str, say: Say, packer: Packer | None = None
+        self,
+        node: Node,
+        connection: NodeConnection,
+        trip: Payload,
+        operator: str,
+        say: Say,
+        packer: Packer | None = None,
     ) -> list[str]:
         with self._lock:
             self._trips[node.title] += 1
@@ -127,7 +133,7 @@ class Standstill:
 
         return self._carry_out(node, connection, trip, operator, watching, packer)
 
-    def _with_hold(self, trip: Trip) -> bytes:
+    def _with_hold(self, trip: Payload) -> bytes:
         small = self._small(trip)
         return with_hold(small, trip.held) if isinstance(trip, HeldTrip) else small
 

@@ -14,7 +14,7 @@ from kubeup.model.facts import Facts
 from kubeup.model.resources import Inquiry
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire import payload
-from kubeup.node.wire.payload import Trip
+from kubeup.node.wire.payload import Payload
 from kubeup.node.wire.remote_commands import END, Kind, command
 
 # Units are files below /units: their text is the active state.
@@ -73,7 +73,7 @@ class Sandbox:
             start_new_session=True,
         )
 
-    def carry_out(self, trip: Trip) -> list[str]:
+    def carry_out(self, trip: Payload) -> list[str]:
         reply = self.send(Kind.APPLY, b"".join(bytes(chunk) for chunk in payload.stream(trip)))
         return reply.stdout.decode().split("\n")
 

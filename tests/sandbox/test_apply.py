@@ -12,7 +12,7 @@ import pytest
 from kubeup.model.facts import Facts
 from kubeup.model.resources import Action, Binary, Desired, Directory, File, Inquiry, Unit, sha256
 from kubeup.node.wire import payload
-from kubeup.node.wire.payload import Trip, level_trip, stage_trip
+from kubeup.node.wire.payload import Payload, level_payload, stage_payload
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.plan.steps import ComponentOrder, NodePlan
 from kubeup.planning.diff import diff
@@ -79,7 +79,7 @@ def up(box: Sandbox, desired: Desired, tmp: Path) -> list[str]:
     source = tmp / "thing"
     source.write_bytes(BINARY)
     lines = box.carry_out(
-        stage_trip(
+        stage_payload(
             found, found.generation, found.generation + 1, "ann@laptop", {}, {sha256(BINARY): source}, facts.pieces
         )
     )
@@ -87,7 +87,7 @@ def up(box: Sandbox, desired: Desired, tmp: Path) -> list[str]:
         return lines
     generation = found.generation + 1
     for level in found.levels:
-        lines = box.carry_out(level_trip(level, generation, generation + 1, "ann@laptop", {}))
+        lines = box.carry_out(level_payload(level, generation, generation + 1, "ann@laptop", {}))
         generation += 1
     return lines
 
@@ -96,7 +96,7 @@ def down(box: Sandbox) -> list[str]:
     found = empty_diff("sandbox", box.probe(Inquiry()))
     if found.empty:
         return ["done\t0"]
-    return box.carry_out(level_trip(found.levels[0], found.generation, found.generation + 1, "ann@laptop", {}))
+    return box.carry_out(level_payload(found.levels[0], found.generation, found.generation + 1, "ann@laptop", {}))
 
 
 def done(lines: list[str]) -> bool:
@@ -154,7 +154,7 @@ def test_a_unit_that_comes_up_by_itself_meanwhile_is_left_to_it(sandbox: Sandbox
     assert [start.why for start in found.starts] == [("it is not running",)]
     sandbox.write("/units/thing.service", "active\n")
     generation = facts.record.generation
-    assert done(sandbox.carry_out(level_trip(found.levels[0], generation, generation + 1, "ann@laptop", {})))
+    assert done(sandbox.carry_out(level_payload(found.levels[0], generation, generation + 1, "ann@laptop", {})))
     assert sandbox.read("/began") == "thing.service\n"
     assert plan(sandbox, wish())[0].empty
     # One that read something else is begun anew, whatever it does.
@@ -175,7 +175,7 @@ def test_a_plan_of_yesterday_is_refused_with_who_changed_the_node_since(sandbox:
     stale, facts = plan(sandbox, wish())
     assert done(up(sandbox, wish(), tmp_path))
     source = tmp_path / "thing"
-    lines = sandbox.carry_out(stage_trip(stale, 0, 1, "bob@desk", {}, {sha256(BINARY): source}, facts.pieces))
+    lines = sandbox.carry_out(stage_payload(stale, 0, 1, "bob@desk", {}, {sha256(BINARY): source}, facts.pieces))
     refused = next(line for line in lines if line.startswith("failed"))
     assert "changed meanwhile by ann@laptop at 20" in refused
 
@@ -185,12 +185,12 @@ def test_bytes_that_arrived_are_not_sent_again(sandbox: Sandbox, tmp_path: Path)
     source = tmp_path / "thing"
     source.write_bytes(BINARY)
     paths = {sha256(BINARY): source}
-    whole = b"".join(bytes(c) for c in payload.stream(stage_trip(found, 0, 1, "a", {}, paths, facts.pieces)))
+    whole = b"".join(bytes(c) for c in payload.stream(stage_payload(found, 0, 1, "a", {}, paths, facts.pieces)))
     reply = sandbox.send(Kind.APPLY, whole[: len(whole) - len(BINARY) // 2 - 1024])
     assert b"failed\tunpacking" in reply.stdout
     arrived = ask(sandbox, wish()).pieces[sha256(BINARY)]
     assert 0 < arrived < len(BINARY)
-    trip = stage_trip(found, 0, 1, "a", {}, paths, {sha256(BINARY): arrived})
+    trip = stage_payload(found, 0, 1, "a", {}, paths, {sha256(BINARY): arrived})
     assert payload.size_of(trip) < len(BINARY) - arrived + 1000
     assert done(sandbox.carry_out(trip))
 
@@ -202,7 +202,7 @@ def test_bytes_that_arrived_whole_and_were_not_taken_in_yet_are_not_sent_again(
     source.write_bytes(BINARY)
     sandbox.write(f"/var/lib/kubeup/incoming/piece/{sha256(BINARY)}.000000000000", BINARY.decode())
     found, facts = plan(sandbox, wish())
-    trip = stage_trip(found, 0, 1, "a", {}, {sha256(BINARY): source}, facts.pieces)
+    trip = stage_payload(found, 0, 1, "a", {}, {sha256(BINARY): source}, facts.pieces)
     assert payload.size_of(trip) < 1000
     assert BINARY[:1000] not in b"".join(bytes(chunk) for chunk in payload.stream(trip))
     assert done(sandbox.carry_out(trip))
@@ -213,7 +213,7 @@ def test_bytes_that_are_not_what_they_should_be_are_refused(sandbox: Sandbox, tm
     found, facts = plan(sandbox, wish())
     source = tmp_path / "thing"
     source.write_bytes(b"x" * len(BINARY))
-    lines = sandbox.carry_out(stage_trip(found, 0, 1, "a", {}, {sha256(BINARY): source}, facts.pieces))
+    lines = sandbox.carry_out(stage_payload(found, 0, 1, "a", {}, {sha256(BINARY): source}, facts.pieces))
     refused = next(line for line in lines if line.startswith("failed"))
     assert sha256(b"x" * len(BINARY)) in refused
     assert sha256(BINARY) in refused
@@ -246,7 +246,7 @@ def test_a_second_operator_is_told_who_is_at_work(sandbox: Sandbox) -> None:
         while b"flock" not in Path(f"/proc/{holder.pid}/cmdline").read_bytes() or not sandbox.probe(Inquiry()).busy:
             pass
         assert sandbox.probe(Inquiry()).busy == "ann@laptop since 2026-11-23T20:00:00Z"
-        lines = sandbox.carry_out(Trip((), ()))
+        lines = sandbox.carry_out(Payload((), ()))
         assert lines[1] == "kubeup-busy ann@laptop since 2026-11-23T20:00:00Z"
         assert holder.stdin
         holder.stdin.close()
@@ -265,7 +265,7 @@ def test_a_node_downloads_by_itself_and_notes_what_it_cannot_reach(sandbox: Sand
     import threading
     from functools import partial
 
-    from kubeup.node.wire.payload import download_trip
+    from kubeup.node.wire.payload import download_payload
     from kubeup.release.artifacts import Download
 
     (tmp_path / "site").mkdir()
@@ -277,11 +277,11 @@ def test_a_node_downloads_by_itself_and_notes_what_it_cannot_reach(sandbox: Sand
     digest = sha256(BINARY)
     try:
         nowhere = {digest: Download("http://127.0.0.1:9/thing", digest)}
-        lines = sandbox.carry_out(download_trip(found, 0, 1, "a", nowhere))
+        lines = sandbox.carry_out(download_payload(found, 0, 1, "a", nowhere))
         assert done(lines)
         assert any(line.startswith(f"note\tmissing\t{digest}") for line in lines)
         here = {digest: Download(f"http://127.0.0.1:{server.server_port}/thing", digest)}
-        lines = sandbox.carry_out(download_trip(found, 1, 2, "a", here))
+        lines = sandbox.carry_out(download_payload(found, 1, 2, "a", here))
         assert f"note\tdownloaded\t{digest}" in lines
     finally:
         server.shutdown()

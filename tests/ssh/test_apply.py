@@ -40,7 +40,7 @@ def clean(machine: Machine) -> None:
 def test_the_stream_is_unpacked_and_its_script_run_there(connection: SshConnection, machine: Machine) -> None:
     lines: list[str] = []
     body = [archive("cat steps; pwd; umask; exit 4", steps=b"one\ntwo\n", **{"blob/x": b"\0\1"})]
-    reply = connection.trip(Kind.APPLY, body, on_line=lines.append)
+    reply = connection.call(Kind.APPLY, body, on_line=lines.append)
     assert lines == ["one", "two", f"{HOME}/incoming", "0077"]
     assert reply.status == 4
     assert machine.run(f"stat -c %a {HOME}/incoming {HOME}/incoming/blob/x {HOME}/lock") == "700\n600\n600\n"
@@ -49,7 +49,7 @@ def test_the_stream_is_unpacked_and_its_script_run_there(connection: SshConnecti
 def test_what_earlier_trips_left_goes_and_what_arrived_stays(connection: SshConnection, machine: Machine) -> None:
     machine.run(f"mkdir -p {HOME}/incoming/piece {HOME}/incoming/download {HOME}/incoming/blob")
     machine.run(f"cd {HOME}/incoming; touch piece/a download/b blob/old steps undo.sh output")
-    reply = connection.trip(Kind.APPLY, [archive("find . -type f | sort | tr '\\n' ' '")])
+    reply = connection.call(Kind.APPLY, [archive("find . -type f | sort | tr '\\n' ' '")])
     assert reply.stdout == b"./apply.sh ./download/b ./piece/a "
 
 
@@ -61,19 +61,19 @@ def test_a_second_operator_is_told_who_is_at_work(operator: Operator, node: Node
         yield archive("echo go; cat >/dev/null; while [ ! -e /tmp/go-on ]; do sleep 0.05; done; echo end")
 
     def work() -> None:
-        first.trip(Kind.APPLY, body(), on_line=lambda _: started.set(), operator="alice@desk")
+        first.call(Kind.APPLY, body(), on_line=lambda _: started.set(), operator="alice@desk")
         done.set()
 
     threading.Thread(target=work, daemon=True).start()
     assert started.wait(10)
     with pytest.raises(NodeError) as raised:
-        second.trip(Kind.APPLY, [archive("echo never >/tmp/never")], operator="bob@laptop")
+        second.call(Kind.APPLY, [archive("echo never >/tmp/never")], operator="bob@laptop")
     assert raised.value.title() == "127.0.0.1: lock: another kubeup is at work on this node"
     assert raised.value.evidence[0].startswith("alice@desk since 20")
     assert "alice@desk" in machine.run(f"cat {HOME}/lock")
     machine.run("touch /tmp/go-on")
     assert done.wait(10)
-    assert second.trip(Kind.APPLY, [archive("cat ../lock")], operator="bob@laptop").stdout.startswith(
+    assert second.call(Kind.APPLY, [archive("cat ../lock")], operator="bob@laptop").stdout.startswith(
         b"bob@laptop since"
     )
     assert "No such file" in machine.run("ls /tmp/never", check=False)
@@ -82,7 +82,7 @@ def test_a_second_operator_is_told_who_is_at_work(operator: Operator, node: Node
 def test_a_stream_that_breaks_off_is_told_and_what_arrived_stays(connection: SshConnection, machine: Machine) -> None:
     whole = archive("echo never", **{"piece/abc.0": b"x" * 3_000_000})
     lines: list[str] = []
-    reply = connection.trip(Kind.APPLY, [whole[:2_000_000]], on_line=lines.append)
+    reply = connection.call(Kind.APPLY, [whole[:2_000_000]], on_line=lines.append)
     assert reply.status == 1
     assert len(lines) == 1
     assert lines[0].startswith("failed\tunpacking: tar: Unexpected EOF in archive (")
@@ -103,7 +103,7 @@ def test_a_lost_line_leaves_what_arrived_and_ends_the_nodes_half(
         yield whole[2_000_000:]
 
     with pytest.raises(NodeError, match="kubeup was stopped"):
-        connection.trip(Kind.APPLY, body())
+        connection.call(Kind.APPLY, body())
     wait_for("the lock is free", lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n")
     assert int(machine.run(arrived)) > 1_900_000
     assert "No such file" in machine.run("ls /tmp/ran", check=False)
@@ -123,7 +123,7 @@ def test_a_line_that_died_without_a_word_does_not_hold_the_lock(
         yield whole[1_000_000:2_000_000]
         over.wait(30)
 
-    reply = operator.connect(node).trip(Kind.APPLY, body())
+    reply = operator.connect(node).call(Kind.APPLY, body())
     over.set()
     assert reply.status == -1, "ended by a signal"
     assert reply.seconds > 3
@@ -143,7 +143,7 @@ def test_a_script_under_way_stops_at_its_next_word_when_the_line_is_lost(
 
     def run() -> None:
         with pytest.raises(NodeError):
-            connection.trip(Kind.APPLY, body, on_line=lambda _: started.set())
+            connection.call(Kind.APPLY, body, on_line=lambda _: started.set())
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -158,7 +158,7 @@ def test_a_full_disk_is_told_in_tars_words(operator: Operator, node: Node, machi
     try:
         lines: list[str] = []
         body = [archive("echo never", **{"piece/abc.0": b"x" * 3_000_000})]
-        reply = operator.connect(node).trip(Kind.APPLY, body, on_line=lines.append)
+        reply = operator.connect(node).call(Kind.APPLY, body, on_line=lines.append)
     finally:
         machine.run(f"umount {HOME}")
     assert reply.status == 1
@@ -170,7 +170,7 @@ def test_a_full_disk_is_told_in_tars_words(operator: Operator, node: Node, machi
 def test_a_folder_that_cannot_be_made_is_told(connection: SshConnection, machine: Machine) -> None:
     machine.run(f"touch {HOME}/incoming")
     lines: list[str] = []
-    assert connection.trip(Kind.APPLY, [archive("echo never")], on_line=lines.append).status == 1
+    assert connection.call(Kind.APPLY, [archive("echo never")], on_line=lines.append).status == 1
     assert lines[0].startswith(f"failed\tcannot make {HOME}: mkdir: ")
 
 
@@ -179,14 +179,14 @@ def test_large_bodies_arrive_whole(connection: SshConnection) -> None:
 
     digest = hashlib.sha256(chunk * 64).hexdigest()
     content = archive("sha256sum <piece/big.0", **{"piece/big.0": chunk * 64})
-    reply = connection.trip(Kind.APPLY, [memoryview(content)])
+    reply = connection.call(Kind.APPLY, [memoryview(content)])
     assert reply.stdout.decode().split()[0] == digest
     assert reply.sent == len(content)
 
 
 def test_sudo_carries_a_tar_stream_unharmed(operator: Operator, node: Node, machine: Machine) -> None:
     content = bytes(range(256)) * 40_000
-    reply = operator.connect(replace(node, user="free")).trip(
+    reply = operator.connect(replace(node, user="free")).call(
         Kind.APPLY, [archive("id -u; sha256sum <piece/big.0", **{"piece/big.0": content})]
     )
     assert reply.stdout.decode().split()[:2] == ["0", hashlib.sha256(content).hexdigest()]
@@ -195,5 +195,5 @@ def test_sudo_carries_a_tar_stream_unharmed(operator: Operator, node: Node, mach
 def test_a_node_that_does_not_let_kubeup_become_root_gets_no_stream(operator: Operator, node: Node) -> None:
     connection = operator.connect(replace(node, user="plain"))
     with pytest.raises(ConnectError):
-        connection.trip(Kind.APPLY, [archive("echo never")])
+        connection.call(Kind.APPLY, [archive("echo never")])
     assert connection.sent == 0

@@ -17,7 +17,7 @@ from tests.ssh.machine import Daemon, Machine
 
 
 def gets_in(operator: Operator, node: Node) -> bool:
-    return operator.connect(node).trip(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
+    return operator.connect(node).call(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
 
 
 def refusal(operator: Operator, node: Node) -> ConnectError:

@@ -83,7 +83,7 @@ def test_the_second_address_of_a_name_is_tried(
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: both)
     operator.trust(sshd, "localhost")
     link = operator.connect(replace(operator.node(sshd), host="localhost"))
-    assert link.trip(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
+    assert link.call(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
 
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
@@ -123,7 +123,7 @@ def test_a_server_that_drops_early_connections_is_tried_again(operator: Operator
     operator.trust(daemon)
     with socket.create_connection(("127.0.0.1", daemon.port)):
         link = operator.connect(operator.node(daemon))
-        assert link.trip(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
+        assert link.call(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
 
 
 def test_a_server_with_one_session_at_a_time(operator: Operator, machine: Machine) -> None:
@@ -131,14 +131,14 @@ def test_a_server_with_one_session_at_a_time(operator: Operator, machine: Machin
     operator.trust(daemon)
     link = operator.connect(operator.node(daemon))
     for number in range(5):
-        assert link.trip(Kind.PROBE, [f"echo {number}".encode()]).stdout == f"{number}\n".encode()
+        assert link.call(Kind.PROBE, [f"echo {number}".encode()]).stdout == f"{number}\n".encode()
 
 
 def test_a_server_without_sessions(operator: Operator, machine: Machine) -> None:
     daemon = machine.sshd("MaxSessions 0")
     operator.trust(daemon)
     with pytest.raises(ConnectError) as raised:
-        operator.connect(operator.node(daemon)).trip(Kind.PROBE, [b"echo never"])
+        operator.connect(operator.node(daemon)).call(Kind.PROBE, [b"echo never"])
     assert raised.value.title() == "127.0.0.1: session: the server opened no session"
     assert raised.value.fix == "look at MaxSessions in its /etc/ssh/sshd_config: one is needed"
 
@@ -148,11 +148,11 @@ def test_a_server_that_froze_is_not_waited_for_without_end(
 ) -> None:
     monkeypatch.setattr("kubeup.node.wire.transport.CHANNEL_SECONDS", 1.0)
     link = operator.connect(node)
-    pid = link.trip(Kind.PROBE, [b"echo $PPID"]).stdout.decode().strip()
+    pid = link.call(Kind.PROBE, [b"echo $PPID"]).stdout.decode().strip()
     machine.run(f"kill -STOP {pid}")
     try:
         with pytest.raises(ConnectError) as raised:
-            link.trip(Kind.PROBE, [b"echo never"])
+            link.call(Kind.PROBE, [b"echo never"])
     finally:
         machine.run(f"kill -CONT {pid}")
     assert raised.value.title() == "127.0.0.1: session: the server started no command within 1 s"
@@ -163,9 +163,9 @@ def test_a_slow_line_costs_few_round_trips(operator: Operator, sshd: Daemon) -> 
         operator.trust(sshd)
         operator.trust(replace(sshd, port=line.port))
         link = operator.connect(operator.node(sshd, port=line.port))  # type: ignore[arg-type]
-        direct = operator.connect(operator.node(sshd)).trip(Kind.PROBE, [b"echo in"]).seconds
+        direct = operator.connect(operator.node(sshd)).call(Kind.PROBE, [b"echo in"]).seconds
         begin = time.monotonic()
-        link.trip(Kind.PROBE, [b"echo in"])
+        link.call(Kind.PROBE, [b"echo in"])
         # A round trip is 0.1 s: the session, the command and its hello, the script and its answer.
         assert time.monotonic() - begin < 0.4 + 3 * direct
 
@@ -175,10 +175,10 @@ def test_a_line_cut_while_sending_tells_how_far_it_came(operator: Operator, sshd
         operator.known_hosts.write_text(f"[127.0.0.1]:{line.port} {sshd.public()}\n")
         link = operator.connect(operator.node(sshd, port=line.port))  # type: ignore[arg-type]
         with pytest.raises(NodeError) as raised:
-            link.trip(Kind.PROBE, [b"cat >/dev/null", bytes(5_000_000)])
+            link.call(Kind.PROBE, [b"cat >/dev/null", bytes(5_000_000)])
         assert raised.value.message == "the connection was lost"
         line.cut_after = None
-        assert link.trip(Kind.PROBE, [b"echo back"]).stdout == b"back\n"
+        assert link.call(Kind.PROBE, [b"echo back"]).stdout == b"back\n"
         assert line.connections == 2
 
 
@@ -194,7 +194,7 @@ def test_closing_a_link_on_a_dead_line_is_quick(
 
         def run() -> None:
             with pytest.raises((NodeError, ConnectError)):
-                link.trip(Kind.PROBE, [b"cat >/dev/null", bytes(50_000_000)])
+                link.call(Kind.PROBE, [b"cat >/dev/null", bytes(50_000_000)])
             done.set()
 
         threading.Thread(target=run, daemon=True).start()

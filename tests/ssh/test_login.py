@@ -33,7 +33,7 @@ def add_key(path: Path) -> None:
 
 
 def gets_in(operator: Operator, node: Node) -> bool:
-    return operator.connect(node).trip(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
+    return operator.connect(node).call(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
 
 
 def refusal(operator: Operator, node: Node) -> ConnectError:
@@ -193,7 +193,7 @@ def test_a_login_password_is_asked_once_for_all_nodes(operator: Operator, passwo
     dialer = operator.dialer(node)
     for _ in range(2):
         connection = SshConnection(dialer, node)
-        assert connection.trip(Kind.PROBE, [b"id -un"]).stdout == b"root\n"
+        assert connection.call(Kind.PROBE, [b"id -un"]).stdout == b"root\n"
         connection.close()
     assert operator.asked == [f"password of free@127.0.0.1:{password_sshd.port}: "]
 

@@ -17,7 +17,7 @@ from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError, StepError
 from kubeup.model.facts import Facts, UnitFact
 from kubeup.model.resources import Binary, Desired, File, Inquiry, sha256
-from kubeup.node.wire.payload import Trip, level_trip, stage_trip
+from kubeup.node.wire.payload import Payload, level_payload, stage_payload
 from kubeup.node.wire.transport import SshConnection
 from kubeup.plan.steps import NodePlan
 from kubeup.planning.diff import diff
@@ -72,7 +72,7 @@ class Way:
         facts = self.ask()
         return diff("odd", self.desired, facts, ORDER), facts
 
-    def carry(self, trip: Trip) -> None:
+    def carry(self, trip: Payload) -> None:
         executor.carry_out(self.node, self.connection, trip, "ann@laptop", lambda _: None)
 
     def stage(self) -> int:
@@ -80,20 +80,20 @@ class Way:
         source = self.folder / "thing"
         source.write_bytes(self.content)
         paths = {sha256(self.content): source}
-        self.carry(stage_trip(found, found.generation, found.generation + 1, "ann", {}, paths, facts.pieces))
+        self.carry(stage_payload(found, found.generation, found.generation + 1, "ann", {}, paths, facts.pieces))
         return found.generation + 1
 
     def up(self) -> None:
         found, _ = self.plan()
         generation = self.stage()
         for level in found.levels:
-            self.carry(level_trip(level, generation, generation + 1, "ann", {}))
+            self.carry(level_payload(level, generation, generation + 1, "ann", {}))
             generation += 1
 
     def down(self) -> None:
         found = empty_diff("odd", executor.probe(self.connection, Inquiry()))
         for level in found.levels:
-            self.carry(level_trip(level, found.generation, found.generation + 1, "ann", {}))
+            self.carry(level_payload(level, found.generation, found.generation + 1, "ann", {}))
 
 
 @contextmanager
@@ -321,6 +321,6 @@ def test_another_operator_between_two_trips_is_told_who_and_when(
         stale, _ = bob.plan()
         ann.stage()
         with pytest.raises(StepError) as raised:
-            bob.carry(level_trip(stale.levels[0], stale.generation, stale.generation + 1, "bob", {}))
+            bob.carry(level_payload(stale.levels[0], stale.generation, stale.generation + 1, "bob", {}))
         assert "changed meanwhile by ann at 20" in raised.value.message
         ann.down()

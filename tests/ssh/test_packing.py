@@ -16,7 +16,7 @@ from kubeup.model.errors import KubeupError
 from kubeup.model.resources import Binary, Inquiry
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire.packing import Packer, Piece
-from kubeup.node.wire.payload import Trip
+from kubeup.node.wire.payload import Payload
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
@@ -48,18 +48,18 @@ def binaries(tmp_path: Path) -> list[tuple[Binary, Path]]:
     return found
 
 
-def trip(binaries: Sequence[tuple[Binary, Path]], arrived: dict[str, int]) -> Trip:
+def trip(binaries: Sequence[tuple[Binary, Path]], arrived: dict[str, int]) -> Payload:
     pieces = [
         Piece(binary, path, arrived.get(binary.sha256, 0), arrived.get(f"{binary.sha256}.gz", 0))
         for binary, path in binaries
     ]
     lines = [f"store\t{binary.sha256}\t{binary.name}" for binary, _ in binaries]
-    return Trip(tuple(lines), tuple(f"storing {binary.name}" for binary, _ in binaries), {}, tuple(pieces))
+    return Payload(tuple(lines), tuple(f"storing {binary.name}" for binary, _ in binaries), {}, tuple(pieces))
 
 
 def bring(node: Node, connection: SshConnection, binaries: Sequence[tuple[Binary, Path]], packer: Packer) -> None:
     """What is not in the node's store yet, from where it broke off."""
-    reply = connection.trip(Kind.PROBE, [probe_script(Inquiry())])
+    reply = connection.call(Kind.PROBE, [probe_script(Inquiry())])
     facts = parse(reply.stdout, sent_at=0, received_at=0, node="node")
     missing = [(binary, path) for binary, path in binaries if binary.sha256 not in facts.store]
     carry_out(node, connection, trip(missing, dict(facts.pieces)), "ann@laptop", lambda _: None, packer)

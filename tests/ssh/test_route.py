@@ -19,7 +19,7 @@ from tests.ssh.machine import Daemon, Machine, free_port
 
 
 def gets_in(operator: Operator, node: Node) -> bool:
-    return operator.connect(node).trip(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
+    return operator.connect(node).call(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
 
 
 def refusal(operator: Operator, node: Node) -> ConnectError:
@@ -47,12 +47,12 @@ Host web
 
 def test_host_port_user_and_key_of_the_configuration(operator: Operator, web: str) -> None:
     operator.ssh_config.write_text(web)
-    assert operator.connect(named("web")).trip(Kind.PROBE, [b"echo $SUDO_USER"]).stdout == b"free\n"
+    assert operator.connect(named("web")).call(Kind.PROBE, [b"echo $SUDO_USER"]).stdout == b"free\n"
 
 
 def test_the_profile_wins_over_the_configuration(operator: Operator, web: str) -> None:
     operator.ssh_config.write_text(web)
-    assert operator.connect(named("web", user="root")).trip(Kind.PROBE, [b"echo $SUDO_USER"]).stdout == b"\n"
+    assert operator.connect(named("web", user="root")).call(Kind.PROBE, [b"echo $SUDO_USER"]).stdout == b"\n"
 
 
 def test_included_files_count(operator: Operator, web: str) -> None:
@@ -203,7 +203,7 @@ def test_many_nodes_share_one_connection_to_their_bastion(operator: Operator, we
     def ask(_: int) -> bytes:
         connection = SshConnection(dialer, node)
         try:
-            return connection.trip(Kind.PROBE, [b"echo in"]).stdout
+            return connection.call(Kind.PROBE, [b"echo in"]).stdout
         finally:
             connection.close()
 
@@ -284,4 +284,4 @@ def test_large_bodies_pass_a_bastion(operator: Operator, web: str, bastion: Daem
         for _ in range(20):
             yield chunk
 
-    assert operator.connect(named("web")).trip(Kind.PROBE, body(), limit=60).received == 20_000_000
+    assert operator.connect(named("web")).call(Kind.PROBE, body(), limit=60).received == 20_000_000

@@ -31,13 +31,13 @@ fish = pytest.param("fishy", marks=pytest.mark.skipif(not shutil.which("fish"), 
 
 def refusal(operator: Operator, node: Node) -> ConnectError:
     with pytest.raises(ConnectError) as raised:
-        operator.connect(node).trip(Kind.PROBE, WHO)
+        operator.connect(node).call(Kind.PROBE, WHO)
     return raised.value
 
 
 @pytest.mark.parametrize("user", ["free", "chatty", fish])
 def test_sudo_without_a_password_asks_nobody(operator: Operator, node: Node, user: str) -> None:
-    assert operator.connect(replace(node, user=user)).trip(Kind.PROBE, WHO).stdout == b"root\n"
+    assert operator.connect(replace(node, user=user)).call(Kind.PROBE, WHO).stdout == b"root\n"
     assert operator.asked == []
 
 
@@ -50,7 +50,7 @@ def test_a_password_is_asked_once_for_all_nodes_and_trips(operator: Operator, no
     def ask() -> None:
         connection = SshConnection(dialer, node)
         for _ in range(2):
-            answers.append(connection.trip(Kind.PROBE, WHO).stdout)
+            answers.append(connection.call(Kind.PROBE, WHO).stdout)
         connection.close()
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
@@ -64,26 +64,26 @@ def test_a_password_is_asked_once_for_all_nodes_and_trips(operator: Operator, no
 
 def test_a_password_comes_from_the_environment(operator: Operator, node: Node) -> None:
     operator.environment["KUBEUP_SUDO_PASSWORD"] = PASSWORD
-    assert operator.connect(replace(node, user="asked")).trip(Kind.PROBE, WHO).stdout == b"root\n"
+    assert operator.connect(replace(node, user="asked")).call(Kind.PROBE, WHO).stdout == b"root\n"
     assert operator.asked == []
 
 
 def test_a_password_comes_from_a_file(operator: Operator, node: Node, tmp_path: Path) -> None:
     (tmp_path / "password").write_text(PASSWORD + "\n")
     operator.environment["KUBEUP_SUDO_PASSWORD_FILE"] = str(tmp_path / "password")
-    assert operator.connect(replace(node, user="asked")).trip(Kind.PROBE, WHO).stdout == b"root\n"
+    assert operator.connect(replace(node, user="asked")).call(Kind.PROBE, WHO).stdout == b"root\n"
 
 
 def test_a_password_file_that_is_not_there_is_told(operator: Operator, node: Node) -> None:
     operator.environment["KUBEUP_SUDO_PASSWORD_FILE"] = "/no/such/file"
     with pytest.raises(UsageError, match="the file that KUBEUP_SUDO_PASSWORD_FILE names cannot be read"):
-        operator.connect(replace(node, user="asked")).trip(Kind.PROBE, WHO)
+        operator.connect(replace(node, user="asked")).call(Kind.PROBE, WHO)
 
 
 def test_a_password_is_seen_nowhere(operator: Operator, node: Node, machine: Machine, sshd: Daemon) -> None:
     operator.environment["KUBEUP_SUDO_PASSWORD"] = PASSWORD
     connection = operator.connect(replace(node, user="asked"))
-    seen = connection.trip(Kind.PROBE, [b"cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"])
+    seen = connection.call(Kind.PROBE, [b"cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"])
     assert b"sudo" in seen.stdout
     assert PASSWORD.encode() not in seen.stdout + seen.stderr
     assert PASSWORD not in sshd.said()
@@ -92,7 +92,7 @@ def test_a_password_is_seen_nowhere(operator: Operator, node: Node, machine: Mac
 
 def test_a_password_is_not_sent_to_who_does_not_ask_for_it(operator: Operator, node: Node) -> None:
     operator.environment["KUBEUP_SUDO_PASSWORD"] = PASSWORD
-    reply = operator.connect(replace(node, user="free")).trip(Kind.PROBE, [b"echo $l $who; cat"], operator="me")
+    reply = operator.connect(replace(node, user="free")).call(Kind.PROBE, [b"echo $l $who; cat"], operator="me")
     assert reply.stdout == b"kubeup-begin me\n"
 
 
@@ -177,4 +177,4 @@ def test_sudo_speaks_english_whatever_the_language_of_the_login(operator: Operat
     operator.trust(daemon)
     connection = operator.connect(operator.node(daemon, "free"))
     script = b"for p in $(pidof sudo); do tr '\\0' '\\n' </proc/$p/environ; done"
-    assert b"LC_ALL=C\n" in connection.trip(Kind.PROBE, [script]).stdout
+    assert b"LC_ALL=C\n" in connection.call(Kind.PROBE, [script]).stdout

@@ -17,29 +17,29 @@ from tests.ssh.machine import Machine, wait_for
 
 
 def test_a_probe_brings_back_output_errors_and_status(connection: SshConnection) -> None:
-    reply = connection.trip(Kind.PROBE, [b"echo out; echo err >&2; exit 3"])
+    reply = connection.call(Kind.PROBE, [b"echo out; echo err >&2; exit 3"])
     assert (reply.stdout, reply.stderr, reply.status) == (b"out\n", b"err\n", 3)
 
 
 def test_a_link_counts_trips_and_bytes(connection: SshConnection) -> None:
     for _ in range(2):
-        connection.trip(Kind.PROBE, [b"printf 12345"])
+        connection.call(Kind.PROBE, [b"printf 12345"])
     assert (connection.trips, connection.sent, connection.received) == (2, 24, 10)
 
 
 def test_output_is_bytes_whatever_they_are(connection: SshConnection) -> None:
-    reply = connection.trip(Kind.PROBE, [rb"printf '\000\377\r\n\036tail'"])
+    reply = connection.call(Kind.PROBE, [rb"printf '\000\377\r\n\036tail'"])
     assert reply.stdout == b"\x00\xff\r\n\x1etail"
 
 
 def test_the_node_reads_its_clock_between_the_two_times(connection: SshConnection) -> None:
-    reply = connection.trip(Kind.PROBE, [b"date +%s.%N"])
+    reply = connection.call(Kind.PROBE, [b"date +%s.%N"])
     assert reply.started_at <= reply.hello_at <= float(reply.stdout) <= reply.started_at + reply.seconds + 0.1
 
 
 def test_lines_are_cut_at_line_breaks_only(connection: SshConnection) -> None:
     lines: list[str] = []
-    connection.trip(Kind.SHELL, [rb"printf 'a\036b\rc\nd\342\200\250e\nlast'"], on_line=lines.append)
+    connection.call(Kind.SHELL, [rb"printf 'a\036b\rc\nd\342\200\250e\nlast'"], on_line=lines.append)
     assert lines == ["a\x1eb\rc", "d\u2028e"]
 
 
@@ -52,7 +52,7 @@ def test_a_node_that_talks_while_it_is_sent_to_does_not_block(connection: SshCon
         for _ in range(160):
             yield filler
 
-    reply = connection.trip(Kind.PROBE, body(), limit=60)
+    reply = connection.call(Kind.PROBE, body(), limit=60)
     assert reply.stdout.endswith(b"all\n")
     assert reply.received > 48_000_000
     assert reply.sent > 160 * len(filler)
@@ -72,7 +72,7 @@ def test_lines_come_while_the_script_still_runs_and_it_ends_when_its_input_does(
         if line == "ready":
             seen.set()
 
-    reply = connection.trip(Kind.SHELL, body(), on_line=on_line, limit=20)
+    reply = connection.call(Kind.SHELL, body(), on_line=on_line, limit=20)
     assert lines == ["ready", "cleaned"]
     assert reply.status == 0
 
@@ -83,13 +83,13 @@ def test_a_script_that_ends_does_not_wait_for_a_caller_who_still_holds_its_input
         time.sleep(5)
 
     begin = time.monotonic()
-    assert connection.trip(Kind.SHELL, body()).status == 7
+    assert connection.call(Kind.SHELL, body()).status == 7
     assert time.monotonic() - begin < 3
 
 
 def test_something_left_behind_that_holds_the_output_open_does_not_hold_the_trip(connection: SshConnection) -> None:
     begin = time.monotonic()
-    reply = connection.trip(Kind.PROBE, [b"sleep 30 & echo done"])
+    reply = connection.call(Kind.PROBE, [b"sleep 30 & echo done"])
     assert (reply.stdout, reply.status) == (b"done\n", 0)
     assert time.monotonic() - begin < 10
 
@@ -99,7 +99,7 @@ def test_an_answer_that_comes_together_with_its_end_is_not_lost(
 ) -> None:
     """On a busy machine the answer, its end and the channel's may all come while the reader is not looking."""
     monkeypatch.setattr("kubeup.node.wire.exchange.POLL_SECONDS", 0.00001)
-    answers = [connection.trip(Kind.PROBE, [b"echo in"]).stdout for _ in range(40)]
+    answers = [connection.call(Kind.PROBE, [b"echo in"]).stdout for _ in range(40)]
     assert answers == [b"in\n"] * 40
 
 
@@ -109,7 +109,7 @@ def test_the_last_words_after_a_long_silence_are_not_lost(
     """sshd may say that the script ended before it hands on what the script said last."""
     monkeypatch.setattr("kubeup.node.wire.exchange.LINGER_SECONDS", 1.0)
     monkeypatch.setattr("kubeup.node.wire.exchange.POLL_SECONDS", 0.05)
-    reply = connection.trip(Kind.PROBE, [b"sleep 1.3; (sleep 0.4; echo last) & exit 0"])
+    reply = connection.call(Kind.PROBE, [b"sleep 1.3; (sleep 0.4; echo last) & exit 0"])
     assert reply.stdout == b"last\n"
 
 
@@ -120,7 +120,7 @@ def test_a_script_cut_short_by_a_lost_line_does_not_run(connection: SshConnectio
 
     machine.run("rm -f /tmp/ran")
     with pytest.raises(ConnectionError):
-        connection.trip(Kind.PROBE, body())
+        connection.call(Kind.PROBE, body())
     half = "echo kubeup-hello >/dev/null; touch /tmp/ran; rm -r /a/b"
     machine.run(command(Kind.PROBE, sudo=False), input=f"kubeup-begin\nme\n{half}".encode(), check=False)
     assert machine.run("ls /tmp/ran", check=False).count("No such file")
@@ -132,8 +132,8 @@ def test_what_the_body_raises_reaches_the_caller(connection: SshConnection) -> N
         raise NodeError("n", "reading", "the file became shorter")
 
     with pytest.raises(NodeError, match="the file became shorter"):
-        connection.trip(Kind.SHELL, body())
-    assert connection.trip(Kind.PROBE, [b"echo again"]).stdout == b"again\n"
+        connection.call(Kind.SHELL, body())
+    assert connection.call(Kind.PROBE, [b"echo again"]).stdout == b"again\n"
 
 
 def test_what_a_listener_raises_reaches_the_caller(connection: SshConnection) -> None:
@@ -141,43 +141,43 @@ def test_what_a_listener_raises_reaches_the_caller(connection: SshConnection) ->
         raise NodeError("n", "listening", f"heard {line}")
 
     with pytest.raises(NodeError, match="heard hello"):
-        connection.trip(Kind.SHELL, [b"echo hello; sleep 60"], on_line=on_line)
-    assert connection.trip(Kind.PROBE, [b"echo again"]).stdout == b"again\n"
+        connection.call(Kind.SHELL, [b"echo hello; sleep 60"], on_line=on_line)
+    assert connection.call(Kind.PROBE, [b"echo again"]).stdout == b"again\n"
 
 
 def test_a_trip_has_a_limit_and_says_what_it_waited_for(connection: SshConnection) -> None:
     with pytest.raises(NodeError) as raised:
-        connection.trip(Kind.PROBE, [b"echo working hard >&2; sleep 60"], limit=1)
+        connection.call(Kind.PROBE, [b"echo working hard >&2; sleep 60"], limit=1)
     assert raised.value.title() == "127.0.0.1: probe: the node's half of kubeup did not end within 1 s"
     assert raised.value.evidence == ("working hard",)
 
 
 def test_nothing_of_what_is_sent_is_on_a_command_line(connection: SshConnection) -> None:
     script = b"secret=hunter2; for p in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$p; echo; done"
-    told = connection.trip(Kind.PROBE, [script], operator="alice@desk").stdout.decode()
+    told = connection.call(Kind.PROBE, [script], operator="alice@desk").stdout.decode()
     assert "kubeup-begin" in told
     assert "hunter2" not in told
     assert "alice" not in told
 
 
 def test_an_operators_name_cannot_smuggle_lines(connection: SshConnection) -> None:
-    reply = connection.trip(Kind.PROBE, [b"echo $who"], operator="eve\ntouch /tmp/evil\n")
+    reply = connection.call(Kind.PROBE, [b"echo $who"], operator="eve\ntouch /tmp/evil\n")
     assert reply.stdout == b"eve touch /tmp/evil\n"
 
 
 def test_a_line_lost_in_the_middle_is_told_as_such(connection: SshConnection) -> None:
     with pytest.raises(NodeError) as raised:
-        connection.trip(Kind.SHELL, [b"echo; kill -9 $PPID; sleep 60"])
+        connection.call(Kind.SHELL, [b"echo; kill -9 $PPID; sleep 60"])
     assert raised.value.title() == "127.0.0.1: shell: the connection was lost"
     assert "bytes sent" in raised.value.evidence[0]
     assert raised.value.fix == "run the same command again: what is done already is not done twice"
 
 
 def test_a_connection_lost_between_two_trips_is_made_anew(connection: SshConnection, machine: Machine) -> None:
-    pid = connection.trip(Kind.PROBE, [b"echo $PPID"]).stdout.decode().strip()
+    pid = connection.call(Kind.PROBE, [b"echo $PPID"]).stdout.decode().strip()
     machine.run(f"kill -9 {pid}")
     wait_for("the loss", lambda: not connection.connected)
-    assert connection.trip(Kind.PROBE, [b"echo back"]).stdout == b"back\n"
+    assert connection.call(Kind.PROBE, [b"echo back"]).stdout == b"back\n"
 
 
 def test_closing_a_link_ends_its_trip_at_once(operator: Operator, node: Node) -> None:
@@ -187,7 +187,7 @@ def test_closing_a_link_ends_its_trip_at_once(operator: Operator, node: Node) ->
 
     def run() -> None:
         try:
-            connection.trip(Kind.SHELL, [b"echo go; sleep 60"], on_line=lambda _: started.set())
+            connection.call(Kind.SHELL, [b"echo go; sleep 60"], on_line=lambda _: started.set())
         except NodeError as error:
             errors.append(error)
 

@@ -76,7 +76,7 @@ class Run:
         """What curl has to say on the node; its proxy stands in its environment only."""
         through = through or self.tunnel.url(self.node)
         script = f"export http_proxy={through} https_proxy={through}\ncurl -sS --max-time 20 {more} {url} 2>&1\n"
-        return self.connection.trip(Kind.SHELL, [script.encode()]).stdout.decode()
+        return self.connection.call(Kind.SHELL, [script.encode()]).stdout.decode()
 
 
 def test_a_node_reaches_what_the_operator_reaches(
@@ -144,7 +144,7 @@ def test_nothing_listens_when_the_run_is_over(operator: Operator, node: Node, ma
     assert machine.run(listening).split()[3].startswith("127.0.0.1:")
     run.tunnel.close()
     assert machine.run(listening) == ""
-    assert run.connection.trip(Kind.PROBE, [b"echo still here"]).stdout == b"still here\n"
+    assert run.connection.call(Kind.PROBE, [b"echo still here"]).stdout == b"still here\n"
 
 
 def test_nor_when_its_connection_was_lost(operator: Operator, node: Node, machine: Machine) -> None:
@@ -165,7 +165,7 @@ def test_a_server_that_forwards_nothing_is_told_once_and_the_node_still_serves(
     assert note.node == "127.0.0.1"
     for part in ("forwards no port", "AllowTcpForwarding yes", "`kubeup images pull`"):
         assert part in note.text
-    assert run.connection.trip(Kind.PROBE, [b"echo on"]).stdout == b"on\n"
+    assert run.connection.call(Kind.PROBE, [b"echo on"]).stdout == b"on\n"
 
 
 def test_a_client_that_says_nothing_holds_nobody_up(
@@ -180,4 +180,4 @@ def test_a_client_that_says_nothing_holds_nobody_up(
     script = f"""for i in 1 2 3; do exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{run.port}; cat <&3' & done
 http_proxy={through} curl -sS --max-time 20 http://{place}/after 2>&1; wait"""
     connection: SshConnection = run.connection
-    assert connection.trip(Kind.SHELL, [script.encode()]).stdout.decode().startswith("/after for")
+    assert connection.call(Kind.SHELL, [script.encode()]).stdout.decode().startswith("/after for")

@@ -15,7 +15,7 @@ from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Network, Node, Override, Role, Runtime, Versions
 from kubeup.model.facts import ClusterFacts, DockerFact, Facts, FileFact, Owned, Record, UnitFact
 from kubeup.model.resources import Desired, File, Unit, sha256
-from kubeup.node.wire.payload import content_of, level_trip
+from kubeup.node.wire.payload import content_of, level_payload
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.plan.steps import (
@@ -278,7 +278,7 @@ def test_no_secret_is_in_the_lines_of_a_trip() -> None:
     vault, _ = minted(cluster, cluster.nodes[0])
     found = plan(cluster, cluster.nodes[0])
     for level in found.levels:
-        trip = level_trip(level, 1, 2, "me", vault)
+        trip = level_payload(level, 1, 2, "me", vault)
         text = "\n".join((*trip.lines, *trip.titles))
         assert "PRIVATE" not in text
         assert not [part for part in text.split() if part.startswith("--")]

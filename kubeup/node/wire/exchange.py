@@ -43,7 +43,7 @@ class Reply:
     hello_at: float
 
 
-class Trip:
+class Exchange:
     """Carries out one errand on one channel, whose command was started at ``started_at``."""
 
     def __init__(

@@ -45,7 +45,7 @@ Vault = Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
-class Trip:
+class Payload:
     """One trip: its steps with a title each (for progress), its small blobs, its large pieces.
 
     limit: seconds it may take, where that is more than usual.
@@ -85,8 +85,8 @@ class Writer:
         undo = self.script(action.undo)
         self.line(action.title, "do", action.id, self.script(action.apply), undo, str(action.timeout))
 
-    def trip(self, pieces: Iterable[Piece] = ()) -> Trip:
-        return Trip(tuple(self.lines), tuple(self.titles), dict(self.blobs), tuple(pieces))
+    def payload(self, pieces: Iterable[Piece] = ()) -> Payload:
+        return Payload(tuple(self.lines), tuple(self.titles), dict(self.blobs), tuple(pieces))
 
 
 def content_of(file: File, vault: Vault) -> bytes:
@@ -99,7 +99,7 @@ def content_of(file: File, vault: Vault) -> bytes:
         raise KubeupError(f"nothing was minted for {file.path}", fix="report this") from None
 
 
-def stage_trip(
+def stage_payload(
     plan: NodePlan,
     expected: int,
     generation: int,
@@ -107,7 +107,7 @@ def stage_trip(
     vault: Vault,
     paths: Mapping[str, Path],
     arrived: Mapping[str, int],
-) -> Trip:
+) -> Payload:
     """Brings every byte to the node, changes nothing that runs. paths: sha256 -> file in the operator's cache.
 
     arrived: sha256 -> bytes the node has of it already.
@@ -128,12 +128,12 @@ def stage_trip(
         packed = arrived.get(f"{binary.sha256}.gz", 0)
         pieces.append(Piece(binary, paths[binary.sha256], offset if offset <= binary.size else 0, packed))
         writer.line(f"storing {binary.name}", "store", binary.sha256, binary.name)
-    return writer.trip(pieces)
+    return writer.payload(pieces)
 
 
-def download_trip(
+def download_payload(
     plan: NodePlan, expected: int, generation: int, operator: str, downloads: Mapping[str, Download]
-) -> Trip:
+) -> Payload:
     """Lets the node fetch binaries by itself; what it does not get is noted.
 
     downloads: sha256 of the binary -> where.
@@ -148,16 +148,16 @@ def download_trip(
         if where is not None:
             title = f"downloading {binary.name}"
             writer.line(title, "download", binary.sha256, binary.name, where.url, where.sha256, where.member)
-    return writer.trip()
+    return writer.payload()
 
 
-def level_trip(level: Level, expected: int, generation: int, operator: str, vault: Vault) -> Trip:
+def level_payload(level: Level, expected: int, generation: int, operator: str, vault: Vault) -> Payload:
     """Carries out one level; its files were staged."""
     writer = Writer()
     _open(writer, expected, generation, operator)
     for step in level.steps:
         _write(writer, step, vault)
-    return writer.trip()
+    return writer.payload()
 
 
 def _open(writer: Writer, expected: int, generation: int, operator: str) -> None:
@@ -211,7 +211,7 @@ def _write_undo(writer: Writer, step: Step) -> None:
             raise KubeupError(f"no words for the step {step!r}", fix="report this")
 
 
-def stream(trip: Trip, packer: Packer | None = None, arrived: Arrived = lambda _: None) -> Body:
+def stream(trip: Payload, packer: Packer | None = None, arrived: Arrived = lambda _: None) -> Body:
     """The trip as a tar stream: small things first, so that the steps are there when the last piece arrived.
 
     packer: packs pieces for a link that is slow; without one all is sent as it is. arrived: told how many bytes of
@@ -273,12 +273,12 @@ def _read(sending: _Sending) -> Iterator[memoryview]:
             yield memoryview(chunk)
 
 
-def size_of(trip: Trip) -> int:
+def size_of(trip: Payload) -> int:
     """Bytes of payload, for progress."""
     return sum(len(blob) for blob in trip.blobs.values()) + sum(p.binary.size - p.offset for p in trip.pieces)
 
 
-def _small(trip: Trip) -> bytes:
+def _small(trip: Payload) -> bytes:
     out = io.BytesIO()
     members: dict[str, bytes] = {name: (HALF / name).read_bytes() for name in SCRIPTS}
     members["steps"] = "".join(line + "\n" for line in trip.lines).encode()

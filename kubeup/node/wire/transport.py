@@ -18,7 +18,7 @@ from kubeup.node.ssh import forwarding
 from kubeup.node.ssh.connector import CHANNEL_SECONDS, Dialer, shut
 from kubeup.node.ssh.forwarding import Forwarded
 from kubeup.node.ssh.tcp import failure
-from kubeup.node.wire.exchange import Reply, Trip
+from kubeup.node.wire.exchange import Exchange, Reply
 from kubeup.node.wire.remote_commands import Kind, command
 from kubeup.node.wire.streams import Body, Errand, OnLine
 
@@ -33,7 +33,7 @@ class NodeConnection(Protocol):
     sent: int
     received: int
 
-    def trip(
+    def call(
         self,
         kind: Kind,
         body: Body,
@@ -66,7 +66,7 @@ class SshConnection:
     def connected(self) -> bool:
         return bool(self._connection.is_connected)
 
-    def trip(
+    def call(
         self,
         kind: Kind,
         body: Body,
@@ -84,7 +84,7 @@ class SshConnection:
         channel, started_at = self._start(command(kind, sudo=sudo))
         errand = Errand(kind, body, on_line, limit, operator)
         ask = self._dialer.secrets.sudo if sudo else None
-        reply = Trip(channel, self._target, errand, self, sudo=ask).run(started_at)
+        reply = Exchange(channel, self._target, errand, self, sudo=ask).run(started_at)
         if reply.status == -1 and not self.connected:
             raise self._lost(kind, reply)
         return reply
