@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from kubeup.model.errors import ConnectError, NodeError
 from kubeup.node.ssh.sshconfig import Target
 from kubeup.node.wire.remote_commands import BUSY_STATUS, HELLO, Kind
-from kubeup.node.wire.streams import SLICE, TAIL, Channel, Errand, Errors, Lines, Progress, Sender
+from kubeup.node.wire.streams import SLICE, TAIL, CallSpec, Channel, Errors, Lines, Progress, Sender
 from kubeup.node.wire.sudo import Silence, explain
 
 HELLO_SECONDS = 30.0
@@ -50,7 +50,7 @@ class Exchange:
         self,
         channel: Channel,
         target: Target,
-        errand: Errand,
+        errand: CallSpec,
         count: Progress,
         *,
         sudo: Callable[[], str | None] | None,

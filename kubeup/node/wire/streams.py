@@ -34,7 +34,7 @@ class Channel(Protocol):
 
 
 @dataclass(frozen=True)
-class Errand:
+class CallSpec:
     """What a trip is for. limit: seconds for all of it, from the hello on."""
 
     kind: Kind
@@ -55,7 +55,7 @@ class Progress(Protocol):
 class Sender(threading.Thread):
     """Sends the body; stops quietly when the other side is gone, for the reader learns why."""
 
-    def __init__(self, channel: Channel, errand: Errand, count: Progress) -> None:
+    def __init__(self, channel: Channel, errand: CallSpec, count: Progress) -> None:
         super().__init__(daemon=True, name="kubeup-send")
         self._channel, self._errand, self._count = channel, errand, count
         self.sent = 0
@@ -164,7 +164,7 @@ class Errors(threading.Thread):
 class Lines:
     """The answer, cut at line breaks and nowhere else."""
 
-    def __init__(self, errand: Errand) -> None:
+    def __init__(self, errand: CallSpec) -> None:
         self._on_line, self._apply = errand.on_line, errand.kind is Kind.APPLY
         self.stdout = bytearray()
         self.received = 0

@@ -20,7 +20,7 @@ from kubeup.node.ssh.forwarding import Forwarded
 from kubeup.node.ssh.tcp import failure
 from kubeup.node.wire.exchange import Exchange, Reply
 from kubeup.node.wire.remote_commands import Kind, command
-from kubeup.node.wire.streams import Body, Errand, OnLine
+from kubeup.node.wire.streams import Body, CallSpec, OnLine
 
 SESSION_TRIES = 6
 
@@ -82,7 +82,7 @@ class SshConnection:
         """
         sudo = self._target.user != "root"
         channel, started_at = self._start(command(kind, sudo=sudo))
-        errand = Errand(kind, body, on_line, limit, operator)
+        errand = CallSpec(kind, body, on_line, limit, operator)
         ask = self._dialer.secrets.sudo if sudo else None
         reply = Exchange(channel, self._target, errand, self, sudo=ask).run(started_at)
         if reply.status == -1 and not self.connected:
