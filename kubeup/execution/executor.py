@@ -13,7 +13,7 @@ from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import FleetError, KubeupError, NodeError, StepError
 from kubeup.model.events import Failed, Finished, Held, Note, Phase, Say, Working
 from kubeup.model.facts import Facts
-from kubeup.model.resources import Inquiry
+from kubeup.model.resources import ProbeRequest
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire import payload
 from kubeup.node.wire.exchange import Reply
@@ -39,7 +39,7 @@ def gather(fleet: Fleet, cluster: Cluster, say: Say) -> Results[Facts]:
 
     def ask(node: Node, connection: NodeConnection) -> Facts:
         say(Working(node.title, "asking"))
-        facts = probe(connection, render.inquiry(cluster, node))
+        facts = probe(connection, render.probe_request(cluster, node))
         say(Finished(node.title, "asked", 0.0))
         return facts
 
@@ -48,7 +48,7 @@ def gather(fleet: Fleet, cluster: Cluster, say: Say) -> Results[Facts]:
     return results
 
 
-def probe(connection: NodeConnection, inquiry: Inquiry) -> Facts:
+def probe(connection: NodeConnection, inquiry: ProbeRequest) -> Facts:
     """One round trip that changes nothing."""
     reply = connection.call(Kind.PROBE, [probe_script(inquiry)], limit=PROBE_LIMIT)
     return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=connection.title)

@@ -173,7 +173,7 @@ class Desired:
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class ProbeRequest:
     """What the probe of a node must read; known from the Cluster alone, before any fact.
 
     files: paths whose kind, mode, owner and hash are wanted. contents: those (of files) whose text is wanted too.
@@ -187,10 +187,10 @@ class Inquiry:
     ports: tuple[int, ...] = ()
 
 
-def merge_inquiries(parts: Iterable[Inquiry]) -> Inquiry:
+def merge_requests(parts: Iterable[ProbeRequest]) -> ProbeRequest:
     """One inquiry of many: each thing asked once, in a stable order."""
     every = tuple(parts)
-    return Inquiry(
+    return ProbeRequest(
         files=_unique(path for part in every for path in part.files),
         contents=_unique(path for part in every for path in part.contents),
         units=_unique(name for part in every for name in part.units),

@@ -19,7 +19,7 @@ from kubeup.model import resources
 from kubeup.model.cluster import Cluster, Manifest, Node, Value
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.model.resources import Binary, Desired, Directory, File, Inquiry, SideEffect, Unit, sha256
+from kubeup.model.resources import Binary, Desired, Directory, File, ProbeRequest, SideEffect, Unit, sha256
 from kubeup.pki import certificates
 from kubeup.planning.data import folder
 from kubeup.release.artifacts import Artifact
@@ -27,17 +27,17 @@ from kubeup.release.artifacts import Artifact
 FOLDERS = (Directory("/etc/kubeup", data=True), Directory("/opt/kubeup", data=True))
 
 
-def inquiry(cluster: Cluster, node: Node) -> Inquiry:
+def probe_request(cluster: Cluster, node: Node) -> ProbeRequest:
     """What the probe must read on this node; needs no fact, not even the node's name."""
     context = Context(cluster, node, Facts(), ClusterFacts(), {})
     parts = [_component_inquiry(component, context) for component in components.of_node(cluster, node)]
     every, public = certificates.paths(cluster, node)
-    parts.append(Inquiry(files=every, contents=public))
-    parts.append(Inquiry(files=tuple(directory.path for directory in FOLDERS)))
-    return resources.merge_inquiries(parts)
+    parts.append(ProbeRequest(files=every, contents=public))
+    parts.append(ProbeRequest(files=tuple(directory.path for directory in FOLDERS)))
+    return resources.merge_requests(parts)
 
 
-def _component_inquiry(component: Component, context: Context) -> Inquiry:
+def _component_inquiry(component: Component, context: Context) -> ProbeRequest:
     texts = tuple(template.path for template in component.templates)
     if component.has_unit and not component.foreign:
         texts = (*texts, component.defaults_path)
@@ -45,7 +45,7 @@ def _component_inquiry(component: Component, context: Context) -> Inquiry:
     asked = (*component.asks, *component.reads)
     if component is components.addons.COMPONENT:
         asked = (*asked, *map(manifests.path_of, context.cluster.own_addons))
-    return Inquiry(
+    return ProbeRequest(
         files=(*texts, *asked, *component.certificates, *folders, *filter(None, _links(component).values())),
         contents=(*texts, *asked),
         units=(component.unit,) if component.has_unit else (),

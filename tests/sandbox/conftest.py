@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kubeup.model.facts import Facts
-from kubeup.model.resources import Inquiry
+from kubeup.model.resources import ProbeRequest
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire import payload
 from kubeup.node.wire.payload import Payload
@@ -77,7 +77,7 @@ class Sandbox:
         reply = self.send(Kind.APPLY, b"".join(bytes(chunk) for chunk in payload.stream(trip)))
         return reply.stdout.decode().split("\n")
 
-    def probe(self, inquiry: Inquiry) -> Facts:
+    def probe(self, inquiry: ProbeRequest) -> Facts:
         reply = self.send(Kind.PROBE, probe_script(inquiry))
         return parse(reply.stdout, sent_at=0, received_at=0, node="sandbox", root=str(self.root))
 

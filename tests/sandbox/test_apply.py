@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kubeup.model.facts import Facts
-from kubeup.model.resources import Action, Binary, Desired, Directory, File, Inquiry, Unit, sha256
+from kubeup.model.resources import Action, Binary, Desired, Directory, File, ProbeRequest, Unit, sha256
 from kubeup.node.wire import payload
 from kubeup.node.wire.payload import Payload, level_payload, stage_payload
 from kubeup.node.wire.remote_commands import Kind
@@ -47,10 +47,10 @@ def wish(content: str = "flag=1\n", ready: str = "true", action: str = "true", c
     )
 
 
-def inquiry(desired: Desired) -> Inquiry:
+def inquiry(desired: Desired) -> ProbeRequest:
     files = tuple(file.path for file in desired.files)
     links = tuple(binary.link for binary in desired.binaries)
-    return Inquiry((*files, *links, *(d.path for d in desired.directories)), files, ())
+    return ProbeRequest((*files, *links, *(d.path for d in desired.directories)), files, ())
 
 
 def ask(box: Sandbox, desired: Desired) -> Facts:
@@ -93,7 +93,7 @@ def up(box: Sandbox, desired: Desired, tmp: Path) -> list[str]:
 
 
 def down(box: Sandbox) -> list[str]:
-    found = empty_diff("sandbox", box.probe(Inquiry()))
+    found = empty_diff("sandbox", box.probe(ProbeRequest()))
     if found.empty:
         return ["done\t0"]
     return box.carry_out(level_payload(found.levels[0], found.generation, found.generation + 1, "ann@laptop", {}))
@@ -167,7 +167,7 @@ def test_a_failed_action_is_told_with_its_output_and_tried_again(sandbox: Sandbo
     lines = up(sandbox, wish(action="echo why not; exit 3"), tmp_path)
     assert "out\twhy not" in lines
     assert "failed\tit did not succeed" in lines
-    assert "act" not in sandbox.probe(Inquiry()).record.actions
+    assert "act" not in sandbox.probe(ProbeRequest()).record.actions
     assert done(up(sandbox, wish(), tmp_path))
 
 
@@ -224,14 +224,14 @@ def test_the_probe_touches_nothing_and_survives_odd_names(sandbox: Sandbox) -> N
     odd = '/etc/it\'s a "file" with $HOME `x`'
     sandbox.write(odd, "content\n")
     before = sandbox.tree()
-    facts = sandbox.probe(Inquiry(files=(odd, "/etc/none"), contents=(odd,)))
+    facts = sandbox.probe(ProbeRequest(files=(odd, "/etc/none"), contents=(odd,)))
     assert sandbox.tree() == before
     assert facts.file(odd).content == b"content\n"
     assert facts.file(odd).sha256 == sha256(b"content\n")
     assert not facts.file("/etc/none").exists
     assert facts.hostname
     sandbox.write("/var/lib/any", "")
-    facts = sandbox.probe(Inquiry())
+    facts = sandbox.probe(ProbeRequest())
     disk = shutil.disk_usage(sandbox.root)
     assert facts.inotify_limit == int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
     assert facts.disk_size == disk.total
@@ -243,9 +243,11 @@ def test_a_second_operator_is_told_who_is_at_work(sandbox: Sandbox) -> None:
     lock.parent.mkdir(parents=True)
     lock.write_text("ann@laptop since 2026-11-23T20:00:00Z\n")
     with subprocess.Popen(["flock", str(lock), "cat"], stdin=subprocess.PIPE) as holder:
-        while b"flock" not in Path(f"/proc/{holder.pid}/cmdline").read_bytes() or not sandbox.probe(Inquiry()).busy:
+        while (
+            b"flock" not in Path(f"/proc/{holder.pid}/cmdline").read_bytes() or not sandbox.probe(ProbeRequest()).busy
+        ):
             pass
-        assert sandbox.probe(Inquiry()).busy == "ann@laptop since 2026-11-23T20:00:00Z"
+        assert sandbox.probe(ProbeRequest()).busy == "ann@laptop since 2026-11-23T20:00:00Z"
         lines = sandbox.carry_out(Payload((), ()))
         assert lines[1] == "kubeup-busy ann@laptop since 2026-11-23T20:00:00Z"
         assert holder.stdin
@@ -255,7 +257,7 @@ def test_a_second_operator_is_told_who_is_at_work(sandbox: Sandbox) -> None:
 def test_a_login_shell_that_talks_does_not_disturb_the_probe(sandbox: Sandbox) -> None:
     from kubeup.node.agent.probe import parse, probe_script
 
-    reply = sandbox.send(Kind.PROBE, probe_script(Inquiry()))
+    reply = sandbox.send(Kind.PROBE, probe_script(ProbeRequest()))
     noisy = b"Welcome!\ntar\n" + reply.stdout
     assert parse(noisy, sent_at=0, received_at=0, node="n", root=str(sandbox.root)).hostname
 

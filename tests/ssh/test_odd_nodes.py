@@ -16,7 +16,7 @@ from kubeup.lab import image, model
 from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError, StepError
 from kubeup.model.facts import Facts, UnitFact
-from kubeup.model.resources import Binary, Desired, File, Inquiry, sha256
+from kubeup.model.resources import Binary, Desired, File, ProbeRequest, sha256
 from kubeup.node.wire.payload import Payload, level_payload, stage_payload
 from kubeup.node.wire.transport import SshConnection
 from kubeup.plan.steps import NodePlan
@@ -91,7 +91,7 @@ class Way:
             generation += 1
 
     def down(self) -> None:
-        found = empty_diff("odd", executor.probe(self.connection, Inquiry()))
+        found = empty_diff("odd", executor.probe(self.connection, ProbeRequest()))
         for level in found.levels:
             self.carry(level_payload(level, found.generation, found.generation + 1, "ann", {}))
 
@@ -173,7 +173,7 @@ def test_a_node_without_python_perl_curl_and_wget(
     away = machine.run(gone).split()
     assert any("curl" in path for path in away)
     try:
-        assert "curl" not in executor.probe(operator.connect(node), Inquiry()).downloader
+        assert "curl" not in executor.probe(operator.connect(node), ProbeRequest()).downloader
         whole_way(operator, machine, node, tmp_path)
     finally:
         machine.run("".join(f"mv -T {path}.away {path}; " for path in away))
@@ -218,10 +218,10 @@ def test_a_rust_sudo_that_is_given_no_or_a_wrong_password(operator: Operator, ru
     operator.trust(daemon)
     connection = operator.connect(operator.node(daemon, "asked"))
     with pytest.raises(KubeupError, match="sudo wants a password of asked, and none was given"):
-        executor.probe(connection, Inquiry())
+        executor.probe(connection, ProbeRequest())
     operator.environment["KUBEUP_SUDO_PASSWORD"] = "wrong"
     with pytest.raises(KubeupError, match="sudo did not take the password of asked"):
-        executor.probe(operator.connect(operator.node(daemon, "asked")), Inquiry())
+        executor.probe(operator.connect(operator.node(daemon, "asked")), ProbeRequest())
 
 
 # Lines
@@ -277,7 +277,7 @@ def test_a_disk_that_is_full_while_staging(operator: Operator, machine: Machine,
             with pytest.raises(StepError, match="KiB free in /var/lib/kubeup") as raised:
                 way.up()
             assert "run the same command again" in raised.value.fix
-            arrived = executor.probe(way.connection, Inquiry()).pieces[sha256(way.content)]
+            arrived = executor.probe(way.connection, ProbeRequest()).pieces[sha256(way.content)]
             assert arrived > 2_000_000
             machine.run("mount -o remount,size=30m /var/lib/kubeup")
             sent = way.connection.sent

@@ -13,7 +13,7 @@ import pytest
 from kubeup.execution.executor import carry_out
 from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError
-from kubeup.model.resources import Binary, Inquiry
+from kubeup.model.resources import Binary, ProbeRequest
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire.packing import Packer, Piece
 from kubeup.node.wire.payload import Payload
@@ -59,7 +59,7 @@ def trip(binaries: Sequence[tuple[Binary, Path]], arrived: dict[str, int]) -> Pa
 
 def bring(node: Node, connection: SshConnection, binaries: Sequence[tuple[Binary, Path]], packer: Packer) -> None:
     """What is not in the node's store yet, from where it broke off."""
-    reply = connection.call(Kind.PROBE, [probe_script(Inquiry())])
+    reply = connection.call(Kind.PROBE, [probe_script(ProbeRequest())])
     facts = parse(reply.stdout, sent_at=0, received_at=0, node="node")
     missing = [(binary, path) for binary, path in binaries if binary.sha256 not in facts.store]
     carry_out(node, connection, trip(missing, dict(facts.pieces)), "ann@laptop", lambda _: None, packer)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kubeup.model.errors import NodeError
 from kubeup.model.facts import DockerFact, Facts, FileFact, FirewallFact, Listener, UnitFact
-from kubeup.model.resources import Inquiry
+from kubeup.model.resources import ProbeRequest
 from kubeup.node.agent.record import parse_record
 
 SCRIPT = Path(__file__).with_name("probe.sh")
@@ -21,7 +21,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": "link", "directory": "dir"}
 
 
-def probe_script(inquiry: Inquiry) -> bytes:
+def probe_script(inquiry: ProbeRequest) -> bytes:
     """The bytes for the standard input of ``sh -s``: the request as quoted words, then probe.sh."""
     checks = "\n".join(f"check {shlex.quote(id_)} {shlex.quote(text)} &" for id_, text in inquiry.checks)
     request = (
