@@ -170,7 +170,7 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
     """
     loaded = session.load(profile_path)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
-        results = executor.gather(job.fleet, loaded.cluster, job.say)
+        results = executor.probe_nodes(job.fleet, loaded.cluster, job.say)
         if results.values and not any(facts.record.exists for facts in results.values.values()):
             raise KubeupError("kubeup has built no cluster on these nodes", fix=f"kubeup up {loaded.path}")
         cluster = resolve.resolve(loaded.cluster, results.values)

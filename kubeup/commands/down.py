@@ -60,7 +60,7 @@ class Surveyed:
 
 def survey(job: Job, cluster: Cluster, *, keep_data: bool, limit: frozenset[str] = frozenset()) -> Surveyed:
     """Ask every node; the plan follows from what their records say, not from the profile."""
-    results: Results[Facts] = executor.gather(job.fleet, cluster, job.say)
+    results: Results[Facts] = executor.probe_nodes(job.fleet, cluster, job.say)
     nodes = tuple(_as_recorded(node, results.values.get(node.host)) for node in cluster.nodes)
     cluster = replace(cluster, nodes=nodes)
     plans = []

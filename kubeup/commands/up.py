@@ -71,7 +71,7 @@ def _resolve(job: Job, cluster: Cluster, needed: Sequence[ArtifactRef], *, need_
 
 def ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
     """The cluster as its machines know it, and what each of them said. Raises FleetError where one does not answer."""
-    results = executor.gather(job.fleet, cluster, job.say)
+    results = executor.probe_nodes(job.fleet, cluster, job.say)
     if results.failures:
         known = resolve.resolve(cluster, results.values)
         problems = preflight.check(known, results.values)

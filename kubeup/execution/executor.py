@@ -33,7 +33,7 @@ PROBE_LIMIT = 180.0
 LEVEL_LIMIT = 900.0
 
 
-def gather(fleet: Fleet, cluster: Cluster, say: Say) -> Results[Facts]:
+def probe_nodes(fleet: Fleet, cluster: Cluster, say: Say) -> Results[Facts]:
     """One probe of every node."""
     say(Phase("asking the nodes"))
 
