@@ -9,19 +9,21 @@ from kubeup.execution import executor
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import ClusterFacts
-from kubeup.node.wire.payload import Vault
+from kubeup.node.wire.payload import IssuedSecrets
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.pki.issue import KeyPair
 from kubeup.plan.steps import NodePlan, Plan
 
 
-def fill(cluster: Cluster, plan: Plan, shared: ClusterFacts, fleet: Fleet, now: datetime.datetime) -> dict[str, Vault]:
+def fill(
+    cluster: Cluster, plan: Plan, shared: ClusterFacts, fleet: Fleet, now: datetime.datetime
+) -> dict[str, IssuedSecrets]:
     """By node.host. Costs a round trip to one master only when something existing must be signed with or copied."""
     if not _wishes(plan):
         return {}
     common, authorities = _shared(cluster, plan, shared, fleet, now)
-    vaults: dict[str, Vault] = {}
+    vaults: dict[str, IssuedSecrets] = {}
     for node, node_plan in zip(cluster.nodes, plan.nodes, strict=True):
         vault = dict(common)
         for spec in node_plan.to_issue:

@@ -20,7 +20,7 @@ from kubeup.model.errors import FleetError, PreflightError
 from kubeup.model.events import Note, Phase
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.wire.packing import Packer
-from kubeup.node.wire.payload import Vault
+from kubeup.node.wire.payload import IssuedSecrets
 from kubeup.pki import kubeconfig, specs
 from kubeup.plan.steps import Plan
 from kubeup.planning import render, required, resolve
@@ -169,7 +169,7 @@ def outcomes(fleet: Fleet, prepared: Prepared) -> tuple[NodeOutcome, ...]:
     )
 
 
-def give_access(job: Job, prepared: Prepared, vaults: Mapping[str, Vault]) -> kubeconfig.Merged | None:
+def give_access(job: Job, prepared: Prepared, vaults: Mapping[str, IssuedSecrets]) -> kubeconfig.Merged | None:
     """The operator's kubeconfig gets the cluster's context; a round trip only when it is not there yet."""
     cluster = prepared.cluster
     path = kubeconfig.default_path(job.environ)

@@ -18,7 +18,7 @@ from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire import payload
 from kubeup.node.wire.exchange import Reply
 from kubeup.node.wire.packing import Packer
-from kubeup.node.wire.payload import Payload, Vault
+from kubeup.node.wire.payload import IssuedSecrets, Payload
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import NodePlan, Plan
@@ -88,7 +88,7 @@ class Execution:
     fleet: Fleet
     cluster: Cluster
     plan: Plan
-    vaults: Mapping[str, Vault]
+    vaults: Mapping[str, IssuedSecrets]
     paths: Mapping[str, Path]
     facts: Mapping[str, Facts]
     operator: str

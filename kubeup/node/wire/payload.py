@@ -40,7 +40,7 @@ SCRIPTS = ("apply.sh", "stage.sh", "undo.sh", "shared.sh")
 
 Body = Iterator[bytes | memoryview]
 Arrived = Callable[[int], None]
-Vault = Mapping[str, bytes]
+IssuedSecrets = Mapping[str, bytes]
 """What was minted or brought from a master, by the ``source`` of the files that wait for it."""
 
 
@@ -89,7 +89,7 @@ class Writer:
         return Payload(tuple(self.lines), tuple(self.titles), dict(self.blobs), tuple(pieces))
 
 
-def content_of(file: File, vault: Vault) -> bytes:
+def content_of(file: File, vault: IssuedSecrets) -> bytes:
     """The bytes of a file, known from the start or by now in the vault."""
     if file.content is not None:
         return file.content
@@ -104,7 +104,7 @@ def stage_payload(
     expected: int,
     generation: int,
     operator: str,
-    vault: Vault,
+    vault: IssuedSecrets,
     paths: Mapping[str, Path],
     arrived: Mapping[str, int],
 ) -> Payload:
@@ -151,7 +151,7 @@ def download_payload(
     return writer.payload()
 
 
-def level_payload(level: Level, expected: int, generation: int, operator: str, vault: Vault) -> Payload:
+def level_payload(level: Level, expected: int, generation: int, operator: str, vault: IssuedSecrets) -> Payload:
     """Carries out one level; its files were staged."""
     writer = Writer()
     _open(writer, expected, generation, operator)
@@ -165,7 +165,7 @@ def _open(writer: Writer, expected: int, generation: int, operator: str) -> None
     writer.line("record", "generation", str(generation), operator)
 
 
-def _write(writer: Writer, step: Step, vault: Vault) -> None:
+def _write(writer: Writer, step: Step, vault: IssuedSecrets) -> None:
     match step:
         case CreateDirectory(directory=d):
             kind, keep = ("tree" if d.data else "dir"), ("keep" if d.keep else "-")
