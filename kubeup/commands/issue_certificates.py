@@ -48,7 +48,7 @@ def _shared(
     if shared.authorities:
         pairs, account = _bring(cluster, shared, fleet)
     else:
-        pairs = {authority.name: issue.mint_authority(authority, now) for authority in specs.AUTHORITIES}
+        pairs = {authority.name: issue.mint_authority(authority, now) for authority in specs.CERTIFICATE_AUTHORITIES}
         account = issue.mint_service_account_key()
     vault = {"service-account:key": account[0], "service-account:pub": account[1]}
     for name, pair in pairs.items():
@@ -60,10 +60,10 @@ def _shared(
 def _bring(cluster: Cluster, shared: ClusterFacts, fleet: Fleet) -> tuple[dict[str, KeyPair], tuple[bytes, bytes]]:
     holder = next(iter(shared.authorities.values())).holders[0]
     master = next(node for node in cluster.masters if node.title == holder)
-    paths = [authority.key_path for authority in specs.AUTHORITIES]
+    paths = [authority.key_path for authority in specs.CERTIFICATE_AUTHORITIES]
     found = executor.read_secrets(fleet.connection(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
     pairs = {
         authority.name: KeyPair(shared.authorities[authority.name].certificate, found[authority.key_path])
-        for authority in specs.AUTHORITIES
+        for authority in specs.CERTIFICATE_AUTHORITIES
     }
     return pairs, (found[SERVICE_ACCOUNT_KEY], found[SERVICE_ACCOUNT_PUB])

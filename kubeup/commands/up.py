@@ -187,7 +187,7 @@ def give_access(job: Job, prepared: Prepared, vaults: Mapping[str, IssuedSecrets
             vault[f"leaf:{admin}:key"],
         )
     else:
-        paths = [specs.AUTHORITIES[0].cert_path, admin, admin.removesuffix(".crt") + ".key"]
+        paths = [specs.CERTIFICATE_AUTHORITIES[0].cert_path, admin, admin.removesuffix(".crt") + ".key"]
         found = executor.read_secrets(job.fleet.connection(first), paths)
         access = kubeconfig.Access(cluster.api_server, *(found[one] for one in paths))
     return kubeconfig.merge(path, cluster.name, access)

@@ -17,11 +17,11 @@ from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 
 SERVICE_ACCOUNT = (SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB)
-PATHS = (*(path for one in specs.AUTHORITIES for path in (one.cert_path, one.key_path)), *SERVICE_ACCOUNT)
+PATHS = (*(path for one in specs.CERTIFICATE_AUTHORITIES for path in (one.cert_path, one.key_path)), *SERVICE_ACCOUNT)
 
 
 @dataclass(frozen=True)
-class Keeper:
+class ControlPlaneCaFiles:
     """A master and what it has of what all share. digests: path -> sha256. certificates: authority -> PEM. signed: it
     has something that an authority signed."""
 
@@ -45,26 +45,26 @@ def gather(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Mapping[str, A
         if some and any(_signed(cluster, node, facts[node.host]) for node in cluster.nodes if node.host in facts):
             raise _lost(some)
         return {}, {}
-    for authority in specs.AUTHORITIES:
+    for authority in specs.CERTIFICATE_AUTHORITIES:
         _agree(authority, [keeper for keeper in some if keeper.signed or not keeper.missing])
     first, titles = whole[0], tuple(keeper.title for keeper in whole)
     found = {
         one.name: AuthorityFact(one.name, first.certificates[one.name], first.digests[one.key_path], titles)
-        for one in specs.AUTHORITIES
+        for one in specs.CERTIFICATE_AUTHORITIES
     }
     return found, {path: first.digests[path] for path in SERVICE_ACCOUNT}
 
 
-def _keeper(cluster: Cluster, node: Node, facts: Facts) -> Keeper:
+def _keeper(cluster: Cluster, node: Node, facts: Facts) -> ControlPlaneCaFiles:
     """Only what kubeup's record owns counts: a stranger's authority is preflight's business."""
     owned = [path for path in PATHS if path in facts.record.owned]
     digests = {path: facts.file(path).sha256 for path in owned if facts.file(path).sha256}
     certificates = {
         one.name: content
-        for one in specs.AUTHORITIES
+        for one in specs.CERTIFICATE_AUTHORITIES
         if one.cert_path in digests and (content := facts.file(one.cert_path).content)
     }
-    return Keeper(node.title, digests, certificates, _signed(cluster, node, facts))
+    return ControlPlaneCaFiles(node.title, digests, certificates, _signed(cluster, node, facts))
 
 
 def _signed(cluster: Cluster, node: Node, facts: Facts) -> bool:
@@ -72,7 +72,7 @@ def _signed(cluster: Cluster, node: Node, facts: Facts) -> bool:
     return any(spec.path in owned and facts.file(spec.path).exists for spec in specs.specs_for(cluster, node))
 
 
-def _agree(authority: specs.Authority, keepers: Sequence[Keeper]) -> None:
+def _agree(authority: specs.CertificateAuthority, keepers: Sequence[ControlPlaneCaFiles]) -> None:
     holders: dict[str, list[str]] = {}
     for keeper in keepers:
         if authority.name in keeper.certificates:
@@ -86,7 +86,7 @@ def _agree(authority: specs.Authority, keepers: Sequence[Keeper]) -> None:
         )
 
 
-def _lost(keepers: Sequence[Keeper]) -> PreflightError:
+def _lost(keepers: Sequence[ControlPlaneCaFiles]) -> PreflightError:
     return PreflightError(
         "the cluster's authorities are not complete on its masters",
         evidence=[f"{keeper.title} has no {path}" for keeper in keepers for path in keeper.missing],

@@ -14,7 +14,7 @@ from kubeup.model.cluster import Cluster, Node
 from kubeup.model.facts import AuthorityFact, ClusterFacts, Facts, FileFact
 from kubeup.model.resources import CertificateSpec, File
 from kubeup.pki import issue, kubeconfig
-from kubeup.pki.specs import AUTHORITIES, Authority, specs_for
+from kubeup.pki.specs import CERTIFICATE_AUTHORITIES, CertificateAuthority, specs_for
 
 SERVICE_ACCOUNT_KEY = "/etc/kubernetes/pki/sa.key"
 SERVICE_ACCOUNT_PUB = "/etc/kubernetes/pki/sa.pub"
@@ -51,8 +51,8 @@ def kubeconfigs_of(node: Node) -> tuple[KubeconfigSpec, ...]:
 def paths(cluster: Cluster, node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(all paths of keys, certificates and kubeconfigs; those of them that are no secret)."""
     specs = specs_for(cluster, node)
-    public = [spec.path for spec in specs] + [authority.cert_path for authority in AUTHORITIES]
-    secret = [spec.key_path for spec in specs] + [authority.key_path for authority in AUTHORITIES]
+    public = [spec.path for spec in specs] + [authority.cert_path for authority in CERTIFICATE_AUTHORITIES]
+    secret = [spec.key_path for spec in specs] + [authority.key_path for authority in CERTIFICATE_AUTHORITIES]
     public += [SERVICE_ACCOUNT_PUB]
     secret += [SERVICE_ACCOUNT_KEY]
     # Kubeconfigs of kubeup's point at key files and hold none.
@@ -66,7 +66,7 @@ def files(
     """The files, and the specs of those leaves that must be minted."""
     found: list[File] = []
     mint: list[CertificateSpec] = []
-    for authority in AUTHORITIES:
+    for authority in CERTIFICATE_AUTHORITIES:
         if node.is_master or authority.name == "kubernetes":
             found.extend(_authority_files(authority, node, shared))
     if node.is_master:
@@ -82,7 +82,7 @@ def files(
             kubeconfig.render(
                 cluster_name=cluster.name,
                 server=server_for(cluster, node),
-                ca_path=AUTHORITIES[0].cert_path,
+                ca_path=CERTIFICATE_AUTHORITIES[0].cert_path,
                 user=spec.user,
                 cert_path=f"/etc/kubernetes/pki/{spec.certificate}.crt",
                 key_path=f"/etc/kubernetes/pki/{spec.certificate}.key",
@@ -117,7 +117,7 @@ def _untouched(fact: FileFact, owned: object) -> bool:
     return getattr(owned, "value", None) == fact.sha256
 
 
-def _authority_files(authority: Authority, node: Node, shared: ClusterFacts) -> Iterable[File]:
+def _authority_files(authority: CertificateAuthority, node: Node, shared: ClusterFacts) -> Iterable[File]:
     known = shared.authorities.get(authority.name)
     name = authority.name
     yield File(

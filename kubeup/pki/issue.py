@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kubeup.model.resources import CertificateSpec
-from kubeup.pki.specs import Authority
+from kubeup.pki.specs import CertificateAuthority
 
 AUTHORITY_DAYS = 3650
 # Clocks of machines differ: a certificate made just now would not be valid yet on one that is behind.
@@ -34,7 +34,7 @@ class KeyPair:
         return "KeyPair(...)"
 
 
-def mint_authority(authority: Authority, now: datetime.datetime) -> KeyPair:
+def mint_authority(authority: CertificateAuthority, now: datetime.datetime) -> KeyPair:
     """A new self-signed authority. now: aware, UTC."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, authority.common_name)])

@@ -11,7 +11,7 @@ ROOT = "/etc/kubernetes/pki"
 
 
 @dataclass(frozen=True)
-class Authority:
+class CertificateAuthority:
     """A certificate authority of the cluster; its key lives on masters only."""
 
     name: str
@@ -20,10 +20,10 @@ class Authority:
     common_name: str
 
 
-AUTHORITIES = (
-    Authority("kubernetes", f"{ROOT}/ca.crt", f"{ROOT}/ca.key", "kubernetes-ca"),
-    Authority("etcd", f"{ROOT}/etcd/ca.crt", f"{ROOT}/etcd/ca.key", "etcd-ca"),
-    Authority("front-proxy", f"{ROOT}/front-proxy-ca.crt", f"{ROOT}/front-proxy-ca.key", "front-proxy-ca"),
+CERTIFICATE_AUTHORITIES = (
+    CertificateAuthority("kubernetes", f"{ROOT}/ca.crt", f"{ROOT}/ca.key", "kubernetes-ca"),
+    CertificateAuthority("etcd", f"{ROOT}/etcd/ca.crt", f"{ROOT}/etcd/ca.key", "etcd-ca"),
+    CertificateAuthority("front-proxy", f"{ROOT}/front-proxy-ca.crt", f"{ROOT}/front-proxy-ca.key", "front-proxy-ca"),
 )
 
 

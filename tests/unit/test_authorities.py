@@ -67,7 +67,7 @@ def test_masters_with_different_authorities_are_refused_unless_one_has_signed_no
     other, _ = built(cluster, cluster.nodes[1])
     with pytest.raises(PreflightError, match="do not agree on the kubernetes authority"):
         ca_state.gather(cluster, {cluster.nodes[0].host: one, cluster.nodes[1].host: other})
-    begun = after(other, (specs.AUTHORITIES[0].cert_path,))
+    begun = after(other, (specs.CERTIFICATE_AUTHORITIES[0].cert_path,))
     known, _ = ca_state.gather(cluster, {cluster.nodes[0].host: one, cluster.nodes[1].host: begun})
     assert known["kubernetes"].holders == ("node3",)
 

@@ -17,7 +17,7 @@ from kubeup.pki.kubeconfig import Access
 from tests.unit.test_plan import two_nodes
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
-AUTHORITY = issue.mint_authority(specs.AUTHORITIES[0], NOW)
+AUTHORITY = issue.mint_authority(specs.CERTIFICATE_AUTHORITIES[0], NOW)
 SPECS = {spec.path.rpartition("/")[2]: spec for spec in specs.specs_for(two_nodes(), two_nodes().nodes[0])}
 ACCESS = Access("https://10.0.0.1:6443", b"ca", b"cert", b"key")
 
@@ -46,7 +46,7 @@ def test_a_certificate_that_does_not_do_says_why(change: dict[str, object], reas
 def test_another_authority_or_rubbish_does_not_do() -> None:
     spec = SPECS["admin.crt"]
     pair = issue.mint(spec, AUTHORITY, NOW)
-    other = issue.mint_authority(specs.AUTHORITIES[0], NOW)
+    other = issue.mint_authority(specs.CERTIFICATE_AUTHORITIES[0], NOW)
     assert issue.satisfied(spec, pair.cert_pem, other.cert_pem, NOW) == "it was signed by another authority"
     assert issue.satisfied(spec, b"rubbish", other.cert_pem, NOW) == "it is not a certificate"
     assert (

@@ -126,7 +126,7 @@ def minted(cluster: Cluster, node: Node) -> tuple[dict[str, bytes], ClusterFacts
     known = {}
     account = issue.mint_service_account_key()
     vault["service-account:key"], vault["service-account:pub"] = account
-    for authority in specs.AUTHORITIES:
+    for authority in specs.CERTIFICATE_AUTHORITIES:
         pair = issue.mint_authority(authority, NOW)
         vault[f"authority:{authority.name}:crt"] = pair.cert_pem
         vault[f"authority:{authority.name}:key"] = pair.key_pem
