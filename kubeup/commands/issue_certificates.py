@@ -27,7 +27,7 @@ def fill(
     for node, node_plan in zip(cluster.nodes, plan.nodes, strict=True):
         vault = dict(common)
         for spec in node_plan.to_issue:
-            pair = issue.mint(spec, authorities[spec.authority], now)
+            pair = issue.certificate(spec, authorities[spec.authority], now)
             vault[f"leaf:{spec.path}:crt"] = pair.cert_pem
             vault[f"leaf:{spec.path}:key"] = pair.key_pem
         vaults[node.host] = vault
@@ -48,8 +48,8 @@ def _shared(
     if shared.authorities:
         pairs, account = _bring(cluster, shared, fleet)
     else:
-        pairs = {authority.name: issue.mint_authority(authority, now) for authority in specs.CERTIFICATE_AUTHORITIES}
-        account = issue.mint_service_account_key()
+        pairs = {authority.name: issue.authority(authority, now) for authority in specs.CERTIFICATE_AUTHORITIES}
+        account = issue.service_account_key()
     vault = {"service-account:key": account[0], "service-account:pub": account[1]}
     for name, pair in pairs.items():
         vault[f"authority:{name}:crt"] = pair.cert_pem

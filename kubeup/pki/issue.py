@@ -34,7 +34,7 @@ class KeyPair:
         return "KeyPair(...)"
 
 
-def mint_authority(authority: CertificateAuthority, now: datetime.datetime) -> KeyPair:
+def authority(authority: CertificateAuthority, now: datetime.datetime) -> KeyPair:
     """A new self-signed authority. now: aware, UTC."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, authority.common_name)])
@@ -47,7 +47,7 @@ def mint_authority(authority: CertificateAuthority, now: datetime.datetime) -> K
     return _pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def mint(spec: CertificateSpec, authority: KeyPair, now: datetime.datetime) -> KeyPair:
+def certificate(spec: CertificateSpec, authority: KeyPair, now: datetime.datetime) -> KeyPair:
     """A new key and a certificate for it as wished, signed by the authority. now: aware, UTC."""
     issuer = x509.load_pem_x509_certificate(authority.cert_pem)
     issuer_key = serialization.load_pem_private_key(authority.key_pem, None)
@@ -66,7 +66,7 @@ def mint(spec: CertificateSpec, authority: KeyPair, now: datetime.datetime) -> K
     return _pair(builder.sign(issuer_key, hashes.SHA256()), key)
 
 
-def mint_service_account_key() -> tuple[bytes, bytes]:
+def service_account_key() -> tuple[bytes, bytes]:
     """(private, public) PEM of the key that signs service account tokens; all masters share it."""
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -17,14 +17,14 @@ from kubeup.pki.kubeconfig import Access
 from tests.unit.test_plan import two_nodes
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
-AUTHORITY = issue.mint_authority(specs.CERTIFICATE_AUTHORITIES[0], NOW)
+AUTHORITY = issue.authority(specs.CERTIFICATE_AUTHORITIES[0], NOW)
 SPECS = {spec.path.rpartition("/")[2]: spec for spec in specs.specs_for(two_nodes(), two_nodes().nodes[0])}
 ACCESS = Access("https://10.0.0.1:6443", b"ca", b"cert", b"key")
 
 
 def test_a_minted_certificate_satisfies_its_wish() -> None:
     for spec in SPECS.values():
-        pair = issue.mint(spec, AUTHORITY, NOW)
+        pair = issue.certificate(spec, AUTHORITY, NOW)
         assert issue.satisfied(spec, pair.cert_pem, AUTHORITY.cert_pem, NOW) == ""
 
 
@@ -39,14 +39,14 @@ def test_a_minted_certificate_satisfies_its_wish() -> None:
 )
 def test_a_certificate_that_does_not_do_says_why(change: dict[str, object], reason: str) -> None:
     spec = SPECS["apiserver.crt"]
-    pair = issue.mint(spec, AUTHORITY, NOW)
+    pair = issue.certificate(spec, AUTHORITY, NOW)
     assert reason in issue.satisfied(replace(spec, **change), pair.cert_pem, AUTHORITY.cert_pem, NOW)  # type: ignore[arg-type]
 
 
 def test_another_authority_or_rubbish_does_not_do() -> None:
     spec = SPECS["admin.crt"]
-    pair = issue.mint(spec, AUTHORITY, NOW)
-    other = issue.mint_authority(specs.CERTIFICATE_AUTHORITIES[0], NOW)
+    pair = issue.certificate(spec, AUTHORITY, NOW)
+    other = issue.authority(specs.CERTIFICATE_AUTHORITIES[0], NOW)
     assert issue.satisfied(spec, pair.cert_pem, other.cert_pem, NOW) == "it was signed by another authority"
     assert issue.satisfied(spec, b"rubbish", other.cert_pem, NOW) == "it is not a certificate"
     assert (
@@ -55,7 +55,7 @@ def test_another_authority_or_rubbish_does_not_do() -> None:
 
 
 def test_minted_pairs_make_a_real_tls_connection_with_both_sides_known(tmp_path: Path) -> None:
-    server, client = (issue.mint(SPECS[name], AUTHORITY, NOW) for name in ("apiserver.crt", "admin.crt"))
+    server, client = (issue.certificate(SPECS[name], AUTHORITY, NOW) for name in ("apiserver.crt", "admin.crt"))
     contexts = []
     for side, pair in ((ssl.PROTOCOL_TLS_SERVER, server), (ssl.PROTOCOL_TLS_CLIENT, client)):
         (tmp_path / "pair.pem").write_bytes(pair.cert_pem + pair.key_pem)

@@ -124,16 +124,16 @@ def minted(cluster: Cluster, node: Node) -> tuple[dict[str, bytes], ClusterFacts
 
     vault: dict[str, bytes] = {}
     known = {}
-    account = issue.mint_service_account_key()
+    account = issue.service_account_key()
     vault["service-account:key"], vault["service-account:pub"] = account
     for authority in specs.CERTIFICATE_AUTHORITIES:
-        pair = issue.mint_authority(authority, NOW)
+        pair = issue.authority(authority, NOW)
         vault[f"authority:{authority.name}:crt"] = pair.cert_pem
         vault[f"authority:{authority.name}:key"] = pair.key_pem
         known[authority.name] = AuthorityFact(authority.name, pair.cert_pem, sha256(pair.key_pem), ("node3",))
         for spec in specs.specs_for(cluster, node):
             if spec.authority == authority.name:
-                leaf = issue.mint(spec, pair, NOW)
+                leaf = issue.certificate(spec, pair, NOW)
                 vault[f"leaf:{spec.path}:crt"], vault[f"leaf:{spec.path}:key"] = leaf.cert_pem, leaf.key_pem
     shared = {
         SERVICE_ACCOUNT_KEY: sha256(account[0]),
