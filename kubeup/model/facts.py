@@ -216,4 +216,4 @@ class ClusterFacts:
 
     authorities: Mapping[str, AuthorityFact] = field(default_factory=dict)
     pod_cidrs: Mapping[str, str] = field(default_factory=dict)
-    shared: Mapping[str, str] = field(default_factory=dict)
+    shared_key_digests: Mapping[str, str] = field(default_factory=dict)

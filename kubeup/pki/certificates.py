@@ -142,7 +142,7 @@ def _service_account_files(shared: ClusterFacts) -> Iterable[File]:
         (SERVICE_ACCOUNT_KEY, "service-account:key", 0o600),
         (SERVICE_ACCOUNT_PUB, "service-account:pub", 0o644),
     ):
-        digest = shared.shared.get(path, "")
+        digest = shared.shared_key_digests.get(path, "")
         yield File(path, None, mode=mode, secret=mode == 0o600, source=source, digest=digest)
 
 
