@@ -122,7 +122,7 @@ def make_plan(
 def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lambda: None) -> Outcome:
     """Carry the plan out, then give the operator access. bring_images: before addons need them."""
     begin = time.monotonic()
-    vaults = issue_certificates.fill(prepared.cluster, prepared.plan, prepared.shared, job.fleet, job.now())
+    vaults = issue_certificates.fill(prepared.cluster, prepared.plan, prepared.cluster_facts, job.fleet, job.now())
     execution = executor.Execution(
         job.fleet,
         prepared.cluster,

@@ -24,7 +24,7 @@ class Context:
     cluster: Cluster
     node: Node
     facts: Facts
-    shared: ClusterFacts
+    cluster_facts: ClusterFacts
     pod_cidrs: Mapping[str, str]
     store: Mapping[str, str] = field(default_factory=dict)
     """Binary name -> its path in the node's store; empty while only questions are being gathered."""

@@ -22,7 +22,7 @@ class Prepared:
 
     cluster: Cluster
     facts: Mapping[str, Facts]
-    shared: ClusterFacts
+    cluster_facts: ClusterFacts
     plan: Plan
     artifacts: tuple[Artifact, ...]
     warnings: tuple[preflight.Problem, ...] = ()

@@ -68,7 +68,7 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
     )
     binaries = _binaries(mine, found)
     context = replace(context, store={binary.name: binary.store_path for binary in binaries})
-    keys, mint = certificates.files(cluster, node, context.facts, context.shared, now)
+    keys, mint = certificates.files(cluster, node, context.facts, context.cluster_facts, now)
     files = [_with_component(file, mine) for file in keys]
     for part in mine:
         files.extend(_component_files(part, context))
