@@ -104,7 +104,7 @@ COMPONENT = Component(
 VOLUMES = Component(
     name="volumes",
     role=NODE,
-    directories=(Directory(storage.VOLUMES, 0o755, data=True, keep=True),),
+    directories=(Directory(storage.VOLUMES, 0o755, owned_recursively=True, survives_keep_data=True),),
     # Once there, it stays as long as the cluster does: without the addon, too, for it holds what people wrote.
     when=lambda context: (
         ("storage" in context.cluster.addons and not context.cluster.storage_path)

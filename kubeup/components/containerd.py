@@ -47,7 +47,7 @@ COMPONENT = Component(
     reads=(CONFIG,),
     files=registries.containerd_files,
     actions=actions,
-    directories=(Directory(ROOT, 0o711, data=True),),
+    directories=(Directory(ROOT, 0o711, owned_recursively=True),),
     side_effects=(
         SideEffect("processes", "/var/lib/kubeup/store"),
         SideEffect("mounts", STATE),

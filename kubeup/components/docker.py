@@ -48,7 +48,7 @@ COMPONENT = Component(
     asks=docker_daemon.ASKED,
     reads=("/etc/default/docker",),
     reloads=docker_daemon.RELOADED,
-    directories=(Directory("/var/lib/docker", 0o710, data=True),),
+    directories=(Directory("/var/lib/docker", 0o710, owned_recursively=True),),
     side_effects=(
         SideEffect("link", "docker0"),
         SideEffect("apparmor", "docker-default"),

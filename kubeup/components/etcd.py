@@ -42,7 +42,7 @@ COMPONENT = Component(
     ),
     certificates=(f"{PKI}/etcd/server.crt", f"{PKI}/etcd/peer.crt", f"{PKI}/etcd/ca.crt"),
     flags=flags,
-    directories=(Directory(DATA, 0o700, data=True, keep=True),),
+    directories=(Directory(DATA, 0o700, owned_recursively=True, survives_keep_data=True),),
     ports=(2379, 2380, 2381),
     ready=lambda _: http_ok(2381, "/health"),
     timeout=90,

@@ -60,7 +60,7 @@ COMPONENT = Component(
     flags=flags,
     values=values,
     files=registries.kubelet_files,
-    directories=(Directory("/var/lib/kubelet", 0o750, data=True),),
+    directories=(Directory("/var/lib/kubelet", 0o750, owned_recursively=True),),
     side_effects=(
         SideEffect("cgroup", "kubepods"),
         SideEffect("mounts", "/var/lib/kubelet"),

@@ -53,7 +53,7 @@ class Owned:
     path: str
     value: str
     had_original: bool
-    keep: bool = False
+    survives_keep_data: bool = False
 
 
 @dataclass(frozen=True)

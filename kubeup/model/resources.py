@@ -71,8 +71,8 @@ class Directory:
     path: str
     mode: int = 0o755
     owner: str = "root:root"
-    data: bool = False
-    keep: bool = False
+    owned_recursively: bool = False
+    survives_keep_data: bool = False
     component: str = ""
 
 

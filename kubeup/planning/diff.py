@@ -149,7 +149,7 @@ def _directory_stands(directory: Directory, facts: Facts) -> bool:
         return False
     owned = facts.record.owned.get(directory.path)
     # Once made, its mode is the business of the program that lives in it.
-    return owned is not None or not directory.data
+    return owned is not None or not directory.owned_recursively
 
 
 def _file_stands(file: File, facts: Facts) -> bool:

@@ -54,7 +54,7 @@ def departures(desired: Desired, facts: Facts, *, keep_data: bool = False) -> li
     wanted_paths = {file.path for file in desired.files} | {directory.path for directory in desired.directories}
     wanted_paths |= {binary.link for binary in desired.binaries}
     # What is kept stays in folders of kubeup's, which therefore stay kubeup's.
-    kept = {owned.path for owned in record.owned.values() if keep_data and owned.keep}
+    kept = {owned.path for owned in record.owned.values() if keep_data and owned.survives_keep_data}
     wanted_actions = {action.id for action in desired.actions}
     steps: list[Step] = [
         Stop(name, record.units[name]) for name in reversed(tuple(record.units)) if name not in wanted_units
@@ -68,7 +68,7 @@ def departures(desired: Desired, facts: Facts, *, keep_data: bool = False) -> li
     )
     for owned in sorted(record.owned.values(), key=lambda owned: owned.path, reverse=True):
         holds_wanted = owned.kind == "dir" and any(path.startswith(owned.path + "/") for path in wanted_paths | kept)
-        if owned.path not in wanted_paths and not holds_wanted and not (keep_data and owned.keep):
+        if owned.path not in wanted_paths and not holds_wanted and not (keep_data and owned.survives_keep_data):
             steps.append(RestorePath(owned, _edited(owned, facts.file(owned.path))))
     return steps
 

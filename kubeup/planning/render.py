@@ -24,7 +24,7 @@ from kubeup.pki import certificates
 from kubeup.planning.data import folder
 from kubeup.release.artifacts import Artifact
 
-FOLDERS = (Directory("/etc/kubeup", data=True), Directory("/opt/kubeup", data=True))
+FOLDERS = (Directory("/etc/kubeup", owned_recursively=True), Directory("/opt/kubeup", owned_recursively=True))
 
 
 def probe_request(cluster: Cluster, node: Node) -> ProbeRequest:

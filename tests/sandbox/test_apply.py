@@ -32,7 +32,7 @@ def wish(content: str = "flag=1\n", ready: str = "true", action: str = "true", c
             File("/etc/systemd/system/thing.service", b"[Service]\n", component="thing"),
         ),
         binaries=(Binary("thing", "1", digest, len(BINARY), "/opt/thing/bin/thing", "thing"),),
-        directories=(Directory("/var/lib/thing", 0o700, data=True, component="thing"),),
+        directories=(Directory("/var/lib/thing", 0o700, owned_recursively=True, component="thing"),),
         units=(
             Unit(
                 "thing.service",

@@ -65,7 +65,7 @@ def test_a_link_or_folder_put_in_place_of_a_file_is_kept_and_the_original_comes_
 
 
 def test_what_is_saved_in_a_folder_of_kubeup_s_stays_when_the_folder_goes(sandbox: Sandbox, tmp_path: Path) -> None:
-    mine = Directory("/etc/kubeup", data=True, component="thing")
+    mine = Directory("/etc/kubeup", owned_recursively=True, component="thing")
     config = File("/etc/kubeup/thing.toml", b"a = 1\n", component="thing")
     other = File("/etc/kubeup/other.toml", b"b = 1\n", component="thing")
     wanted = replace(wish(), files=(*wish().files, config, other), directories=(*wish().directories, mine))

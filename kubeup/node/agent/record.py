@@ -29,7 +29,7 @@ def parse_record(text: str) -> Record:
 
 def _owned(path: str, values: list[str]) -> Owned:
     kind, value, had, *rest = values
-    return Owned(kind, path, value, had_original=had == "yes", keep=rest[:1] == ["keep"])
+    return Owned(kind, path, value, had_original=had == "yes", survives_keep_data=rest[:1] == ["keep"])
 
 
 def _ready(values: list[str]) -> dict[str, str]:

@@ -168,7 +168,7 @@ def _open(writer: Writer, expected: int, generation: int, operator: str) -> None
 def _write(writer: Writer, step: Step, vault: IssuedSecrets) -> None:
     match step:
         case CreateDirectory(directory=d):
-            kind, keep = ("tree" if d.data else "dir"), ("keep" if d.keep else "-")
+            kind, keep = ("tree" if d.owned_recursively else "dir"), ("keep" if d.survives_keep_data else "-")
             writer.line(f"folder {d.path}", "make", d.path, f"{d.mode:o}", d.owner, kind, keep)
         case WriteFile(file=f):
             digest = sha256(content_of(f, vault))
