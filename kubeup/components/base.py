@@ -101,7 +101,7 @@ class Component:
     runtime: Runtime | None = None
     when: Callable[[Context], bool] = lambda _: True
     has_unit: bool = True
-    foreign: bool = False
+    preexisting: bool = False
     unit_name: str = ""
 
     @property

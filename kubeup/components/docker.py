@@ -74,6 +74,6 @@ ADOPTED = Component(
     reloads=docker_daemon.RELOADED,
     ready=lambda _: READY,
     when=lambda context: not is_ours(context),
-    foreign=True,
+    preexisting=True,
     runtime=Runtime.DOCKER,
 )

@@ -211,7 +211,7 @@ def _daemon_file(own: _Own, daemon: Mapping[str, object], facts: Facts, conflict
         )
     mode, owner = (now.mode, now.owner) if now.exists else (0o644, "root:root")
     secret = any(re.search(r"//[^/\s]*:[^/\s]*@", text) for text in (own.daemon_text, content.decode()))
-    return File(DAEMON, content, mode=mode, owner=owner, secret=secret, merged=True)
+    return File(DAEMON, content, mode=mode, owner=owner, secret=secret, shared_with_owner=True)
 
 
 def _proxy(cluster: Cluster, own: _Own) -> tuple[list[File], list[Conflict]]:

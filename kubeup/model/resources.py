@@ -39,7 +39,7 @@ class File:
     source: str = ""
     digest: str = ""
     why: str = ""
-    merged: bool = False
+    shared_with_owner: bool = False
 
     @property
     def wanted_digest(self) -> str:
@@ -91,7 +91,7 @@ class Unit:
     reads: tuple[str, ...] = ()
     ready: str = ""
     timeout: int = 60
-    foreign: bool = False
+    preexisting: bool = False
     reloads: tuple[str, ...] = ()
 
 

@@ -102,7 +102,7 @@ def _to_do(action: Action, desired: Desired, facts: Facts) -> bool:
 def _start(unit: Unit, why: tuple[str, ...], desired: Desired, facts: Facts) -> Start:
     running = facts.unit(unit.name).running
     changed = _changed(unit, desired, facts)
-    known = unit.foreign or unit.name in facts.record.ready
+    known = unit.preexisting or unit.name in facts.record.ready
     reload = running and known and bool(changed) and set(changed) <= set(unit.reloads)
     return Start(unit, why, running, reload, resume=known and not running and not changed)
 
@@ -156,7 +156,7 @@ def _file_stands(file: File, facts: Facts) -> bool:
     fact, owned = facts.file(file.path), facts.record.owned.get(file.path)
     if owned is None or fact.kind != "file" or not file.wanted_digest:
         return False
-    if file.merged and fact.sha256 == file.wanted_digest:
+    if file.shared_with_owner and fact.sha256 == file.wanted_digest:
         return True
     return fact.sha256 == file.wanted_digest == owned.value and fact.mode == file.mode and fact.owner == file.owner
 
@@ -171,7 +171,7 @@ def _reasons(unit: Unit, desired: Desired, facts: Facts) -> tuple[str, ...]:
     now = facts.unit(unit.name)
     ready = facts.record.ready.get(unit.name)
     changed = _changed(unit, desired, facts)
-    if ready is None and not (unit.foreign and now.running):
+    if ready is None and not (unit.preexisting and now.running):
         return (NEVER_READY,) if now.running else (NOT_RUNNING,)
     if changed:
         return tuple(f"{path} changes" for path in changed)
@@ -182,7 +182,7 @@ def _changed(unit: Unit, desired: Desired, facts: Facts) -> tuple[str, ...]:
     """The paths it reads that are, or will be, something else than what it read."""
     ready = facts.record.ready.get(unit.name)
     wanted = _wanted_values(desired)
-    if ready is None and unit.foreign:
+    if ready is None and unit.preexisting:
         # It ran before kubeup came, on what was there; not on what an up wrote that was cut off before it said so.
         owned = facts.record.owned
         return tuple(path for path in unit.reads if path in owned or wanted.get(path) != _value(facts.file(path)))

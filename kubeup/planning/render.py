@@ -39,7 +39,7 @@ def probe_request(cluster: Cluster, node: Node) -> ProbeRequest:
 
 def _component_inquiry(component: Component, context: Context) -> ProbeRequest:
     texts = tuple(template.path for template in component.templates)
-    if component.has_unit and not component.foreign:
+    if component.has_unit and not component.preexisting:
         texts = (*texts, component.defaults_path)
     folders = tuple(directory.path for directory in component.directories)
     asked = (*component.asks, *component.reads)
@@ -180,7 +180,7 @@ def _unit(part: Component, context: Context, files: Sequence[File]) -> Unit:
     paths = tuple(
         path for path in reads if path not in never_read and not path.endswith(".key") and not path.startswith(lazy)
     )
-    return Unit(part.unit, part.name, paths, part.ready(context), part.timeout, part.foreign, part.reloads)
+    return Unit(part.unit, part.name, paths, part.ready(context), part.timeout, part.preexisting, part.reloads)
 
 
 def _traces(parts: Iterable[Component]) -> tuple[SideEffect, ...]:

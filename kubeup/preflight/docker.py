@@ -52,7 +52,7 @@ def restarts(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[
     for machine, node in zip(cluster.nodes, plan.nodes, strict=True):
         about = facts[machine.host]
         for start in node.starts:
-            if start.unit.foreign and start.restart and not start.reload and about.docker.containers:
+            if start.unit.preexisting and start.restart and not start.reload and about.docker.containers:
                 found.append(
                     Problem(
                         "docker-restart",

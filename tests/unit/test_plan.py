@@ -261,7 +261,7 @@ def test_down_takes_away_what_an_up_brought_that_was_cut_off_before_its_first_st
 
 def test_a_docker_whose_options_an_up_wrote_that_was_cut_off_is_still_told_to_read_them() -> None:
     options = File("/etc/docker/daemon.json", b"{}\n", component="docker")
-    docker = Unit("docker.service", "docker", (options.path,), foreign=True, reloads=(options.path,))
+    docker = Unit("docker.service", "docker", (options.path,), preexisting=True, reloads=(options.path,))
     desired = Desired(files=(options,), units=(docker,))
     now = FileFact(options.path, "file", 0o644, "root:root", 3, options.wanted_digest)
     running = {docker.name: UnitFact(docker.name, "loaded", "active")}

@@ -179,7 +179,7 @@ def _write(writer: Writer, step: Step, vault: IssuedSecrets) -> None:
         case Start(unit=u, restart=restart, reload=reload, resume=resume):
             word = "reloading" if reload else "restarting" if restart else "starting"
             how = "reload" if reload else "start" if resume else "restart"
-            whose = "foreign" if u.foreign else "own"
+            whose = "foreign" if u.preexisting else "own"
             writer.line(f"{word} {u.name}", "start", u.name, whose, how)
         case Await(unit=u):
             paths = " ".join(u.reads)
