@@ -13,7 +13,7 @@ from rich.table import Table
 
 from kubeup import profile
 from kubeup.image_store import fetch
-from kubeup.image_store.needs import needs
+from kubeup.image_store.needs import required_images
 from kubeup.model.cluster import Cluster, Runtime
 from kubeup.model.errors import FleetError
 from kubeup.model.events import Phase, Working
@@ -99,7 +99,7 @@ def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle
     """All of it in the cache. What `up` would leave to nodes, images above all, must not be lacking here."""
     needed = dict.fromkeys(one for arch in archs for one in _wanted(cluster, arch))
     options = {"pins": cluster.pins, "proxy": cluster.proxy, "say": view.release}
-    named = [(need, arch) for need in needs(cluster) for arch in archs if need.purpose == "images"]
+    named = [(need, arch) for need in required_images(cluster) for arch in archs if need.purpose == "images"]
     images = [
         *(one for one in needed if row_of(one).image),
         *(one for need, arch in named if (one := need.wanted(arch))),

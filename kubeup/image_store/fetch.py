@@ -13,7 +13,7 @@ from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER, SERVERS
 from kubeup.execution.job import Job
 from kubeup.image_store import registry
-from kubeup.image_store.needs import Need
+from kubeup.image_store.needs import RequiredImage
 from kubeup.image_store.survey import NodeImages
 from kubeup.images.archive_reader import Image, read
 from kubeup.images.names import Reference, parse
@@ -47,7 +47,11 @@ class Got:
 
 
 def fetch(
-    job: Job, cluster: Cluster, needs: Sequence[Need], facts: Mapping[str, Facts], had: Mapping[str, NodeImages]
+    job: Job,
+    cluster: Cluster,
+    needs: Sequence[RequiredImage],
+    facts: Mapping[str, Facts],
+    had: Mapping[str, NodeImages],
 ) -> Got:
     """Each image once for each architecture of the workers that answered; one that cannot be had stops no other."""
     got = Got(had=dict(had))
@@ -75,7 +79,7 @@ def _asked(cluster: Cluster, had: Mapping[str, NodeImages]) -> list[Node]:
     return [node for node in cluster.workers if node.host in had]
 
 
-def known(needs: Sequence[Need], facts: Mapping[str, Facts]) -> Mapping[str, frozenset[str]]:
+def known(needs: Sequence[RequiredImage], facts: Mapping[str, Facts]) -> Mapping[str, frozenset[str]]:
     """Name -> ids of the images of that name in the cache, of any architecture; nothing is fetched."""
     found = {}
     for need in needs:
@@ -84,7 +88,7 @@ def known(needs: Sequence[Need], facts: Mapping[str, Facts]) -> Mapping[str, fro
     return found
 
 
-def _cached(need: Need, arch: str) -> Path | None:
+def _cached(need: RequiredImage, arch: str) -> Path | None:
     wanted = need.wanted(arch)
     if wanted is None:
         path = own_path(need.name, arch)
@@ -176,7 +180,7 @@ def _keep(path: Path, content: bytes) -> Path:
 
 
 def _by_a_node(
-    job: Job, cluster: Cluster, need: Need, arch: str, facts: Mapping[str, Facts], got: Got, here: KubeupError
+    job: Job, cluster: Cluster, need: RequiredImage, arch: str, facts: Mapping[str, Facts], got: Got, here: KubeupError
 ) -> None:
     """A node that can reach the registry pulls, and what it got comes here, to be sent to the others.
 

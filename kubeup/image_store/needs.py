@@ -14,7 +14,7 @@ PAUSE = "registry.k8s.io"
 
 
 @dataclass(frozen=True)
-class Need:
+class RequiredImage:
     """One image. name: complete, as nodes are to call it. purpose: pause, an addon's name, or ``images``.
 
     release: what the release sources call it, with its version; empty for the user's own.
@@ -29,22 +29,22 @@ class Need:
         return ArtifactRef(*self.release, arch) if self.release[0] else None
 
 
-def needs(cluster: Cluster) -> tuple[Need, ...]:
+def required_images(cluster: Cluster) -> tuple[RequiredImage, ...]:
     """pause, the addons' in the profile's order, then the user's own; each once."""
     version = cluster.versions.pause
-    found = [Need(f"{cluster.image_repository or PAUSE}/pause:{version}", "pause", ("pause", version))]
+    found = [RequiredImage(f"{cluster.image_repository or PAUSE}/pause:{version}", "pause", ("pause", version))]
     for addon in cluster.addons:
         found += of_addons(cluster, (addon,))
     known = {one.name: one.release for one in of_addons(cluster, BY_ADDON)}
-    found += [Need(name, "images", known.get(name, ("", ""))) for name in map(normal, cluster.images)]
+    found += [RequiredImage(name, "images", known.get(name, ("", ""))) for name in map(normal, cluster.images)]
     return tuple({one.name: one for one in reversed(found)}.values())[::-1]
 
 
-def of_addons(cluster: Cluster, addons: Iterable[str]) -> tuple[Need, ...]:
+def of_addons(cluster: Cluster, addons: Iterable[str]) -> tuple[RequiredImage, ...]:
     """The images of some addons."""
     images = [(addon, addon_images[name]) for addon in addons for name in BY_ADDON.get(addon, ())]
     return tuple(
-        Need(
+        RequiredImage(
             one.reference(cluster.versions, cluster.image_repository),
             addon,
             (one.name, getattr(cluster.versions, one.version)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kubeup.execution.job import Job
 from kubeup.image_store.fetch import fetch
-from kubeup.image_store.needs import Need, needs, of_addons
+from kubeup.image_store.needs import RequiredImage, of_addons, required_images
 from kubeup.image_store.push import Pushed, push
 from kubeup.image_store.survey import survey
 from kubeup.images.names import normal
@@ -48,7 +48,7 @@ def provide(
     return Provided(results.values, {**had.failures, **results.failures, **got.failures})
 
 
-def chosen(cluster: Cluster, names: Sequence[str]) -> tuple[Need, ...]:
+def chosen(cluster: Cluster, names: Sequence[str]) -> tuple[RequiredImage, ...]:
     """What is known of some images: whether the release sources have them, above all."""
-    known = {one.name: one for one in (*of_addons(cluster, BY_ADDON), *needs(cluster))}
-    return tuple(known.get(normal(name)) or Need(normal(name), "images") for name in dict.fromkeys(names))
+    known = {one.name: one for one in (*of_addons(cluster, BY_ADDON), *required_images(cluster))}
+    return tuple(known.get(normal(name)) or RequiredImage(normal(name), "images") for name in dict.fromkeys(names))

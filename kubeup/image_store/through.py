@@ -9,7 +9,7 @@ from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER
 from kubeup.execution.job import Job
 from kubeup.image_store import provision
-from kubeup.image_store.needs import needs
+from kubeup.image_store.needs import required_images
 from kubeup.images import pull_errors
 from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import KubeupError
@@ -29,7 +29,7 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besid
     The pulling program itself goes through the tunnel, so no unit gets a proxy and nothing restarts. Docker pulls by
     its daemon: its nodes get images pushed. What could not be had is told, and hinders nothing here.
     """
-    names = [one.name for one in needs(cluster)]
+    names = [one.name for one in required_images(cluster)]
     if cluster.runtime is Runtime.DOCKER:
         done = provision.provide(job, cluster, names, facts)
         for name, error in done.failures.items():

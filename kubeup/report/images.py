@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from kubeup.image_store.needs import Need
+from kubeup.image_store.needs import RequiredImage
 from kubeup.image_store.push import Pushed
 from kubeup.image_store.survey import NodeImages
 from kubeup.model.cluster import Cluster
@@ -46,7 +46,7 @@ class Table:
 
 def table(
     cluster: Cluster,
-    needs: Sequence[Need],
+    needs: Sequence[RequiredImage],
     had: Mapping[str, NodeImages],
     known: Mapping[str, frozenset[str]],
     failures: Mapping[str, KubeupError],
