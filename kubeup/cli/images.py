@@ -116,7 +116,7 @@ def pull_command(
         job = stack.enter_context(session.job(fleet))
         cluster, facts, failures = _ask(job, loaded.cluster)
         wanted = names or [one.name for one in needs.required_images(cluster)]
-        done = provision.provide(job, cluster, wanted, facts, anew=bool(names))
+        done = provision.ensure_images(job, cluster, wanted, facts, anew=bool(names))
     told = [normal(name) for name in wanted if normal(name) not in done.failures]
     _tell(cluster, done.nodes, {**failures, **done.failures}, output, told)
 
@@ -136,7 +136,7 @@ def _look(
 ) -> tuple[Cluster, dict[str, Facts], dict[str, NodeImages], dict[str, KubeupError]]:
     """What the machines and their runtimes say; a node that does not answer is told at the end."""
     resolved, facts, failures = _ask(job, cluster)
-    had = survey.survey(job, resolved, facts)
+    had = survey.list_node_images(job, resolved, facts)
     failures |= had.failures
     if not had.values:
         raise FleetError("no node has images to look at", tuple(failures.values()), fix="mend what is said above")

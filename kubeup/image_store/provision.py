@@ -9,7 +9,7 @@ from kubeup.execution.job import Job
 from kubeup.image_store.fetch import fetch
 from kubeup.image_store.needs import RequiredImage, of_addons, required_images
 from kubeup.image_store.push import Pushed, push
-from kubeup.image_store.survey import survey
+from kubeup.image_store.survey import list_node_images
 from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import KubeupError
@@ -25,7 +25,7 @@ class Provided:
     failures: Mapping[str, KubeupError] = field(default_factory=dict)
 
 
-def provide(
+def ensure_images(
     job: Job, cluster: Cluster, names: Iterable[str], facts: Mapping[str, Facts], *, anew: bool = False
 ) -> Provided:
     """Bring images to all workers that lack them; which may take a while, and one that fails stops no other.
@@ -38,7 +38,7 @@ def provide(
     wanted = chosen(cluster, tuple(names))
     if not wanted:
         return Provided()
-    had = survey(job, cluster, facts)
+    had = list_node_images(job, cluster, facts)
     # A name that means another image somewhere is `kubeup images check`'s affair.
     lacking = [one for one in wanted if anew or not all(one.name in node.images for node in had.values.values())]
     if not lacking:

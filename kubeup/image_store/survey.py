@@ -34,7 +34,7 @@ class NodeImages:
     chains: frozenset[str] = frozenset()
 
 
-def survey(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Results[NodeImages]:
+def list_node_images(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Results[NodeImages]:
     """By node.host, of the workers that answered. cluster: with its runtime decided."""
     job.say(Phase("looking at images"))
 

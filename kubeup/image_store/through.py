@@ -31,7 +31,7 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besid
     """
     names = [one.name for one in required_images(cluster)]
     if cluster.runtime is Runtime.DOCKER:
-        done = provision.provide(job, cluster, names, facts)
+        done = provision.ensure_images(job, cluster, names, facts)
         for name, error in done.failures.items():
             job.say(Note(f"{name}: {error.message}"))
         return
