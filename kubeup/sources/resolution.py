@@ -15,7 +15,7 @@ from kubeup.sources.site import Site
 
 
 @dataclass
-class Search:
+class Resolution:
     """One run over the sources. reasons: why each source did not have a file. refused: what came and is not trusted;
     no further source is asked for that. insist: nothing may be lacking, and all is looked for again."""
 
@@ -50,7 +50,7 @@ class Search:
             self.say(Got(artifact.wanted, source, artifact.size))
 
 
-def told(search: Search, lacking: Sequence[ArtifactRef], also: Iterable[ReleaseError] = ()) -> ReleaseError:
+def error_for(search: Resolution, lacking: Sequence[ArtifactRef], also: Iterable[ReleaseError] = ()) -> ReleaseError:
     """All that is wrong, at once. also: what was refused."""
     refused = list(dict.fromkeys(also))
     if not lacking and len(refused) == 1:
@@ -78,7 +78,7 @@ def _files(number: int) -> str:
     return "1 file" if number == 1 else f"{number} files"
 
 
-def _advice(search: Search, lacking: Sequence[ArtifactRef]) -> str:
+def _advice(search: Resolution, lacking: Sequence[ArtifactRef]) -> str:
     of_bundle = next((source.url for source in search.sources if source.kind == "bundle"), "")
     if of_bundle:
         archs = sorted({one.arch for one in (*search.found, *lacking)})

@@ -15,7 +15,7 @@ from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import Artifact, ArtifactRef, Say, Without
 from kubeup.release.catalog import row_of
 from kubeup.sources import bundle, cache, golang, web
-from kubeup.sources.resolution import Search, told
+from kubeup.sources.resolution import Resolution, error_for
 from kubeup.sources.site import Site, UnavailableError
 
 PARALLEL = 4
@@ -41,7 +41,7 @@ def resolve(
     search = _run(wanted, sources, pins, proxy, root, say, need_file)
     lacking = _lacking(search, wanted)
     if lacking or search.refused:
-        raise told(search, lacking, search.refused.values())
+        raise error_for(search, lacking, search.refused.values())
     return tuple(search.found[one] for one in wanted if one in search.found)
 
 
@@ -55,7 +55,7 @@ def attempt(
 ) -> tuple[Mapping[ArtifactRef, Artifact], Mapping[ArtifactRef, ReleaseError]]:
     """What of it can be had, and why the rest cannot, each for itself; optional ones are no exception."""
     search = _run(wanted, sources, pins, proxy, None, say, need_file=True, insist=True)
-    return search.found, {**search.refused, **{one: told(search, [one]) for one in _lacking(search, wanted)}}
+    return search.found, {**search.refused, **{one: error_for(search, [one]) for one in _lacking(search, wanted)}}
 
 
 def _run(
@@ -67,9 +67,11 @@ def _run(
     say: Say,
     need_file: bool,
     insist: bool = False,
-) -> Search:
+) -> Resolution:
     once = tuple(dict.fromkeys(wanted))
-    search = Search(root or cache.cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file, insist)
+    search = Resolution(
+        root or cache.cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file, insist
+    )
     try:
         for source in sources:
             missing = [one for one in search.open(once) if not _given_up(search, one)]
@@ -85,11 +87,11 @@ def _run(
     return search
 
 
-def _lacking(search: Search, wanted: Sequence[ArtifactRef]) -> list[ArtifactRef]:
+def _lacking(search: Resolution, wanted: Sequence[ArtifactRef]) -> list[ArtifactRef]:
     return [one for one in search.open(dict.fromkeys(wanted)) if not search.may_lack(one)]
 
 
-def _from(search: Search, source: Source, missing: Sequence[ArtifactRef]) -> None:
+def _from(search: Resolution, source: Source, missing: Sequence[ArtifactRef]) -> None:
     if source.kind == "cache":
         _from_cache(search, missing)
     elif source.kind == "go":
@@ -100,7 +102,7 @@ def _from(search: Search, source: Source, missing: Sequence[ArtifactRef]) -> Non
         _from_web(search, missing, Site(source.url, search.proxy))
 
 
-def _from_cache(search: Search, missing: Sequence[ArtifactRef]) -> None:
+def _from_cache(search: Resolution, missing: Sequence[ArtifactRef]) -> None:
     for one in missing:
         is_new = cache.is_new(search.root, one)
         try:
@@ -120,7 +122,7 @@ def _from_cache(search: Search, missing: Sequence[ArtifactRef]) -> None:
             search.found[one] = artifact
 
 
-def _from_bundle(search: Search, path: Path, missing: Sequence[ArtifactRef]) -> None:
+def _from_bundle(search: Resolution, path: Path, missing: Sequence[ArtifactRef]) -> None:
     try:
         with bundle.opened(path) as found:
             for one in missing:
@@ -130,7 +132,7 @@ def _from_bundle(search: Search, path: Path, missing: Sequence[ArtifactRef]) -> 
             search.refused[one] = error
 
 
-def _out_of(search: Search, found: bundle.Bundle, one: ArtifactRef) -> None:
+def _out_of(search: Resolution, found: bundle.Bundle, one: ArtifactRef) -> None:
     try:
         artifact = found.take(search.root, one, search.say)
         if artifact:
@@ -146,7 +148,7 @@ def _out_of(search: Search, found: bundle.Bundle, one: ArtifactRef) -> None:
         search.failed(one, "bundle", f"it has {there} instead" if there else "it is not in there")
 
 
-def _check_pin(search: Search, artifact: Artifact) -> None:
+def _check_pin(search: Resolution, artifact: Artifact) -> None:
     """A pin is of what is at upstream's URL: the archive, where there is one. What was built here has no such sum."""
     row = row_of(artifact.wanted)
     pinned = web.pin_of(web.Job(row, (artifact.wanted,)), search.pins)
@@ -160,7 +162,7 @@ def _check_pin(search: Search, artifact: Artifact) -> None:
     )
 
 
-def _from_web(search: Search, missing: Sequence[ArtifactRef], site: Site) -> None:
+def _from_web(search: Resolution, missing: Sequence[ArtifactRef], site: Site) -> None:
     stopped = threading.Event()
     fetcher = web.Fetcher(site, search.root, search.pins, search.say, stopped)
 
@@ -192,7 +194,7 @@ def _from_web(search: Search, missing: Sequence[ArtifactRef], site: Site) -> Non
     pool.shutdown()
 
 
-def _from_go(search: Search, missing: Sequence[ArtifactRef]) -> None:
+def _from_go(search: Resolution, missing: Sequence[ArtifactRef]) -> None:
     groups: dict[tuple[str, str, str], list[ArtifactRef]] = {}
     for one in missing:
         module = row_of(one).module
@@ -209,16 +211,16 @@ def _from_go(search: Search, missing: Sequence[ArtifactRef]) -> None:
                 search.failed(one, "go", "; ".join([error.message, *error.evidence[-3:]]))
 
 
-def _marker(search: Search, wanted: ArtifactRef) -> Path:
+def _marker(search: Resolution, wanted: ArtifactRef) -> Path:
     return cache.path_of(search.root, wanted).with_suffix(".absent")
 
 
-def _asked(search: Search) -> str:
+def _asked(search: Resolution) -> str:
     """Which sources were asked: others may have it."""
     return hashlib.sha256(repr((search.sources, sorted(search.pins.items()))).encode()).hexdigest()
 
 
-def _given_up(search: Search, wanted: ArtifactRef) -> bool:
+def _given_up(search: Resolution, wanted: ArtifactRef) -> bool:
     """What clusters run without is looked for once a day: an unchanged ``up`` asks no site."""
     if not search.may_lack(wanted) or cache.path_of(search.root, wanted).exists():
         return False
@@ -229,7 +231,7 @@ def _given_up(search: Search, wanted: ArtifactRef) -> bool:
         return False
 
 
-def _do_without(search: Search, optional: Sequence[ArtifactRef]) -> None:
+def _do_without(search: Resolution, optional: Sequence[ArtifactRef]) -> None:
     for one in optional:
         if not _given_up(search, one):
             _marker(search, one).parent.mkdir(parents=True, exist_ok=True)
