@@ -127,7 +127,7 @@ def _read(text: str, name: str, stack: ExitStack) -> Sequence[archive_reader.Ima
         raise UsageError(
             "`-` is standard input, and nothing comes from there", fix="docker save app:1 | kubeup images push -"
         )
-    path = stack.enter_context(decompress.plain(source, cache.cache_root() / "spool"))
+    path = stack.enter_context(decompress.to_plain_tar(source, cache.cache_root() / "spool"))
     return archive_reader.read(path, name=name)
 
 

@@ -20,7 +20,7 @@ CHUNK = 1 << 20
 
 
 @contextmanager
-def plain(source: Path | IO[bytes], folder: Path) -> Iterator[Path]:
+def to_plain_tar(source: Path | IO[bytes], folder: Path) -> Iterator[Path]:
     """The uncompressed archive of a file or a pipe. folder: where what must be copied lies meanwhile.
 
     Raises ImageError.

@@ -157,15 +157,15 @@ def test_pipes_and_packed_files_are_unpacked_once_and_leave_nothing(tmp_path: Pa
     packed = tmp_path / "archive.tar.gz"
     packed.write_bytes(gzip.compress(plain))
     for source in (packed, io.BytesIO(plain), io.BytesIO(packed.read_bytes())):
-        with decompress.plain(source, folder) as path:
+        with decompress.to_plain_tar(source, folder) as path:
             assert path.read_bytes() == plain
     assert list(folder.iterdir()) == []
     packed.write_bytes(gzip.compress(plain)[:-20])
-    with pytest.raises(ImageError, match="cannot be read"), decompress.plain(packed, folder):
+    with pytest.raises(ImageError, match="cannot be read"), decompress.to_plain_tar(packed, folder):
         pass
     assert list(folder.iterdir()) == []
     packed.write_bytes(b"\x28\xb5\x2f\xfd....")
-    with pytest.raises(ImageError) as caught, decompress.plain(packed, folder):
+    with pytest.raises(ImageError) as caught, decompress.to_plain_tar(packed, folder):
         pass
     assert f"zstd -dc {packed} |" in caught.value.fix
 
