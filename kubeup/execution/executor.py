@@ -11,7 +11,7 @@ from pathlib import Path
 from kubeup.execution.fleet import Fleet, Results
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import FleetError, KubeupError, NodeError, StepError
-from kubeup.model.events import Failed, Finished, Held, Note, Phase, Say, Working
+from kubeup.model.events import Failed, Finished, Note, Phase, Say, Skipped, Working
 from kubeup.model.facts import Facts
 from kubeup.model.resources import ProbeRequest
 from kubeup.node.agent.probe import parse, probe_script
@@ -180,7 +180,7 @@ class Execution:
         for node, plan in self._alive():
             if plan.level(number):
                 self.held[node.host] = reason
-                self.say(Held(node.title, reason))
+                self.say(Skipped(node.title, reason))
 
     def _phase(self, title: str, wanted: Mapping[str, NodePlan], build: TripBuilder) -> None:
         if not wanted:

@@ -42,7 +42,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Held:
+class Skipped:
     """A node was not touched further, because of another's failure."""
 
     node: str
@@ -57,5 +57,5 @@ class Note:
     node: str = ""
 
 
-Event = Phase | Working | Finished | Failed | Held | Note
+Event = Phase | Working | Finished | Failed | Skipped | Note
 Say = Callable[[Event], None]

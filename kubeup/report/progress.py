@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from kubeup.model.events import Event, Failed, Finished, Held, Note, Phase, Working
+from kubeup.model.events import Event, Failed, Finished, Note, Phase, Skipped, Working
 from kubeup.release.artifacts import Building, Got, Progress, ReleaseEvent, Tried, Without
 
 REFRESH = 8
@@ -89,7 +89,7 @@ class View:
             case Failed(node=node, error=error):
                 self._lines[node] = _Line(error.message, now, style="red")
                 self._print(f"[red]           {escape(error.title())}[/]")
-            case Held(node=node, reason=reason):
+            case Skipped(node=node, reason=reason):
                 self._lines[node] = _Line("held back", now, style="yellow")
                 self._print(f"[yellow]           {escape(node)}: not touched further: {escape(reason)}[/]")
             case Note(text=text, node=node):
