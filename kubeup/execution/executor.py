@@ -11,7 +11,7 @@ from pathlib import Path
 from kubeup.execution.fleet import Fleet, Results
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import FleetError, KubeupError, NodeError, StepError
-from kubeup.model.events import Failed, Finished, Note, Phase, Say, Skipped, Working
+from kubeup.model.events import EventSink, Failed, Finished, Note, Phase, Skipped, Working
 from kubeup.model.facts import Facts
 from kubeup.model.resources import ProbeRequest
 from kubeup.node.agent.probe import parse, probe_script
@@ -33,7 +33,7 @@ PROBE_LIMIT = 180.0
 LEVEL_LIMIT = 900.0
 
 
-def probe_nodes(fleet: Fleet, cluster: Cluster, say: Say) -> Results[Facts]:
+def probe_nodes(fleet: Fleet, cluster: Cluster, say: EventSink) -> Results[Facts]:
     """One probe of every node."""
     say(Phase("asking the nodes"))
 
@@ -54,7 +54,7 @@ def probe(connection: NodeConnection, inquiry: ProbeRequest) -> Facts:
     return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=connection.title)
 
 
-def tell_failures(results: Results[object], nodes: Sequence[Node], say: Say) -> None:
+def tell_failures(results: Results[object], nodes: Sequence[Node], say: EventSink) -> None:
     for node in nodes:
         if node.host in results.failures:
             say(Failed(node.title, results.failures[node.host]))
@@ -92,7 +92,7 @@ class Execution:
     paths: Mapping[str, Path]
     facts: Mapping[str, Facts]
     operator: str
-    say: Say
+    say: EventSink
     downloads: Mapping[str, Download] = field(default_factory=dict)
     fetch: Fetch = lambda _: {}
     packer: Packer | None = None
@@ -207,7 +207,7 @@ class Execution:
 
 
 def carry_out(
-    node: Node, connection: NodeConnection, trip: Payload, operator: str, say: Say, packer: Packer | None = None
+    node: Node, connection: NodeConnection, trip: Payload, operator: str, say: EventSink, packer: Packer | None = None
 ) -> list[str]:
     """One APPLY trip; returns its notes, raises StepError with output and journal when a step failed."""
     progress = _Progress(node, trip, say)
@@ -222,7 +222,7 @@ def carry_out(
 class _Progress:
     """Follows one trip: bytes out, lines in."""
 
-    def __init__(self, node: Node, trip: Payload, say: Say) -> None:
+    def __init__(self, node: Node, trip: Payload, say: EventSink) -> None:
         self._node, self._trip, self._say = node, trip, say
         self._total = payload.size_of(trip)
         self._step = 0

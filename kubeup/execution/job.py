@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from kubeup import preflight
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
-from kubeup.model.events import Say
+from kubeup.model.events import EventSink
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.pki import kubeconfig
 from kubeup.plan.steps import Plan
@@ -54,7 +54,7 @@ class Job:
     """What every command needs: who asks, whom to tell, the links."""
 
     fleet: Fleet
-    say: Say
+    say: EventSink
     release_say: Callable[[ReleaseEvent], None]
     operator: str
     now: Callable[[], datetime.datetime]

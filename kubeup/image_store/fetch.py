@@ -19,7 +19,7 @@ from kubeup.images.archive_reader import Image, read
 from kubeup.images.names import Reference, parse
 from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import ImageError, KubeupError, NodeError, ReleaseError
-from kubeup.model.events import Note, Phase, Say, Working
+from kubeup.model.events import EventSink, Note, Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.sources import bundle, cache, search
@@ -102,7 +102,7 @@ def own_path(name: str, arch: str) -> Path:
     return cache_root() / "images" / quote(name, safe="") / f"{arch}.tar"
 
 
-def own(cluster: Cluster, name: str, arch: str, say: Say) -> Path:
+def own(cluster: Cluster, name: str, arch: str, say: EventSink) -> Path:
     """An image of the user's in the cache: pulled anew, for what a tag means can change. Raises KubeupError.
 
     Where nothing else may be asked the cache's word is enough.
@@ -121,7 +121,7 @@ def own(cluster: Cluster, name: str, arch: str, say: Say) -> Path:
     return _pulled(cluster, name, arch, path, say)
 
 
-def own_or_kept(cluster: Cluster, name: str, arch: str, say: Say) -> Path:
+def own_or_kept(cluster: Cluster, name: str, arch: str, say: EventSink) -> Path:
     """The same, but what was pulled or put there earlier will do."""
     try:
         return own(cluster, name, arch, say)
@@ -133,7 +133,7 @@ def own_or_kept(cluster: Cluster, name: str, arch: str, say: Say) -> Path:
         return path
 
 
-def _pulled(cluster: Cluster, name: str, arch: str, path: Path, say: Say) -> Path:
+def _pulled(cluster: Cluster, name: str, arch: str, path: Path, say: EventSink) -> Path:
     reference = parse(name)
     if reference is None:
         raise ImageError(f"`{name}` is not the name of an image")

@@ -17,14 +17,14 @@ from kubeup.images import archive_writer
 from kubeup.images.archive_reader import CONFIG, LAYER, MANIFEST
 from kubeup.images.names import Reference
 from kubeup.model.errors import ReleaseError
-from kubeup.model.events import Say, Working
+from kubeup.model.events import EventSink, Working
 from kubeup.sources.site import Site
 
 SMALL = 8 << 20
 CHUNK = 1 << 20
 
 
-def pull(site: Site, reference: Reference, arch: str, target: Path, say: Say) -> None:
+def pull(site: Site, reference: Reference, arch: str, target: Path, say: EventSink) -> None:
     """An OCI archive at ``target``, whole or not at all; layers that lie there from an earlier time are kept.
 
     Raises UnavailableError where the site cannot provide it, ReleaseError where what came must be refused.

@@ -58,4 +58,4 @@ class Note:
 
 
 Event = Phase | Working | Finished | Failed | Skipped | Note
-Say = Callable[[Event], None]
+EventSink = Callable[[Event], None]

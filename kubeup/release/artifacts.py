@@ -89,5 +89,5 @@ class Without:
 
 
 ReleaseEvent = Tried | Progress | Building | Got | Without
-Say = Callable[[ReleaseEvent], None]
+ReleaseSink = Callable[[ReleaseEvent], None]
 """Called from several threads."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import ArtifactRef, Building, Say
+from kubeup.release.artifacts import ArtifactRef, Building, ReleaseSink
 
 LIMIT = 3600.0
 SAY_SECONDS = 2.0
@@ -27,7 +27,7 @@ class Workshop:
     go: str
     folder: Path
     log: Path
-    say: Say
+    say: ReleaseSink
 
 
 def check_compiler(wanted: ArtifactRef) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Got, Progress, Say
+from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Got, Progress, ReleaseSink
 from kubeup.sources import cache
 
 MANIFEST = "kubeup-bundle-{}.json"
@@ -90,7 +90,7 @@ class Bundle:
         self.path, self.entries = path, entries
         self._tar = tar
 
-    def take(self, root: Path, wanted: ArtifactRef, say: Say = lambda _: None) -> Artifact | None:
+    def take(self, root: Path, wanted: ArtifactRef, say: ReleaseSink = lambda _: None) -> Artifact | None:
         """Bring a file to its place in the cache, unless just that one lies there. None if it is not in here."""
         entry = self.entries.get(key_of(wanted))
         if entry is None:

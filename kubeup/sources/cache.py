@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, ArtifactRef, Building, Download, Say
+from kubeup.release.artifacts import Artifact, ArtifactRef, Building, Download, ReleaseSink
 
 BY_HAND = "put there by hand"
 LOCK_SECONDS = 3600.0
@@ -133,7 +133,7 @@ def hash_of(path: Path) -> str:
 
 
 @contextmanager
-def locked(path: Path, what: str, say: Say) -> Iterator[None]:
+def locked(path: Path, what: str, say: ReleaseSink) -> Iterator[None]:
     """Hold a lock file of the cache; another kubeup may be at the same work."""
     path.parent.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()

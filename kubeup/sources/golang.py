@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import ArtifactRef, Say
+from kubeup.release.artifacts import ArtifactRef, ReleaseSink
 from kubeup.sources import cache, image_builds
 from kubeup.sources.build_runner import Workshop, check_compiler, machine_arch, run, source
 from kubeup.sources.go_builds import RECIPES, Recipe
@@ -20,7 +20,9 @@ BUILT = "built from its Go module"
 """Artifact.source of what comes from here."""
 
 
-def build(module: str, wanted: Sequence[ArtifactRef], root: Path, say: Say) -> Iterator[tuple[ArtifactRef, Path]]:
+def build(
+    module: str, wanted: Sequence[ArtifactRef], root: Path, say: ReleaseSink
+) -> Iterator[tuple[ArtifactRef, Path]]:
     """Build files of one module, all of one version and architecture, one by one; each in a folder below root.
 
     Raises ReleaseError; what was yielded before that is good.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, ArtifactRef, Got, Say, Tried
+from kubeup.release.artifacts import Artifact, ArtifactRef, Got, ReleaseSink, Tried
 from kubeup.release.catalog import row_of
 from kubeup.sources import bundle, cache, web
 from kubeup.sources.site import Site
@@ -23,7 +23,7 @@ class Resolution:
     sources: tuple[Source, ...]
     pins: Mapping[str, str]
     proxy: Proxy
-    say: Say
+    say: ReleaseSink
     need_file: bool
     insist: bool = False
     found: dict[ArtifactRef, Artifact] = field(default_factory=dict)

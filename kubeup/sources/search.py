@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, ArtifactRef, Say, Without
+from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseSink, Without
 from kubeup.release.catalog import row_of
 from kubeup.sources import bundle, cache, golang, web
 from kubeup.sources.resolution import Resolution, error_for
@@ -29,7 +29,7 @@ def resolve(
     pins: Mapping[str, str] | None = None,
     proxy: Proxy | None = None,
     root: Path | None = None,
-    say: Say = lambda _: None,
+    say: ReleaseSink = lambda _: None,
     need_file: bool = True,
 ) -> tuple[Artifact, ...]:
     """Every wanted file in the operator's cache, in the order wanted; optional ones only where a source has them.
@@ -51,7 +51,7 @@ def attempt(
     *,
     pins: Mapping[str, str] | None = None,
     proxy: Proxy | None = None,
-    say: Say = lambda _: None,
+    say: ReleaseSink = lambda _: None,
 ) -> tuple[Mapping[ArtifactRef, Artifact], Mapping[ArtifactRef, ReleaseError]]:
     """What of it can be had, and why the rest cannot, each for itself; optional ones are no exception."""
     search = _run(wanted, sources, pins, proxy, None, say, need_file=True, insist=True)
@@ -64,7 +64,7 @@ def _run(
     pins: Mapping[str, str] | None,
     proxy: Proxy | None,
     root: Path | None,
-    say: Say,
+    say: ReleaseSink,
     need_file: bool,
     insist: bool = False,
 ) -> Resolution:

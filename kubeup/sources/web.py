@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kubeup.images import archive_writer
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Progress, Say
+from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Progress, ReleaseSink
 from kubeup.release.catalog import Row, fill
 from kubeup.sources import cache
 from kubeup.sources.site import CHUNK, Answer, Site, UnavailableError
@@ -48,7 +48,7 @@ class Fetcher:
     site: Site
     root: Path
     pins: Mapping[str, str]
-    say: Say
+    say: ReleaseSink
     stopped: threading.Event
 
     def fetch(self, job: Job) -> list[Artifact]:

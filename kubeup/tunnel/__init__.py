@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError
-from kubeup.model.events import Note, Say
+from kubeup.model.events import EventSink, Note
 from kubeup.model.networks import no_proxy
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.sources import proxies
@@ -27,7 +27,7 @@ WITHOUT = "kubeup goes on without; `kubeup images pull` brings images over SSH w
 class Tunnel:
     """The way out through this machine, of all nodes of one run."""
 
-    def __init__(self, cluster: Cluster, connection: Callable[[Node], NodeConnection], say: Say) -> None:
+    def __init__(self, cluster: Cluster, connection: Callable[[Node], NodeConnection], say: EventSink) -> None:
         """connection: the one that a node is used by."""
         self.besides = no_proxy(cluster)
         self._connect, self._say = connection, say

@@ -23,7 +23,7 @@ from pathlib import Path
 from kubeup.cli import main
 from kubeup.execution import executor
 from kubeup.model.cluster import Node
-from kubeup.model.events import Event, Phase, Say, Working
+from kubeup.model.events import Event, EventSink, Phase, Working
 from kubeup.node.wire import payload
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.payload import Payload
@@ -106,7 +106,7 @@ class Standstill:
         connection: NodeConnection,
         trip: Payload,
         operator: str,
-        say: Say,
+        say: EventSink,
         packer: Packer | None = None,
     ) -> list[str]:
         with self._lock:
