@@ -11,7 +11,7 @@ from kubeup.importer.conversion import Conversion, Fate, Outcome
 from kubeup.importer.shell import Note
 from kubeup.model.errors import ProfileError
 from kubeup.profile.problem import Problem, without_passwords
-from kubeup.profile.tree import Place
+from kubeup.profile.tree import Position
 
 __all__ = ["Fate", "Imported", "Note", "Outcome", "load", "load_bytes", "load_text"]
 
@@ -76,7 +76,7 @@ def load_text(text: str, file: str) -> Imported:
     if unix != text:
         conversion.problems.append(
             Problem(
-                Place(1, 1), "", "the lines end as Windows ends them", "no shell reads it so; kubeup does", "warning"
+                Position(1, 1), "", "the lines end as Windows ends them", "no shell reads it so; kubeup does", "warning"
             )
         )
     for setting in script.settings.values():

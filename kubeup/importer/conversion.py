@@ -12,7 +12,7 @@ from kubeup.importer.draft import Data, Draft
 from kubeup.importer.shell import Note
 from kubeup.importer.values import Setting
 from kubeup.profile.problem import Problem
-from kubeup.profile.tree import Place
+from kubeup.profile.tree import Position
 
 
 class Outcome(enum.Enum):
@@ -80,7 +80,7 @@ class Conversion:
         place, found = self.place(setting, text)
         self.problems.append(Problem(place, found, message, fix))
 
-    def place(self, setting: Setting, text: str, nth: int = 0) -> tuple[Place, str]:
+    def place(self, setting: Setting, text: str, nth: int = 0) -> tuple[Position, str]:
         """Where the text stands in the setting, or in those it is made of; else the setting's name.
 
         nth: how many times it stands there before, where it does so more than once.
@@ -93,8 +93,8 @@ class Conversion:
             if matches:
                 found = matches[min(nth, len(matches) - 1)]
                 line = self.text.count("\n", 0, found.start()) + 1
-                return Place(line, found.start() - self.text.rfind("\n", 0, found.start())), text
-        return Place(setting.line, setting.column), setting.name
+                return Position(line, found.start() - self.text.rfind("\n", 0, found.start())), text
+        return Position(setting.line, setting.column), setting.name
 
     @cached_property
     def users(self) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubeup.profile.problem import Problem
-from kubeup.profile.tree import Place
+from kubeup.profile.tree import Position
 
 DEPTH = 40
 META = frozenset(" \t\n;&|<>()")
@@ -73,9 +73,9 @@ class Places:
     def __init__(self, text: str) -> None:
         self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
-    def at(self, offset: int) -> Place:
+    def at(self, offset: int) -> Position:
         line = bisect.bisect_right(self._starts, offset)
-        return Place(line, offset - self._starts[line - 1] + 1)
+        return Position(line, offset - self._starts[line - 1] + 1)
 
 
 class Lexer:

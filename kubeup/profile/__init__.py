@@ -9,7 +9,7 @@ from kubeup.model.cluster import Cluster
 from kubeup.model.errors import ProfileError
 from kubeup.profile import lint, loader, tree
 from kubeup.profile.problem import MOST, Problem
-from kubeup.profile.reading import Reading
+from kubeup.profile.reading import ParseContext
 
 __all__ = ["LoadedProfile", "Problem", "examine", "load", "load_text"]
 
@@ -57,7 +57,7 @@ def examine(text: str, stem: str, folder: Path = Path()) -> tuple[Cluster | None
     root, problems = tree.read(text)
     cluster = None
     if root is not None:
-        reading = Reading(problems)
+        reading = ParseContext(problems)
         cluster = loader.cluster(root, reading, folder, stem)
         if cluster is not None:
             lint.check(cluster, reading)

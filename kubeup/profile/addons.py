@@ -10,8 +10,8 @@ from pathlib import Path
 
 from kubeup import addons
 from kubeup.model.cluster import Manifest
-from kubeup.profile.reading import Reading, expect, path_of, words
-from kubeup.profile.tree import Key, Tree
+from kubeup.profile.reading import ParseContext, expect, path_of, words
+from kubeup.profile.tree import Key, YamlValue
 
 ENDINGS = (".yaml", ".yml", ".json", ".yaml.j2", ".yml.j2")
 LARGEST = 3 << 20
@@ -31,7 +31,7 @@ class Addons:
     storage_path: str = ""
 
 
-def read(reading: Reading, folder: Path) -> Addons:
+def read(reading: ParseContext, folder: Path) -> Addons:
     """folder: what paths are relative to."""
     get = reading.places.get
     names: list[str] = []
@@ -52,7 +52,9 @@ def read(reading: Reading, folder: Path) -> Addons:
     )
 
 
-def _one(item: Tree, reading: Reading, folder: Path, names: list[str], own: dict[str, tuple[Manifest, ...]]) -> None:
+def _one(
+    item: YamlValue, reading: ParseContext, folder: Path, names: list[str], own: dict[str, tuple[Manifest, ...]]
+) -> None:
     if not expect(item, "text", reading, "addons: [dns, metrics-server]"):
         return
     if "/" in item.text:
@@ -69,7 +71,7 @@ def _one(item: Tree, reading: Reading, folder: Path, names: list[str], own: dict
         reading.unknown(Key(item.text, item.place), tuple(addons.BY_NAME), "addon")
 
 
-def _own(item: Tree, reading: Reading, folder: Path) -> tuple[str, tuple[Manifest, ...]] | None:
+def _own(item: YamlValue, reading: ParseContext, folder: Path) -> tuple[str, tuple[Manifest, ...]] | None:
     path = path_of(item, reading, folder)
     if path is None:
         return None
@@ -100,7 +102,7 @@ def _text(path: Path) -> str:
     return content.decode()
 
 
-def _servers(value: Tree | None, reading: Reading) -> tuple[str, ...]:
+def _servers(value: YamlValue | None, reading: ParseContext) -> tuple[str, ...]:
     found = []
     for item, text in zip(value.items if value is not None else (), words(value, reading), strict=False):
         try:
@@ -110,7 +112,7 @@ def _servers(value: Tree | None, reading: Reading) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _addresses(reading: Reading) -> tuple[str, ...]:
+def _addresses(reading: ParseContext) -> tuple[str, ...]:
     """Ranges as MetalLB takes them: CIDR or FIRST-LAST; a single address is made a /32."""
     value = reading.places.get("load_balancer_addresses")
     found = []
@@ -145,7 +147,7 @@ def _range(text: str) -> str | None:
         return None
 
 
-def _path(value: Tree | None, reading: Reading) -> str:
+def _path(value: YamlValue | None, reading: ParseContext) -> str:
     if value is None or not expect(value, "text", reading, "storage_path: /srv/volumes"):
         return ""
     if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", value.text):

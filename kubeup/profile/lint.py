@@ -6,20 +6,20 @@ import ipaddress
 from collections.abc import Callable
 
 from kubeup.model.cluster import DNS_NUMBER, Cluster, Node, nth
-from kubeup.profile.reading import Reading
-from kubeup.profile.tree import Key, Place, Tree
+from kubeup.profile.reading import ParseContext
+from kubeup.profile.tree import Key, Position, YamlValue
 
 
-def check(cluster: Cluster, reading: Reading) -> None:
+def check(cluster: Cluster, reading: ParseContext) -> None:
     for rule in RULES:
         rule(cluster, reading)
 
 
-def _at(reading: Reading, name: str) -> Tree | Key:
-    return reading.places.get(name) or Key("", Place(1, 1))
+def _at(reading: ParseContext, name: str) -> YamlValue | Key:
+    return reading.places.get(name) or Key("", Position(1, 1))
 
 
-def _node_at(reading: Reading, index: int) -> Tree | Key:
+def _node_at(reading: ParseContext, index: int) -> YamlValue | Key:
     nodes = reading.places.get("nodes")
     items = nodes.items if nodes is not None else ()
     item = items[index] if index < len(items) else None
@@ -30,7 +30,7 @@ def _node_at(reading: Reading, index: int) -> Tree | Key:
     return item
 
 
-def masters(cluster: Cluster, reading: Reading) -> None:
+def masters(cluster: Cluster, reading: ParseContext) -> None:
     if not cluster.nodes or any(not node.roles for node in cluster.nodes):
         return
     at = _at(reading, "roles") if "roles" in reading.places else _at(reading, "nodes")
@@ -44,7 +44,7 @@ def masters(cluster: Cluster, reading: Reading) -> None:
         reading.warning(at, text, "take an odd number of masters")
 
 
-def duplicates(cluster: Cluster, reading: Reading) -> None:
+def duplicates(cluster: Cluster, reading: ParseContext) -> None:
     keys: tuple[tuple[str, Callable[[Node], str]], ...] = (
         ("address", lambda node: f"{node.address or node.host}:{node.port or 22}"),
         ("name", lambda node: node.name),
@@ -63,7 +63,7 @@ def duplicates(cluster: Cluster, reading: Reading) -> None:
             seen.setdefault(value, index)
 
 
-def ranges(cluster: Cluster, reading: Reading) -> None:
+def ranges(cluster: Cluster, reading: ParseContext) -> None:
     network = cluster.network
     if network.flannel_net.overlaps(network.service_range):
         name = "flannel_net" if "flannel_net" in reading.places else "service_cluster_ip_range"
@@ -88,7 +88,7 @@ def ranges(cluster: Cluster, reading: Reading) -> None:
             )
 
 
-def dns(cluster: Cluster, reading: Reading) -> None:
+def dns(cluster: Cluster, reading: ParseContext) -> None:
     network = cluster.network
     if "dns_server_ip" not in reading.places:
         return
@@ -104,7 +104,7 @@ def dns(cluster: Cluster, reading: Reading) -> None:
         reading.error(at, f"{network.dns_ip} is no address for a service", example)
 
 
-def sizes(cluster: Cluster, reading: Reading) -> None:
+def sizes(cluster: Cluster, reading: ParseContext) -> None:
     network = cluster.network
     length = network.service_range.prefixlen
     if not 12 <= length <= 28:
@@ -121,4 +121,4 @@ def sizes(cluster: Cluster, reading: Reading) -> None:
         )
 
 
-RULES: tuple[Callable[[Cluster, Reading], None], ...] = (masters, duplicates, ranges, dns, sizes)
+RULES: tuple[Callable[[Cluster, ParseContext], None], ...] = (masters, duplicates, ranges, dns, sizes)

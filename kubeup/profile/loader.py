@@ -12,8 +12,8 @@ from kubeup.model.cluster import Cluster, HostKeys, Override, Proxy, ProxyMode, 
 from kubeup.profile import addons, registries, versions
 from kubeup.profile import network as network_module
 from kubeup.profile import nodes as nodes_module
-from kubeup.profile.reading import Reading, choice_of, expect, path_of, strings, text_of, words
-from kubeup.profile.tree import Key, Tree
+from kubeup.profile.reading import ParseContext, choice_of, expect, path_of, strings, text_of, words
+from kubeup.profile.tree import Key, YamlValue
 
 COMPONENTS = (
     "etcd",
@@ -64,7 +64,7 @@ LAB_NAME = re.compile("[A-Za-z0-9]{1,8}")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def cluster(root: Tree, reading: Reading, folder: Path, stem: str) -> Cluster | None:
+def cluster(root: YamlValue, reading: ParseContext, folder: Path, stem: str) -> Cluster | None:
     """The Cluster, or None where something is wrong."""
     if root.kind != "mapping":
         reading.error(
@@ -126,7 +126,7 @@ class _Ssh:
     host_keys: HostKeys = HostKeys.STRICT
 
     @staticmethod
-    def read(value: Tree | None, reading: Reading, folder: Path, lab: Tree | None) -> _Ssh:
+    def read(value: YamlValue | None, reading: ParseContext, folder: Path, lab: YamlValue | None) -> _Ssh:
         name = text_of(lab, reading, LAB_NAME, "the name of a lab: up to 8 letters and digits")
         config = str(state_root() / name / "ssh_config") if name else ""
         if value is None or not expect(value, "mapping", reading, "ssh: {user: ubuntu, port: 22}"):
@@ -151,7 +151,7 @@ class _Ssh:
         )
 
 
-def _sources(value: Tree | None, reading: Reading) -> tuple[Source, ...]:
+def _sources(value: YamlValue | None, reading: ParseContext) -> tuple[Source, ...]:
     if value is None:
         return (Source("cache"), Source("official"))
     example = "sources: [cache, official, https://mirror.example.com/kubernetes]"
@@ -163,7 +163,7 @@ def _sources(value: Tree | None, reading: Reading) -> tuple[Source, ...]:
     return tuple(source for source in found if source is not None)
 
 
-def _source(item: Tree, reading: Reading, example: str) -> Source | None:
+def _source(item: YamlValue, reading: ParseContext, example: str) -> Source | None:
     if not expect(item, "text", reading, example):
         return None
     if item.text in ("cache", "official", "go"):
@@ -174,7 +174,7 @@ def _source(item: Tree, reading: Reading, example: str) -> Source | None:
     return None
 
 
-def _proxy(value: Tree | None, reading: Reading) -> Proxy:
+def _proxy(value: YamlValue | None, reading: ParseContext) -> Proxy:
     if value is None or not expect(value, "mapping", reading, "proxy: {http: http://10.0.0.1:3128}"):
         return Proxy()
     for key in value.keys():
@@ -187,7 +187,7 @@ def _proxy(value: Tree | None, reading: Reading) -> Proxy:
     )
 
 
-def _pins(value: Tree | None, reading: Reading) -> dict[str, str]:
+def _pins(value: YamlValue | None, reading: ParseContext) -> dict[str, str]:
     pins = {}
     for name, item in strings(value, reading, "pins: {flanneld-0.28.10-amd64: SHA256}").items():
         if re.fullmatch(r"[0-9a-fA-F]{64}", item.text):
@@ -197,7 +197,7 @@ def _pins(value: Tree | None, reading: Reading) -> dict[str, str]:
     return pins
 
 
-def _overrides(root: Tree, reading: Reading) -> dict[str, Override]:
+def _overrides(root: YamlValue, reading: ParseContext) -> dict[str, Override]:
     found: dict[str, Override] = {}
     for key, value in root.entries:
         name = key.text.replace("_", "-")
@@ -208,7 +208,7 @@ def _overrides(root: Tree, reading: Reading) -> dict[str, Override]:
     return found
 
 
-def _override(value: Tree, reading: Reading) -> Override:
+def _override(value: YamlValue, reading: ParseContext) -> Override:
     example = "kubelet: {config: {maxPods: 200}, flags: {v: 2}}"
     if not expect(value, "mapping", reading, example):
         return Override()
@@ -230,7 +230,7 @@ def _override(value: Tree, reading: Reading) -> Override:
     return Override(config=frozen, flags=flags)
 
 
-def freeze(value: Tree) -> Value:
+def freeze(value: YamlValue) -> Value:
     """A settings value as YAML 1.2 reads it: true, 12, 0.5, words; lists are tuples."""
     if value.kind == "mapping":
         return {key.text: freeze(item) for key, item in value.entries}

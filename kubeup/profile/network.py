@@ -6,11 +6,11 @@ import ipaddress
 import re
 
 from kubeup.model.cluster import DNS_NUMBER, Network, nth
-from kubeup.profile.reading import DOMAIN, Reading, expect, text_of
-from kubeup.profile.tree import Key, Tree
+from kubeup.profile.reading import DOMAIN, ParseContext, expect, text_of
+from kubeup.profile.tree import Key, YamlValue
 
 
-def read(reading: Reading) -> Network:
+def read(reading: ParseContext) -> Network:
     get = reading.places.get
     services = network_of(get("service_cluster_ip_range"), reading) or ipaddress.IPv4Network("10.96.0.0/16")
     pods = network_of(get("flannel_net"), reading) or ipaddress.IPv4Network("10.244.0.0/16")
@@ -30,7 +30,7 @@ def read(reading: Reading) -> Network:
     )
 
 
-def network_of(value: Tree | None, reading: Reading) -> ipaddress.IPv4Network | None:
+def network_of(value: YamlValue | None, reading: ParseContext) -> ipaddress.IPv4Network | None:
     """A CIDR, with the mend for one whose host bits are set."""
     if value is None or not expect(value, "text", reading, "flannel_net: 172.16.0.0/16"):
         return None
@@ -46,7 +46,7 @@ def network_of(value: Tree | None, reading: Reading) -> ipaddress.IPv4Network | 
     return None
 
 
-def _address(value: Tree | None, reading: Reading) -> ipaddress.IPv4Address | None:
+def _address(value: YamlValue | None, reading: ParseContext) -> ipaddress.IPv4Address | None:
     if value is None or not expect(value, "text", reading, "dns_server_ip: 100.0.0.2"):
         return None
     try:
@@ -56,7 +56,7 @@ def _address(value: Tree | None, reading: Reading) -> ipaddress.IPv4Address | No
         return None
 
 
-def _mask(value: Tree | None, reading: Reading) -> int:
+def _mask(value: YamlValue | None, reading: ParseContext) -> int:
     if value is None or not expect(value, "text", reading, "node_mask: 24"):
         return 24
     if re.fullmatch("[0-9]{1,2}", value.text) and 8 <= int(value.text) <= 29:
@@ -67,7 +67,7 @@ def _mask(value: Tree | None, reading: Reading) -> int:
     return 24
 
 
-def _ports(value: Tree | None, reading: Reading) -> tuple[int, int]:
+def _ports(value: YamlValue | None, reading: ParseContext) -> tuple[int, int]:
     if value is None or not expect(value, "text", reading, "node_port_range: 30000-32767"):
         return (30000, 32767)
     found = re.fullmatch("([0-9]{1,5})-([0-9]{1,5})", value.text)

@@ -6,8 +6,8 @@ import ipaddress
 import re
 
 from kubeup.model.cluster import Node, Role, Taint
-from kubeup.profile.reading import Reading, expect
-from kubeup.profile.tree import Key, Tree
+from kubeup.profile.reading import ParseContext, expect
+from kubeup.profile.tree import Key, YamlValue
 
 ROLES = {
     "a": frozenset({Role.MASTER}),
@@ -21,7 +21,9 @@ ROLE_FIX = "a (master), i (node) or ai (both)"
 EXAMPLE = "nodes: [root@192.168.200.13, root@192.168.200.14]"
 
 
-def read(root: Tree, reading: Reading, user: str, port_: int | None, key: str, bastion: str) -> tuple[Node, ...]:
+def read(
+    root: YamlValue, reading: ParseContext, user: str, port_: int | None, key: str, bastion: str
+) -> tuple[Node, ...]:
     """All nodes with their roles; the defaults are those of the ``ssh:`` section."""
     value = root.get("nodes")
     if value is None or value.kind == "null":
@@ -53,7 +55,7 @@ def _with_defaults(node: Node, user: str, port_: int | None, key: str, bastion: 
     )
 
 
-def _roles(value: Tree | None, nodes: Tree, reading: Reading) -> list[str]:
+def _roles(value: YamlValue | None, nodes: YamlValue, reading: ParseContext) -> list[str]:
     """``ai i`` or [ai, i]; one role a node."""
     if value is None or value.kind == "null":
         if not any(item.get("role") for item in nodes.items if item.kind == "mapping"):
@@ -66,7 +68,7 @@ def _roles(value: Tree | None, nodes: Tree, reading: Reading) -> list[str]:
                 reading.error(item if item.kind == "text" else Key("", item.place), "this node has no role", ROLE_FIX)
         return []
     if value.kind == "text":
-        parts = [Tree("text", value.place, text=word) for word in value.text.split()]
+        parts = [YamlValue("text", value.place, text=word) for word in value.text.split()]
     elif expect(value, "list", reading, "roles: ai i"):
         parts = [item for item in value.items if expect(item, "text", reading, "roles: [ai, i]")]
     else:
@@ -82,7 +84,7 @@ def _roles(value: Tree | None, nodes: Tree, reading: Reading) -> list[str]:
     return [part.text for part in parts]
 
 
-def _role(value: Tree, reading: Reading) -> frozenset[Role]:
+def _role(value: YamlValue, reading: ParseContext) -> frozenset[Role]:
     if value.text in ROLES:
         return ROLES[value.text]
     meant = SPELLED.get(value.text.lower())
@@ -91,7 +93,7 @@ def _role(value: Tree, reading: Reading) -> frozenset[Role]:
     return frozenset()
 
 
-def _node(item: Tree, role: str, reading: Reading) -> Node | None:
+def _node(item: YamlValue, role: str, reading: ParseContext) -> Node | None:
     if item.kind == "text":
         return _from_text(item, ROLES.get(role, frozenset()), reading)
     if item.kind == "mapping":
@@ -100,7 +102,7 @@ def _node(item: Tree, role: str, reading: Reading) -> Node | None:
     return None
 
 
-def _from_text(item: Tree, roles: frozenset[Role], reading: Reading) -> Node | None:
+def _from_text(item: YamlValue, roles: frozenset[Role], reading: ParseContext) -> Node | None:
     found = re.fullmatch(r"(?:([A-Za-z_][\w.-]*)@)?([A-Za-z0-9_.-]+)(?::([0-9]+))?", item.text)
     if found is None:
         reading.error(item, f"`{item.text}` is not a machine", f"write USER@ADDRESS or USER@ADDRESS:PORT; {EXAMPLE}")
@@ -109,7 +111,7 @@ def _from_text(item: Tree, roles: frozenset[Role], reading: Reading) -> Node | N
     if not _host_is_sound(host):
         reading.error(item, f"`{host}` is neither an address nor a name", "e.g. 192.168.200.13, or node3.example.com")
         return None
-    number = port(Tree("text", item.place, text=port_text), reading) if port_text else None
+    number = port(YamlValue("text", item.place, text=port_text), reading) if port_text else None
     return Node(host, roles, address=_as_address(host), user=user or "", port=number)
 
 
@@ -125,7 +127,7 @@ def _as_address(host: str) -> str:
         return ""
 
 
-def _from_mapping(item: Tree, role: str, reading: Reading) -> Node | None:
+def _from_mapping(item: YamlValue, role: str, reading: ParseContext) -> Node | None:
     for key in item.keys():
         if key.text not in KEYS:
             reading.unknown(key, KEYS, "key of a node")
@@ -162,12 +164,12 @@ def _from_mapping(item: Tree, role: str, reading: Reading) -> Node | None:
     )
 
 
-def _word(item: Tree, name: str, reading: Reading) -> str:
+def _word(item: YamlValue, name: str, reading: ParseContext) -> str:
     value = item.get(name)
     return value.text if value is not None and expect(value, "text", reading, f"{name}: ...") else ""
 
 
-def port(value: Tree, reading: Reading) -> int | None:
+def port(value: YamlValue, reading: ParseContext) -> int | None:
     """A TCP port."""
     if value.kind == "text" and re.fullmatch("[0-9]{1,5}", value.text) and 1 <= int(value.text) <= 65535:
         return int(value.text)
@@ -175,7 +177,7 @@ def port(value: Tree, reading: Reading) -> int | None:
     return None
 
 
-def _host_key(value: Tree | None, reading: Reading) -> str:
+def _host_key(value: YamlValue | None, reading: ParseContext) -> str:
     if value is None or value.kind == "null":
         return ""
     if re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}=?|(ssh|ecdsa)-\S+ [A-Za-z0-9+/=]+.*", value.text):
@@ -184,7 +186,7 @@ def _host_key(value: Tree | None, reading: Reading) -> str:
     return ""
 
 
-def _labels(value: Tree | None, reading: Reading) -> dict[str, str]:
+def _labels(value: YamlValue | None, reading: ParseContext) -> dict[str, str]:
     if value is None or not expect(value, "mapping", reading, "labels: {disk: ssd}"):
         return {}
     labels = {}
@@ -201,7 +203,7 @@ def _labels(value: Tree | None, reading: Reading) -> dict[str, str]:
     return labels
 
 
-def _taints(value: Tree | None, reading: Reading) -> tuple[Taint, ...]:
+def _taints(value: YamlValue | None, reading: ParseContext) -> tuple[Taint, ...]:
     example = "taints: [dedicated=db:NoSchedule]"
     if value is None or not expect(value, "list", reading, example):
         return ()

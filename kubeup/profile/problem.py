@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kubeup.profile.tree import Place
+    from kubeup.profile.tree import Position
 
 MOST = 200
 """Problems that are shown; who has more begins with these."""
@@ -22,7 +22,7 @@ USER = re.compile(r"(?:(?<![\w+.-])\w[\w+.-]*:)?//[^\s/:@]*:|(?<![\w.%+-])(?<!\$
 class Problem:
     """place: where the offending text begins. text: it, as written. fix: what to write instead."""
 
-    place: Place
+    place: Position
     text: str
     message: str
     fix: str

@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import TypeVar
 
 from kubeup.profile.problem import MOST, Problem
-from kubeup.profile.tree import Key, Tree
+from kubeup.profile.tree import Key, YamlValue
 
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 T = TypeVar("T")
 
 
 @dataclass
-class Reading:
+class ParseContext:
     """What is noted while a profile is read. places: where each key's value stands, for rules that look at two."""
 
     problems: list[Problem]
-    places: dict[str, Tree] = field(default_factory=dict)
+    places: dict[str, YamlValue] = field(default_factory=dict)
 
-    def error(self, at: Tree | Key, message: str, fix: str) -> None:
+    def error(self, at: YamlValue | Key, message: str, fix: str) -> None:
         self.problems.append(Problem(at.place, at.text, message, fix))
 
-    def warning(self, at: Tree | Key, message: str, fix: str) -> None:
+    def warning(self, at: YamlValue | Key, message: str, fix: str) -> None:
         self.problems.append(Problem(at.place, at.text, message, fix, "warning"))
 
     def unknown(self, key: Key, known: Iterable[str], what: str) -> None:
@@ -38,7 +38,7 @@ class Reading:
         self.error(key, f"unknown {what} `{key.text}`", fix)
 
 
-def expect(value: Tree | None, kind: str, reading: Reading, example: str) -> bool:
+def expect(value: YamlValue | None, kind: str, reading: ParseContext, example: str) -> bool:
     """Whether a value is there and of this kind; another kind is noted."""
     if value is None or value.kind == "null":
         return False
@@ -49,7 +49,7 @@ def expect(value: Tree | None, kind: str, reading: Reading, example: str) -> boo
     return True
 
 
-def text_of(value: Tree | None, reading: Reading, form: re.Pattern[str] | None = None, what: str = "") -> str:
+def text_of(value: YamlValue | None, reading: ParseContext, form: re.Pattern[str] | None = None, what: str = "") -> str:
     if value is None or not expect(value, "text", reading, "name: demo"):
         return ""
     if form and not form.fullmatch(value.text):
@@ -58,7 +58,7 @@ def text_of(value: Tree | None, reading: Reading, form: re.Pattern[str] | None =
     return value.text
 
 
-def choice_of(value: Tree | None, reading: Reading, kinds: type[T]) -> T | None:
+def choice_of(value: YamlValue | None, reading: ParseContext, kinds: type[T]) -> T | None:
     if value is None or not expect(value, "text", reading, "runtime: docker"):
         return None
     known = {member.value: member for member in kinds}  # type: ignore[attr-defined]
@@ -70,19 +70,19 @@ def choice_of(value: Tree | None, reading: Reading, kinds: type[T]) -> T | None:
     return None
 
 
-def words(value: Tree | None, reading: Reading) -> list[str]:
+def words(value: YamlValue | None, reading: ParseContext) -> list[str]:
     if value is None or not expect(value, "list", reading, "[one, two]"):
         return []
     return [item.text for item in value.items if expect(item, "text", reading, "[one, two]")]
 
 
-def strings(value: Tree | None, reading: Reading, example: str) -> dict[str, Tree]:
+def strings(value: YamlValue | None, reading: ParseContext, example: str) -> dict[str, YamlValue]:
     if value is None or not expect(value, "mapping", reading, example):
         return {}
     return {key.text: item for key, item in value.entries if expect(item, "text", reading, example)}
 
 
-def path_of(value: Tree, reading: Reading, folder: Path) -> Path | None:
+def path_of(value: YamlValue, reading: ParseContext, folder: Path) -> Path | None:
     """The path of a file that a profile names, relative to its folder."""
     try:
         path = Path(value.text).expanduser()

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from kubeup.images.names import parse
 from kubeup.model.cluster import Registries
-from kubeup.profile.reading import Reading, expect, path_of, strings, words
-from kubeup.profile.tree import Tree
+from kubeup.profile.reading import ParseContext, expect, path_of, strings, words
+from kubeup.profile.tree import YamlValue
 
 CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\\s*", re.DOTALL)
 LOGIN = re.compile(r"[^:\s]+:\S+\s*")
 
 
-def read(reading: Reading, folder: Path) -> Registries:
+def read(reading: ParseContext, folder: Path) -> Registries:
     """folder: what paths of files are relative to."""
     get = reading.places.get
     mirrors = {}
@@ -32,7 +32,7 @@ def read(reading: Reading, folder: Path) -> Registries:
     )
 
 
-def images(reading: Reading) -> tuple[str, ...]:
+def images(reading: ParseContext) -> tuple[str, ...]:
     """``images``: the user's own that every node should have."""
     value = reading.places.get("images")
     found = words(value, reading)
@@ -44,10 +44,10 @@ def images(reading: Reading) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _mirrors(value: Tree, reading: Reading) -> tuple[str, ...]:
+def _mirrors(value: YamlValue, reading: ParseContext) -> tuple[str, ...]:
     """URLs, in the order in which they are asked."""
     if value.kind == "text":
-        value = Tree("list", value.place, items=(value,))
+        value = YamlValue("list", value.place, items=(value,))
     found = tuple(words(value, reading))
     for item in value.items:
         if item.kind == "text" and not re.match(r"https?://[^/\s]", item.text):
@@ -55,7 +55,7 @@ def _mirrors(value: Tree, reading: Reading) -> tuple[str, ...]:
     return found
 
 
-def _file(item: Tree, reading: Reading, folder: Path, form: re.Pattern[str], what: str) -> str:
+def _file(item: YamlValue, reading: ParseContext, folder: Path, form: re.Pattern[str], what: str) -> str:
     """The text of a file named in the profile, relative to it. What is in it is never told."""
     path = path_of(item, reading, folder)
     if path is None:

@@ -22,7 +22,7 @@ TOO_DEEP_FIX = "a profile is no deeper than a few levels"
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """One-based."""
 
     line: int
@@ -30,20 +30,20 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Tree:
+class YamlValue:
     """A value. kind: mapping, list, text, or null (nothing written). text: as it was written (of a scalar).
 
     quoted: written in quotes. entries: key -> value, in order, of a mapping; items: of a list.
     """
 
     kind: str
-    place: Place
+    place: Position
     text: str = ""
     quoted: bool = False
-    entries: tuple[tuple[Key, Tree], ...] = ()
-    items: tuple[Tree, ...] = ()
+    entries: tuple[tuple[Key, YamlValue], ...] = ()
+    items: tuple[YamlValue, ...] = ()
 
-    def get(self, name: str) -> Tree | None:
+    def get(self, name: str) -> YamlValue | None:
         return next((value for key, value in self.entries if key.text == name), None)
 
     def keys(self) -> Iterator[Key]:
@@ -58,14 +58,14 @@ class Tree:
 @dataclass(frozen=True)
 class Key:
     text: str
-    place: Place = field(default=Place(1, 1))
+    place: Position = field(default=Position(1, 1))
 
 
-def read(text: str) -> tuple[Tree | None, list[Problem]]:
+def read(text: str) -> tuple[YamlValue | None, list[Problem]]:
     """The tree of a document, or the problems that keep it from being read."""
     if len(text) > LARGEST:
         message = f"this has {len(text)} letters, and a profile no more than {LARGEST}"
-        return None, [Problem(Place(1, 1), "", message, "name the profile, not an archive or a log")]
+        return None, [Problem(Position(1, 1), "", message, "name the profile, not an archive or a log")]
     deep = _brackets(text)
     if deep is not None:
         return None, [Problem(deep, "", TOO_DEEP, TOO_DEEP_FIX)]
@@ -78,15 +78,15 @@ def read(text: str) -> tuple[Tree | None, list[Problem]]:
         node = _compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+        place = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
         said = " ".join(filter(None, (error.context, error.problem)))
         return None, [Problem(place, "", f"this is not YAML: {said}", "correct the line, or the one before it")]
     except (YAMLError, ValueError, RecursionError) as error:
         return None, [
-            Problem(Place(1, 1), "", f"this is not YAML: {str(error).split(chr(10))[0]}", "save it as UTF-8 text")
+            Problem(Position(1, 1), "", f"this is not YAML: {str(error).split(chr(10))[0]}", "save it as UTF-8 text")
         ]
     if node is None:
-        return None, [Problem(Place(1, 1), "", "the profile is empty", "start from profiles/ai-i.yaml")]
+        return None, [Problem(Position(1, 1), "", "the profile is empty", "start from profiles/ai-i.yaml")]
     conversion = _Conversion()
     return conversion.tree(node), conversion.problems
 
@@ -99,22 +99,22 @@ def _compose(text: str) -> Node | None:
         return found
 
 
-def _brackets(text: str) -> Place | None:
+def _brackets(text: str) -> Position | None:
     """Where more brackets are open than a profile can need; the time to read such grows with their square."""
     depth = 0
     for bracket in re.finditer(r"[\[{]|[\]}]", text):
         depth = depth + 1 if bracket.group() in "[{" else max(0, depth - 1)
         if depth > 4 * DEEPEST:
             at = bracket.start()
-            return Place(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+            return Position(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
     return None
 
 
-def _leading_tab(text: str) -> Place | None:
+def _leading_tab(text: str) -> Position | None:
     for number, line in enumerate(text.split("\n"), start=1):
         indent = line[: len(line) - len(line.lstrip())]
         if "\t" in indent and line.strip() and not line.strip().startswith("#"):
-            return Place(number, indent.index("\t") + 1)
+            return Position(number, indent.index("\t") + 1)
     return None
 
 
@@ -128,25 +128,25 @@ class _Conversion:
         self._seen: set[int] = set()
         self._copies = 0
 
-    def tree(self, node: Node) -> Tree:
-        place = Place(node.start_mark.line + 1, node.start_mark.column + 1)
+    def tree(self, node: Node) -> YamlValue:
+        place = Position(node.start_mark.line + 1, node.start_mark.column + 1)
         if isinstance(node, ScalarNode):
             plain = node.style is None
             if plain and node.value in ("", "~", "null", "Null", "NULL"):
-                return Tree("null", place, text=node.value)
-            return Tree("text", place, text=node.value, quoted=not plain)
+                return YamlValue("null", place, text=node.value)
+            return YamlValue("text", place, text=node.value, quoted=not plain)
         if self._refused(node, place):
-            return Tree("null", place)
+            return YamlValue("null", place)
         self._path.append(node)
         if isinstance(node, MappingNode):
-            found = Tree("mapping", place, entries=tuple(self._entries(node)))
+            found = YamlValue("mapping", place, entries=tuple(self._entries(node)))
         else:
             assert isinstance(node, SequenceNode)
-            found = Tree("list", place, items=tuple(self.tree(item) for item in node.value))
+            found = YamlValue("list", place, items=tuple(self.tree(item) for item in node.value))
         self._path.pop()
         return found
 
-    def _refused(self, node: Node, place: Place) -> bool:
+    def _refused(self, node: Node, place: Position) -> bool:
         """Whether the node leads too far; said once each."""
         if any(node is one for one in self._path):
             self._say(place, "this holds itself, by an alias", "write the value out")
@@ -163,15 +163,15 @@ class _Conversion:
                 self._say(place, "with this, aliases stand for too much", "write the values out")
         return self._copies > COPIES
 
-    def _say(self, place: Place, message: str, fix: str) -> None:
+    def _say(self, place: Position, message: str, fix: str) -> None:
         problem = Problem(place, "", message, fix)
         if problem not in self.problems:
             self.problems.append(problem)
 
-    def _entries(self, node: MappingNode) -> Iterator[tuple[Key, Tree]]:
-        seen: dict[str, Place] = {}
+    def _entries(self, node: MappingNode) -> Iterator[tuple[Key, YamlValue]]:
+        seen: dict[str, Position] = {}
         for key, value in node.value:
-            place = Place(key.start_mark.line + 1, key.start_mark.column + 1)
+            place = Position(key.start_mark.line + 1, key.start_mark.column + 1)
             if not isinstance(key, ScalarNode):
                 self._say(place, "a key must be a word", "write NAME: VALUE")
                 continue

@@ -8,8 +8,8 @@ import re
 from packaging.version import Version
 
 from kubeup.model.cluster import Versions
-from kubeup.profile.reading import Reading, expect
-from kubeup.profile.tree import Key, Tree
+from kubeup.profile.reading import ParseContext, expect
+from kubeup.profile.tree import Key, YamlValue
 
 NEWEST = {"1.34": "1.34.4", "1.35": "1.35.4", "1.36": "1.36.3", "1.37": "1.37.2"}
 """The minor versions kubeup knows, and the patch each stands for when only the minor is said."""
@@ -17,7 +17,7 @@ ETCD_FLOORS = {"3.6": "3.6.14", "3.7": "3.7.1"}
 """Below these, authentication can be passed by: the advisories of 2026."""
 
 
-def read(kubernetes: Tree | None, others: Tree | None, reading: Reading) -> Versions:
+def read(kubernetes: YamlValue | None, others: YamlValue | None, reading: ParseContext) -> Versions:
     """All versions, the defaults filled in."""
     chosen: dict[str, str] = {}
     if kubernetes is not None and expect(kubernetes, "text", reading, "kubernetes: 1.37"):
@@ -36,7 +36,7 @@ def read(kubernetes: Tree | None, others: Tree | None, reading: Reading) -> Vers
     return dataclasses.replace(Versions(), **chosen)
 
 
-def _kubernetes(value: Tree, reading: Reading) -> str:
+def _kubernetes(value: YamlValue, reading: ParseContext) -> str:
     text = value.text.removeprefix("v")
     if text in NEWEST:
         return NEWEST[text]
@@ -50,7 +50,7 @@ def _kubernetes(value: Tree, reading: Reading) -> str:
     return ""
 
 
-def _version(key: Key, value: Tree, reading: Reading) -> str:
+def _version(key: Key, value: YamlValue, reading: ParseContext) -> str:
     text = value.text.removeprefix("v")
     if key.text == "kubernetes":
         return _kubernetes(value, reading)

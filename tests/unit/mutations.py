@@ -95,9 +95,9 @@ def parse(text: str) -> Branch:
 
 
 def _branch(value: object) -> Branch | str:
-    from kubeup.profile.tree import Tree
+    from kubeup.profile.tree import YamlValue
 
-    assert isinstance(value, Tree)
+    assert isinstance(value, YamlValue)
     if value.kind == "mapping":
         return Branch(True, [(key.text, _branch(item)) for key, item in value.entries])
     if value.kind == "list":
