@@ -93,7 +93,7 @@ def _examined(conversion: Conversion, source: str) -> tuple[str, list[Problem]]:
     """The profile, and what kubeup's own loader says of it, at the old file's places."""
     written, keys = conversion.draft.write(source)
     found = []
-    for problem in profile.examine(written, "profile")[1]:
+    for problem in profile.parse(written, "profile")[1]:
         key = keys.get(problem.place.line, "")
         origins = conversion.draft.origins.get(key, ())
         lacks_roles = key == "nodes" and "roles" in conversion.faulty and not problem.text

@@ -37,7 +37,7 @@ def load(path: Path, folder: Path | None = None) -> LoadedProfile:
 
 def load_text(text: str, file: str, folder: Path = Path()) -> LoadedProfile:
     """The same for a text. file: its name in messages; folder: what paths in it are relative to."""
-    cluster, problems = examine(text, Path(file).stem, folder)
+    cluster, problems = parse(text, Path(file).stem, folder)
     lines = text.split("\n")
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors or cluster is None:
@@ -52,7 +52,7 @@ def load_text(text: str, file: str, folder: Path = Path()) -> LoadedProfile:
     return LoadedProfile(cluster, warnings, file)
 
 
-def examine(text: str, stem: str, folder: Path = Path()) -> tuple[Cluster | None, list[Problem]]:
+def parse(text: str, stem: str, folder: Path = Path()) -> tuple[Cluster | None, list[Problem]]:
     """The cluster, and all problems by their places. stem: the file's, of which the name is made."""
     root, problems = tree.read(text)
     cluster = None
