@@ -145,7 +145,7 @@ def throughput(bench: Bench) -> None:
     content = os.urandom(1 << 20) * 300
     sample = bench.home / "sample"
     sample.write_bytes(content)
-    node = Node("node3", frozenset({Role.NODE}), name="node3")
+    node = Node("node3", frozenset({Role.WORKER}), name="node3")
     network = Network(SUBNET, SUBNET, SUBNET.network_address + 2)
     cluster = Cluster(NAME, (node,), network, ssh_config=str(life.ssh_config(NAME)))
 

@@ -95,7 +95,7 @@ def measure(home: Path) -> float:
 
 
 def _files() -> dict[str, bytes]:
-    """Name in /root of the master (kubeadm: in /usr/bin of both) -> content."""
+    """Name in /root of the control-plane node (kubeadm: in /usr/bin of both) -> content."""
     versions, arch = Versions(), machine_arch()
     wanted = [ArtifactRef("kubeadm", versions.kubernetes, arch), ArtifactRef("etcd", versions.etcd, arch)]
     wanted += [ArtifactRef(name, versions.kubernetes, arch) for name in CONTROL_PLANE]

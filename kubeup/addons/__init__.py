@@ -32,7 +32,7 @@ ALL: tuple[Addon, ...] = (
 )
 BY_NAME = {addon.name: addon for addon in ALL}
 BY_HAND = "addons"
-"""Key of the first master's record: addons that somebody added besides the profile's."""
+"""Key of the first control-plane node's record: addons that somebody added besides the profile's."""
 
 __all__ = ["ALL", "BY_HAND", "BY_NAME", "Addon", "by_hand", "meant", "with_recorded", "without"]
 
@@ -59,6 +59,6 @@ def without(cluster: Cluster, names: Iterable[str]) -> Cluster:
 
 
 def with_recorded(cluster: Cluster, facts: Facts) -> Cluster:
-    """The cluster with what somebody added by hand before, as the first master's record says."""
+    """The cluster with what somebody added by hand before, as the first control-plane node's record says."""
     recorded = facts.record.meta.get(BY_HAND, "").split()
     return by_hand(cluster, (name for name in recorded if name in BY_NAME and name not in cluster.addons_removed))

@@ -19,7 +19,7 @@ class Addon:
 
     name: its template and its word in a profile. summary: what it gives, in one line. runs: the program behind it.
     version: that program's, a field of model.Versions. values: for its
-    template, from the cluster and the first master's facts. known_as: other names people look for it by. remark: what
+    template, from the cluster and the first control-plane node's facts. known_as: other names for it. remark: what
     they should know. hint: what to type once it runs. What images it runs: release.BY_ADDON.
     """
 

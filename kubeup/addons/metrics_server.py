@@ -10,7 +10,7 @@ from kubeup.model.facts import Facts
 
 
 def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:
-    return {"host_network": not all(master.is_node for master in cluster.masters)}
+    return {"host_network": not all(master.is_worker for master in cluster.control_plane)}
 
 
 ADDON = Addon(

@@ -144,7 +144,7 @@ def _look(
 
 
 def _ask(job: Job, cluster: Cluster) -> tuple[Cluster, dict[str, Facts], dict[str, KubeupError]]:
-    asked = executor.probe_nodes(job.fleet, cluster, job.say)
+    asked = executor.probe_nodes(job.fleet, cluster, job.emit)
     if asked.values and not any(found.record.exists for found in asked.values.values()):
         raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up, then again")
     return resolve.resolve(cluster, asked.values), dict(asked.values), dict(asked.failures)

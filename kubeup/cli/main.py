@@ -170,7 +170,7 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
     """
     loaded = session.load(profile_path)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
-        results = executor.probe_nodes(job.fleet, loaded.cluster, job.say)
+        results = executor.probe_nodes(job.fleet, loaded.cluster, job.emit)
         if results.values and not any(facts.record.exists for facts in results.values.values()):
             raise KubeupError("kubeup has built no cluster on these nodes", fix=f"kubeup up {loaded.path}")
         cluster = resolve.resolve(loaded.cluster, results.values)
@@ -251,7 +251,7 @@ def _snapshot(job: Job, surveyed: down.Surveyed, yes: bool) -> None:
         if not yes and not click.confirm("Go on without a snapshot? The cluster's objects are lost then.", err=True):
             raise click.exceptions.Exit(1) from error
         return
-    job.say(Note(f"snapshot of etcd, and the keys it needs: {path}"))
+    job.emit(Note(f"snapshot of etcd, and the keys it needs: {path}"))
 
 
 def _show_plan(prepared: Prepared, output: str) -> None:

@@ -37,7 +37,7 @@ def snapshot_command(name: str, profile_path: Path | None, path: Path) -> None:
     machine = _find(cluster, name)
     with session.fleet(cluster, 1) as fleet, session.job(fleet) as job:
         connection = fleet.connection(machine)
-        job.say(Working(machine.title, "looking at everything"))
+        job.emit(Working(machine.title, "looking at everything"))
         reply = connection.call(Kind.SHELL, [snapshot.SCRIPT.read_bytes()], limit=LIMIT)
     text = reply.stdout.decode("utf-8", "surrogateescape")
     if reply.status:

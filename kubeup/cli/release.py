@@ -85,11 +85,11 @@ def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> 
     cluster = profile.load(profile_path).cluster
     with _view() as view:
         found = _gathered(cluster, archs, view)
-        view.say(Phase(f"writing {output}"))
+        view.emit(Phase(f"writing {output}"))
         title = f"writing {output}"
 
         def copied(done: int, total: int) -> None:
-            view.say(Working("this machine", title, done, total, bytes=True))
+            view.emit(Working("this machine", title, done, total, bytes=True))
 
         bundle.write(output, cache_root(), found, copied)
     click.echo(f"{output}: {len(found)} files, {size(output.stat().st_size)}")
@@ -98,7 +98,7 @@ def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> 
 def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle.Entry]:
     """All of it in the cache. What `up` would leave to nodes, images above all, must not be lacking here."""
     needed = dict.fromkeys(one for arch in archs for one in _wanted(cluster, arch))
-    options = {"pins": cluster.pins, "proxy": cluster.proxy, "say": view.release}
+    options = {"pins": cluster.pins, "proxy": cluster.proxy, "say": view.emit_release}
     named = [(need, arch) for need in required_images(cluster) for arch in archs if need.purpose == "images"]
     images = [
         *(one for one in needed if row_of(one).image),
@@ -109,7 +109,7 @@ def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle
     had, lacking = search.attempt(images, cluster.sources, **options)  # type: ignore[arg-type]
     if lacking:
         raise FleetError("not everything could be had", tuple(lacking.values()), fix="what was got lies in the cache")
-    own = [fetch.own_or_kept(cluster, need.name, arch, view.say) for need, arch in named if not need.wanted(arch)]
+    own = [fetch.own_or_kept(cluster, need.name, arch, view.emit) for need, arch in named if not need.wanted(arch)]
     root = cache_root()
     entries = [bundle.Entry.of(one) for one in (*found, *had.values())]
     return [*entries, *(bundle.Entry.of_file(root, path) for path in own)]

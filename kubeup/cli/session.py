@@ -74,7 +74,7 @@ def images_through_me(job: Job, prepared: Prepared, wanted: bool) -> Iterator[Ca
     if not wanted:
         yield lambda: None
         return
-    way = Tunnel(prepared.cluster, job.fleet.connection, job.say)
+    way = Tunnel(prepared.cluster, job.fleet.connection, job.emit)
     with closing(way):
         yield lambda: through.pull(job, prepared.cluster, prepared.facts, way.url, way.besides)
 
@@ -84,7 +84,7 @@ def job(fleet: Fleet) -> Iterator[Job]:
     """Everything a command needs, with its view on."""
     console = stderr()
     with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
-        yield Job(fleet, view.say, view.release, operator(), now, os.environ)
+        yield Job(fleet, view.emit, view.emit_release, operator(), now, os.environ)
 
 
 def operator() -> str:

@@ -61,7 +61,7 @@ class Installed:
 def prepare(job: Job, cluster: Cluster) -> Prepared:
     """The plan of what concerns addons, and nothing else. cluster: with the addons it is to have."""
     cluster, facts = up.ask(job, cluster)
-    first = cluster.masters[0]
+    first = cluster.control_plane[0]
     if not facts[first.host].record.exists:
         raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up")
     # Whether or not the check holds: what somebody changed by hand in the cluster is put right, too.
@@ -70,7 +70,7 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
     shared = resolve.gather_cluster(cluster, facts)
     images = [one for one in required.for_cluster(cluster, facts) if one.name.startswith("image:")]
     artifacts = search.resolve(
-        images, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say, need_file=True
+        images, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, emit=job.emit_release, need_file=True
     )
     whole = up.make_plan(cluster, facts, shared, artifacts, job.now())
     return Prepared(cluster, facts, shared, only_addons(whole), artifacts)
@@ -124,7 +124,7 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
         {artifact.sha256: artifact.path for artifact in prepared.artifacts if artifact.in_cache},
         prepared.facts,
         job.operator,
-        job.say,
+        job.emit,
         packer=Packer(cache.cache_root() / "packed"),
         before={up.ADDONS_LEVEL: bring_images},
     )
@@ -132,7 +132,7 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
         execution.run()
     except FleetError as error:
         raise trouble.explained(error) from error
-    return changes(execution.notes.get(prepared.cluster.masters[0].host, []))
+    return changes(execution.notes.get(prepared.cluster.control_plane[0].host, []))
 
 
 def changes(notes: list[str]) -> tuple[Change, ...]:
@@ -150,7 +150,7 @@ def changes(notes: list[str]) -> tuple[Change, ...]:
 
 def installed(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, Installed]:
     """What the cluster has, by name. One round trip to the first master."""
-    first = cluster.masters[0]
+    first = cluster.control_plane[0]
     reply = job.fleet.connection(first).call(
         Kind.PROBE, [f"LABEL={manifests.LABEL}\n{LIST.read_text()}".encode()], limit=LIMIT
     )

@@ -60,7 +60,7 @@ class Surveyed:
 
 def survey(job: Job, cluster: Cluster, *, keep_data: bool, limit: frozenset[str] = frozenset()) -> Surveyed:
     """Ask every node; the plan follows from what their records say, not from the profile."""
-    results: Results[Facts] = executor.probe_nodes(job.fleet, cluster, job.say)
+    results: Results[Facts] = executor.probe_nodes(job.fleet, cluster, job.emit)
     nodes = tuple(_as_recorded(node, results.values.get(node.host)) for node in cluster.nodes)
     cluster = replace(cluster, nodes=nodes)
     plans = []
@@ -77,7 +77,7 @@ def _as_recorded(node: Node, facts: Facts | None) -> Node:
     if facts is None:
         return node
     meta = facts.record.meta
-    roles = frozenset(Role(word) for word in meta.get("roles", "").split(",") if word) or node.roles
+    roles = Role.recorded(meta.get("roles", "")) or node.roles
     return replace(node, name=meta.get("name", "") or node.name or facts.hostname, roles=roles)
 
 
@@ -95,10 +95,10 @@ def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
     masters = [
         node for node in surveyed.cluster.nodes if "etcd.service" in surveyed.facts.get(node.host, Facts()).record.units
     ]
-    job.say(Phase("saving a snapshot of etcd"))
+    job.emit(Phase("saving a snapshot of etcd"))
     reasons: list[str] = []
     for master in masters:
-        job.say(Working(master.title, "saving a snapshot"))
+        job.emit(Working(master.title, "saving a snapshot"))
         try:
             content = _snapshot(job.fleet.connection(master))
         except KubeupError as error:
@@ -108,7 +108,7 @@ def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
     raise KubeupError(
         "no snapshot of etcd could be taken",
         evidence=reasons,
-        fix="start etcd on a master and try again; or go on without: kubeup down --no-snapshot",
+        fix="start etcd on a control-plane node and try again; or go on without: kubeup down --no-snapshot",
     )
 
 
@@ -161,15 +161,15 @@ def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_acce
     )
     reachable = replace(surveyed.cluster, nodes=nodes)
     plan = Plan(surveyed.plan.cluster, plans)
-    execution = executor.Execution(job.fleet, reachable, plan, {}, {}, surveyed.facts, job.operator, job.say)
+    execution = executor.Execution(job.fleet, reachable, plan, {}, {}, surveyed.facts, job.operator, job.emit)
     if not plan.empty:
         execution.run()
     if forget_access and not unreachable:
         path = kubeconfig.default_path(job.environ)
         if kubeconfig.remove(path, surveyed.cluster.name):
-            job.say(Note(f"the context {surveyed.cluster.name} is gone from {path}"))
+            job.emit(Note(f"the context {surveyed.cluster.name} is gone from {path}"))
     for error in unreachable:
-        job.say(Note(f"not undone, since it did not answer: {error.title()}; run `kubeup down` again when it does"))
+        job.emit(Note(f"not undone, since it did not answer: {error.title()}; run `kubeup down` again when it does"))
     return Outcome(not plan.empty, _outcomes(job, reachable, plans), dict(execution.seconds))
 
 

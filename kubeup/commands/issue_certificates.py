@@ -1,4 +1,4 @@
-"""Fills the vault: mints what is wished for, and brings what all masters share from one of them."""
+"""Fills the vault: mints what is wished for, and brings what the control plane shares from one of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kubeup.plan.steps import NodePlan, Plan
 def fill(
     cluster: Cluster, plan: Plan, shared: ClusterFacts, fleet: Fleet, now: datetime.datetime
 ) -> dict[str, IssuedSecrets]:
-    """By node.host. Costs a round trip to one master only when something existing must be signed with or copied."""
+    """By node.host. Costs a round trip to one control-plane node where something existing is signed with or copied."""
     if not _wishes(plan):
         return {}
     common, authorities = _shared(cluster, plan, shared, fleet, now)
@@ -59,7 +59,7 @@ def _shared(
 
 def _bring(cluster: Cluster, shared: ClusterFacts, fleet: Fleet) -> tuple[dict[str, KeyPair], tuple[bytes, bytes]]:
     holder = next(iter(shared.authorities.values())).holders[0]
-    master = next(node for node in cluster.masters if node.title == holder)
+    master = next(node for node in cluster.control_plane if node.title == holder)
     paths = [authority.key_path for authority in specs.CERTIFICATE_AUTHORITIES]
     found = executor.read_secrets(fleet.connection(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
     pairs = {

@@ -32,7 +32,7 @@ ADDONS_LEVEL = components.level_of(components.addons.COMPONENT)
 
 
 def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> Prepared:
-    """Probe, preflight, plan. limit: titles of the nodes to change; masters are read all the same.
+    """Probe, preflight, plan. limit: titles of the nodes to change; control-plane nodes are read all the same.
 
     Raises PreflightError or FleetError with everything that is wrong, nothing having been touched.
     """
@@ -47,7 +47,7 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
         )
     shared = resolve.gather_cluster(cluster, facts)
     needed = required.for_cluster(cluster, facts)
-    job.say(Phase("looking for binaries"))
+    job.emit(Phase("looking for binaries"))
     # Where every node can download, what only passes through this machine is not fetched to it.
     need_file = not all(found.downloader for found in facts.values())
     artifacts = _resolve(job, cluster, needed, need_file=need_file)
@@ -64,14 +64,14 @@ def _resolve(job: Job, cluster: Cluster, needed: Sequence[ArtifactRef], *, need_
         cluster.sources,
         pins=cluster.pins,
         proxy=cluster.proxy,
-        say=job.release_say,
+        emit=job.emit_release,
         need_file=need_file,
     )
 
 
 def ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
     """The cluster as its machines know it, and what each of them said. Raises FleetError where one does not answer."""
-    results = executor.probe_nodes(job.fleet, cluster, job.say)
+    results = executor.probe_nodes(job.fleet, cluster, job.emit)
     if results.failures:
         known = resolve.resolve(cluster, results.values)
         problems = preflight.check(known, results.values)
@@ -83,7 +83,7 @@ def ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
         )
     resolved = resolve.resolve(cluster, results.values)
     if cluster.runtime is None and resolved.runtime is not None:
-        job.say(Note(f"container runtime: {resolved.runtime.value} (the profile leaves the choice to kubeup)"))
+        job.emit(Note(f"container runtime: {resolved.runtime.value} (the profile leaves the choice to kubeup)"))
     return resolved, results.values
 
 
@@ -131,7 +131,7 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
         {artifact.sha256: artifact.path for artifact in prepared.artifacts if artifact.in_cache},
         prepared.facts,
         job.operator,
-        job.say,
+        job.emit,
         {one.sha256: one.downloads[0] for one in prepared.artifacts if one.downloads},
         lambda sums: _fetch(job, prepared, sums),
         Packer(cache.cache_root() / "packed"),
@@ -174,7 +174,7 @@ def give_access(job: Job, prepared: Prepared, vaults: Mapping[str, IssuedSecrets
     cluster = prepared.cluster
     path = kubeconfig.default_path(job.environ)
     admin = f"{specs.ROOT}/admin.crt"
-    first = cluster.masters[0]
+    first = cluster.control_plane[0]
     vault = vaults.get(first.host, {})
     fresh = f"leaf:{admin}:crt" in vault
     if not fresh and kubeconfig.has(path, cluster.name, cluster.api_server):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kubeup.components.base import NODE, Component, Context
+from kubeup.components.base import WORKER, Component, Context
 from kubeup.components.containerd import CTR
 from kubeup.model.cluster import Runtime
 from kubeup.model.resources import Action
@@ -61,7 +61,7 @@ def _actions(image: str, one: AddonImage) -> Callable[[Context], tuple[Action, .
 def _component(image: str, one: AddonImage) -> Component:
     return Component(
         name=f"image-{image}",
-        role=NODE,
+        role=WORKER,
         binaries=(one.name,),
         links={one.name: ""},
         version=one.version,

@@ -1,4 +1,4 @@
-"""Addons as a component: their objects lie as files on the first master, one action makes the cluster have them."""
+"""Addons as a component: their objects are files on the first control-plane node, one action brings them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kubeup import addons
 from kubeup.addons import manifests, storage
-from kubeup.components.base import ADMIN, MASTER, NODE, Component, Context, Template
+from kubeup.components.base import ADMIN, CONTROL_PLANE, WORKER, Component, Context, Template
 from kubeup.model.cluster import Value
 from kubeup.model.resources import Action, Directory
 from kubeup.release.addon_images import addon_images
@@ -18,7 +18,7 @@ SCRIPT = (Path(addons.__file__).parent / "apply.sh").read_text()
 
 
 def is_first_master(context: Context) -> bool:
-    return context.node == context.cluster.masters[0]
+    return context.node == context.cluster.control_plane[0]
 
 
 def in_use(context: Context) -> bool:
@@ -92,7 +92,7 @@ def _wanted(name: str) -> Template:
 
 COMPONENT = Component(
     name="addons",
-    role=MASTER,
+    role=CONTROL_PLANE,
     after=("kubelet", "kube-proxy", "flannel"),
     templates=tuple(_wanted(addon.name) for addon in addons.ALL),
     asks=(manifests.INVENTORY,),
@@ -103,7 +103,7 @@ COMPONENT = Component(
 )
 VOLUMES = Component(
     name="volumes",
-    role=NODE,
+    role=WORKER,
     directories=(Directory(storage.VOLUMES, 0o755, owned_recursively=True, survives_keep_data=True),),
     # Once there, it stays as long as the cluster does: without the addon, too, for it holds what people wrote.
     when=lambda context: (

@@ -9,8 +9,8 @@ from kubeup.model.cluster import Cluster, Node, Role, Runtime, Value
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Action, Directory, File, SideEffect
 
-MASTER = Role.MASTER
-NODE = Role.NODE
+CONTROL_PLANE = Role.CONTROL_PLANE
+WORKER = Role.WORKER
 
 PKI = "/etc/kubernetes/pki"
 KUBECTL = "/opt/kubeup/bin/kubectl --request-timeout=5s"

@@ -4,7 +4,7 @@ for a second containerd on the same root takes the first one's database lock."""
 from __future__ import annotations
 
 from kubeup.components import registries
-from kubeup.components.base import CNI_PLUGINS, CNI_TRACES, NODE, UPSTREAM, Component, Context, Template, pause_name
+from kubeup.components.base import CNI_PLUGINS, CNI_TRACES, UPSTREAM, WORKER, Component, Context, Template, pause_name
 from kubeup.model.cluster import Runtime
 from kubeup.model.resources import Action, Directory, SideEffect
 
@@ -37,7 +37,7 @@ def _tagged(context: Context, name: str) -> str:
 COMPONENT = Component(
     name="containerd",
     unit_name="kube-containerd",
-    role=NODE,
+    role=WORKER,
     version="containerd",
     binaries=("containerd", "containerd-shim-runc-v2", "ctr"),
     templates=(
@@ -66,10 +66,12 @@ COMPONENT = Component(
     ready=lambda _: f"{CTR} plugins ls | grep -Eq '^io[.]containerd[.]grpc[.]v1 +cri .* ok *$'",
     runtime=Runtime.CONTAINERD,
 )
-RUNC = Component(name="runc", role=NODE, version="runc", binaries=("runc",), runtime=Runtime.CONTAINERD, has_unit=False)
+RUNC = Component(
+    name="runc", role=WORKER, version="runc", binaries=("runc",), runtime=Runtime.CONTAINERD, has_unit=False
+)
 CNI = Component(
     name="cni-plugins",
-    role=NODE,
+    role=WORKER,
     version="cni_plugins",
     binaries=CNI_PLUGINS,
     links={name: f"/opt/kubeup/cni/{name}" for name in CNI_PLUGINS},
@@ -77,11 +79,11 @@ CNI = Component(
 )
 CRICTL = Component(
     name="crictl",
-    role=NODE,
+    role=WORKER,
     version="crictl",
     binaries=("crictl",),
     links={"crictl": "/usr/local/bin/crictl"},
     templates=(Template("crictl.yaml", "/etc/crictl.yaml"),),
     has_unit=False,
 )
-PAUSE = Component(name="pause", role=NODE, version="pause", binaries=("pause",), links={"pause": ""}, has_unit=False)
+PAUSE = Component(name="pause", role=WORKER, version="pause", binaries=("pause",), links={"pause": ""}, has_unit=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.components.base import CNI_TRACES, NODE, UPSTREAM, Component, Context, Flags, Template, pause_name
+from kubeup.components.base import CNI_TRACES, UPSTREAM, WORKER, Component, Context, Flags, Template, pause_name
 from kubeup.model.cluster import Runtime
 from kubeup.model.resources import Action, SideEffect
 
@@ -35,7 +35,7 @@ def actions(context: Context) -> tuple[Action, ...]:
 
 COMPONENT = Component(
     name="cri-dockerd",
-    role=NODE,
+    role=WORKER,
     version="cri_dockerd",
     binaries=("cri-dockerd",),
     after=("docker", "docker-adopted"),

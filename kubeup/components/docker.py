@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubeup.components import docker_daemon
-from kubeup.components.base import NODE, Component, Context, Template
+from kubeup.components.base import WORKER, Component, Context, Template
 from kubeup.model.cluster import Runtime
 from kubeup.model.resources import Directory, File, SideEffect
 
@@ -33,7 +33,7 @@ def options(context: Context) -> tuple[File, ...]:
 
 COMPONENT = Component(
     name="docker",
-    role=NODE,
+    role=WORKER,
     version="docker",
     binaries=BINARIES,
     links={
@@ -68,7 +68,7 @@ COMPONENT = Component(
 ADOPTED = Component(
     name="docker-adopted",
     unit_name="docker",
-    role=NODE,
+    role=WORKER,
     files=options,
     asks=docker_daemon.ASKED,
     reloads=docker_daemon.RELOADED,

@@ -1,9 +1,9 @@
-"""etcd: keeps the cluster's state; one member on each master, TLS for clients and peers, no other client than the
-API servers."""
+"""etcd: keeps the cluster's state; one member on each control-plane node, TLS for clients and peers, no other client
+than the API servers."""
 
 from __future__ import annotations
 
-from kubeup.components.base import MASTER, PKI, Component, Context, Flags, Template, http_ok
+from kubeup.components.base import CONTROL_PLANE, PKI, Component, Context, Flags, Template, http_ok
 from kubeup.model.resources import Directory
 
 DATA = "/var/lib/etcd"
@@ -32,7 +32,7 @@ def flags(context: Context) -> Flags:
 
 COMPONENT = Component(
     name="etcd",
-    role=MASTER,
+    role=CONTROL_PLANE,
     version="etcd",
     binaries=("etcd", "etcdctl", "etcdutl"),
     templates=(

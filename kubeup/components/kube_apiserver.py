@@ -6,7 +6,7 @@ for nobody) and the few RBAC rules that are not built in.
 
 from __future__ import annotations
 
-from kubeup.components.base import ADMIN, MASTER, PKI, Component, Context, Flags, Template
+from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
 from kubeup.model.resources import Action
 
 OBJECTS = "/etc/kubeup/cluster.yaml"
@@ -17,7 +17,7 @@ PATIENT = ADMIN.replace("--request-timeout=5s", "--request-timeout=60s")
 def flags(context: Context) -> Flags:
     network = context.cluster.network
     first, last = network.node_ports
-    servers = ",".join(f"https://{master.address}:2379" for master in context.cluster.masters)
+    servers = ",".join(f"https://{master.address}:2379" for master in context.cluster.control_plane)
     return {
         "advertise-address": context.node.address,
         "allow-privileged": "true",
@@ -54,8 +54,8 @@ def flags(context: Context) -> Flags:
 
 
 def actions(context: Context) -> tuple[Action, ...]:
-    """On the first master only: the objects are the cluster's, not the machine's."""
-    if context.node != context.cluster.masters[0]:
+    """On the first control-plane node only: the objects are the cluster's, not the machine's."""
+    if context.node != context.cluster.control_plane[0]:
         return ()
     return (
         Action(
@@ -75,12 +75,12 @@ def actions(context: Context) -> tuple[Action, ...]:
 
 COMPONENT = Component(
     name="kube-apiserver",
-    role=MASTER,
+    role=CONTROL_PLANE,
     binaries=("kube-apiserver",),
     after=("etcd",),
     templates=(
         Template("kube-apiserver.service", "/etc/systemd/system/kube-apiserver.service", unit=True),
-        Template("cluster.yaml", OBJECTS, when=lambda context: context.node == context.cluster.masters[0]),
+        Template("cluster.yaml", OBJECTS, when=lambda context: context.node == context.cluster.control_plane[0]),
     ),
     certificates=(
         f"{PKI}/ca.crt",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.components.base import ADMIN, MASTER, PKI, Component, Context, Flags, Template
+from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
 
 KUBECONFIG = "/etc/kubernetes/kube-controller-manager.conf"
 
@@ -33,7 +33,7 @@ def flags(context: Context) -> Flags:
 
 COMPONENT = Component(
     name="kube-controller-manager",
-    role=MASTER,
+    role=CONTROL_PLANE,
     binaries=("kube-controller-manager",),
     after=("kube-apiserver",),
     templates=(

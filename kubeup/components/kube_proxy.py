@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubeup.components.base import NODE, PKI, Component, Context, Flags, Template, http_ok
+from kubeup.components.base import PKI, WORKER, Component, Context, Flags, Template, http_ok
 from kubeup.model.cluster import Value
 from kubeup.model.resources import SideEffect
 
@@ -23,7 +23,7 @@ def values(context: Context) -> Mapping[str, Value]:
 
 COMPONENT = Component(
     name="kube-proxy",
-    role=NODE,
+    role=WORKER,
     binaries=("kube-proxy",),
     after=("kube-apiserver",),
     templates=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.components.base import ADMIN, MASTER, PKI, Component, Context, Flags, Template
+from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
 
 KUBECONFIG = "/etc/kubernetes/kube-scheduler.conf"
 CONFIG = "/etc/kubernetes/kube-scheduler.yaml"
@@ -23,7 +23,7 @@ def flags(_: Context) -> Flags:
 
 COMPONENT = Component(
     name="kube-scheduler",
-    role=MASTER,
+    role=CONTROL_PLANE,
     binaries=("kube-scheduler",),
     after=("kube-apiserver",),
     templates=(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from packaging.version import Version
 
 from kubeup.components import registries
-from kubeup.components.base import KUBECTL, NODE, PKI, Component, Context, Flags, Template, http_ok
+from kubeup.components.base import KUBECTL, PKI, WORKER, Component, Context, Flags, Template, http_ok
 from kubeup.components.containerd import SOCKET
 from kubeup.model.cluster import Runtime, Value
 from kubeup.model.resources import Directory, SideEffect
@@ -48,7 +48,7 @@ def ready(context: Context) -> str:
 
 COMPONENT = Component(
     name="kubelet",
-    role=NODE,
+    role=WORKER,
     binaries=("kubelet",),
     after=("kube-apiserver", "containerd", "cri-dockerd"),
     templates=(

@@ -33,18 +33,18 @@ PROBE_LIMIT = 180.0
 LEVEL_LIMIT = 900.0
 
 
-def probe_nodes(fleet: Fleet, cluster: Cluster, say: EventSink) -> Results[Facts]:
+def probe_nodes(fleet: Fleet, cluster: Cluster, emit: EventSink) -> Results[Facts]:
     """One probe of every node."""
-    say(Phase("asking the nodes"))
+    emit(Phase("asking the nodes"))
 
     def ask(node: Node, connection: NodeConnection) -> Facts:
-        say(Working(node.title, "asking"))
+        emit(Working(node.title, "asking"))
         facts = probe(connection, render.probe_request(cluster, node))
-        say(Finished(node.title, "asked", 0.0))
+        emit(Finished(node.title, "asked", 0.0))
         return facts
 
     results = fleet.each(cluster.nodes, ask)
-    tell_failures(results, cluster.nodes, say)
+    tell_failures(results, cluster.nodes, emit)
     return results
 
 
@@ -54,14 +54,14 @@ def probe(connection: NodeConnection, inquiry: ProbeRequest) -> Facts:
     return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=connection.title)
 
 
-def tell_failures(results: Results[object], nodes: Sequence[Node], say: EventSink) -> None:
+def tell_failures(results: Results[object], nodes: Sequence[Node], emit: EventSink) -> None:
     for node in nodes:
         if node.host in results.failures:
-            say(Failed(node.title, results.failures[node.host]))
+            emit(Failed(node.title, results.failures[node.host]))
 
 
 def read_secrets(connection: NodeConnection, paths: Sequence[str]) -> Mapping[str, bytes]:
-    """Files of a master that leave it only while something is signed. One round trip; nothing is written down."""
+    """Files that leave a control-plane node only while something is signed. One round trip; nothing is kept."""
     script = "".join(f"printf '{path}\\t'; base64 -w 0 <'{path}'; echo\n" for path in paths)
     reply = connection.call(Kind.PROBE, [script.encode()], limit=PROBE_LIMIT)
     found = {}
@@ -76,7 +76,7 @@ def read_secrets(connection: NodeConnection, paths: Sequence[str]) -> Mapping[st
             "reading the cluster's keys",
             f"{', '.join(missing)} could not be read",
             evidence=reply.stderr.decode("utf-8", "replace").split("\n")[-5:],
-            fix="restore the cluster's keys on this master, or run `kubeup down` and `kubeup up`",
+            fix="restore the cluster's keys on this control-plane node, or run `kubeup down` and `kubeup up`",
         )
     return found
 
@@ -92,7 +92,7 @@ class Execution:
     paths: Mapping[str, Path]
     facts: Mapping[str, Facts]
     operator: str
-    say: EventSink
+    emit: EventSink
     downloads: Mapping[str, Download] = field(default_factory=dict)
     fetch: Fetch = lambda _: {}
     packer: Packer | None = None
@@ -141,11 +141,11 @@ class Execution:
             got = {note.split("\t")[1] for note in self.notes.get(node.host, []) if note.startswith("downloaded\t")}
             left = tuple(binary for binary in plan.binaries if binary.sha256 not in got)
             if left:
-                self.say(Note(f"{len(got)} binaries downloaded, {len(left)} are pushed from here", node.title))
+                self.emit(Note(f"{len(got)} binaries downloaded, {len(left)} are pushed from here", node.title))
             self.plan = self.plan.with_node(replace(plan, binaries=left))
         lacking = frozenset(b.sha256 for _, plan in self._alive() for b in plan.binaries) - self.paths.keys()
         if lacking:
-            self.say(Phase("fetching what is pushed"))
+            self.emit(Phase("fetching what is pushed"))
             self.paths = {**self.paths, **self.fetch(lacking)}
 
     def _stage(self) -> None:
@@ -172,20 +172,20 @@ class Execution:
         self._phase(name, wanted, trip)
 
     def _hold(self, number: int) -> None:
-        """Every later level needs the API, which the first master serves: without it nobody goes on."""
-        first = self.cluster.masters[0] if self.cluster.masters else None
+        """Every later level needs the API, which the first control-plane node serves: without it nobody goes on."""
+        first = self.cluster.control_plane[0] if self.cluster.control_plane else None
         if number == 0 or first is None or first.host not in self.failures:
             return
         reason = f"{first.title} failed, and with it the API server everything after needs"
         for node, plan in self._alive():
             if plan.level(number):
                 self.held[node.host] = reason
-                self.say(Skipped(node.title, reason))
+                self.emit(Skipped(node.title, reason))
 
     def _phase(self, title: str, wanted: Mapping[str, NodePlan], build: TripBuilder) -> None:
         if not wanted:
             return
-        self.say(Phase(title))
+        self.emit(Phase(title))
         begin = time.monotonic()
         nodes = [node for node in self.cluster.nodes if node.host in wanted]
 
@@ -195,22 +195,22 @@ class Execution:
             expected = self.generations.get(node.host, plan.generation)
             trip = build(node, plan, expected)
             self.notes.setdefault(node.host, []).extend(
-                carry_out(node, connection, trip, self.operator, self.say, self.packer)
+                carry_out(node, connection, trip, self.operator, self.emit, self.packer)
             )
             self.generations[node.host] = expected + 1
-            self.say(Finished(node.title, title, time.monotonic() - started))
+            self.emit(Finished(node.title, title, time.monotonic() - started))
 
         results = self.fleet.each(nodes, work)
         self.failures.update(results.failures)
-        tell_failures(results, nodes, self.say)
+        tell_failures(results, nodes, self.emit)
         self.seconds[title] = time.monotonic() - begin
 
 
 def carry_out(
-    node: Node, connection: NodeConnection, trip: Payload, operator: str, say: EventSink, packer: Packer | None = None
+    node: Node, connection: NodeConnection, trip: Payload, operator: str, emit: EventSink, packer: Packer | None = None
 ) -> list[str]:
     """One APPLY trip; returns its notes, raises StepError with output and journal when a step failed."""
-    progress = _Progress(node, trip, say)
+    progress = _Progress(node, trip, emit)
     body = payload.stream(trip, packer, progress.arrived)
     reply = connection.call(
         Kind.APPLY, body, on_line=progress.line, limit=max(LEVEL_LIMIT, trip.limit), operator=operator
@@ -222,8 +222,8 @@ def carry_out(
 class _Progress:
     """Follows one trip: bytes out, lines in."""
 
-    def __init__(self, node: Node, trip: Payload, say: EventSink) -> None:
-        self._node, self._trip, self._say = node, trip, say
+    def __init__(self, node: Node, trip: Payload, emit: EventSink) -> None:
+        self._node, self._trip, self._emit = node, trip, emit
         self._total = payload.size_of(trip)
         self._step = 0
         self._output: list[str] = []
@@ -233,16 +233,16 @@ class _Progress:
 
     def arrived(self, sent: int) -> None:
         if self._total > payload.CHUNK:
-            self._say(Working(self._node.title, "sending", sent, self._total, bytes=True))
+            self._emit(Working(self._node.title, "sending", sent, self._total, bytes=True))
 
     def line(self, line: str) -> None:
         word, _, rest = line.partition("\t")
         match word:
             case "step":
                 self._step = int(rest)
-                self._say(Working(self._node.title, self._title(), self._step, len(self._trip.lines)))
+                self._emit(Working(self._node.title, self._title(), self._step, len(self._trip.lines)))
             case "live":
-                self._say(Working(self._node.title, f"{self._title()}: {rest}", self._step, len(self._trip.lines)))
+                self._emit(Working(self._node.title, f"{self._title()}: {rest}", self._step, len(self._trip.lines)))
             case "out":
                 self._output.append(rest)
             case "failed":
@@ -256,7 +256,7 @@ class _Progress:
         kind, _, detail = text.partition("\t")
         self.notes.append(text)
         if kind in ("left", "saved"):
-            self._say(Note(detail if kind == "left" else f"someone's changes are kept as {detail}", self._node.title))
+            self._emit(Note(detail if kind == "left" else f"someone's changes are kept as {detail}", self._node.title))
 
     def _title(self) -> str:
         return self._trip.titles[self._step - 1] if 0 < self._step <= len(self._trip.titles) else "unpacking"

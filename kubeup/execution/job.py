@@ -54,8 +54,8 @@ class Job:
     """What every command needs: who asks, whom to tell, the links."""
 
     fleet: Fleet
-    say: EventSink
-    release_say: Callable[[ReleaseEvent], None]
+    emit: EventSink
+    emit_release: Callable[[ReleaseEvent], None]
     operator: str
     now: Callable[[], datetime.datetime]
     environ: Mapping[str, str]

@@ -57,18 +57,20 @@ def fetch(
     got = Got(had=dict(had))
     if not needs:
         return got
-    job.say(Phase("getting images"))
+    job.emit(Phase("getting images"))
     pairs = [
         (need, arch) for need in needs for arch in sorted({facts[node.host].arch for node in _asked(cluster, had)})
     ]
     wanted = [one for need, arch in pairs if (one := need.wanted(arch))]
-    found, failed = search.attempt(wanted, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, say=job.release_say)
+    found, failed = search.attempt(
+        wanted, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, emit=job.emit_release
+    )
     for need, arch in pairs:
         one = need.wanted(arch)
         try:
             if one and one in failed:
                 raise failed[one]
-            path = found[one].path if one else own(cluster, need.name, arch, job.say)
+            path = found[one].path if one else own(cluster, need.name, arch, job.emit)
             got.images += read(path, arch, need.name, trusted=True)
         except KubeupError as here:
             _by_a_node(job, cluster, need, arch, facts, got, here)
@@ -102,7 +104,7 @@ def own_path(name: str, arch: str) -> Path:
     return cache_root() / "images" / quote(name, safe="") / f"{arch}.tar"
 
 
-def own(cluster: Cluster, name: str, arch: str, say: EventSink) -> Path:
+def own(cluster: Cluster, name: str, arch: str, emit: EventSink) -> Path:
     """An image of the user's in the cache: pulled anew, for what a tag means can change. Raises KubeupError.
 
     Where nothing else may be asked the cache's word is enough.
@@ -118,22 +120,22 @@ def own(cluster: Cluster, name: str, arch: str, say: EventSink) -> Path:
         if path.is_file():
             return path
         raise ImageError(f"{name} is not in the cache", fix=BY_HAND.format(name=name, path=path))
-    return _pulled(cluster, name, arch, path, say)
+    return _pulled(cluster, name, arch, path, emit)
 
 
-def own_or_kept(cluster: Cluster, name: str, arch: str, say: EventSink) -> Path:
+def own_or_kept(cluster: Cluster, name: str, arch: str, emit: EventSink) -> Path:
     """The same, but what was pulled or put there earlier will do."""
     try:
-        return own(cluster, name, arch, say)
+        return own(cluster, name, arch, emit)
     except ImageError as error:
         path = own_path(name, arch)
         if not path.is_file() or any(source.kind == "bundle" for source in cluster.sources):
             raise
-        say(Note(f"{error.message}; the cache's is taken"))
+        emit(Note(f"{error.message}; the cache's is taken"))
         return path
 
 
-def _pulled(cluster: Cluster, name: str, arch: str, path: Path, say: EventSink) -> Path:
+def _pulled(cluster: Cluster, name: str, arch: str, path: Path, emit: EventSink) -> Path:
     reference = parse(name)
     if reference is None:
         raise ImageError(f"`{name}` is not the name of an image")
@@ -141,7 +143,7 @@ def _pulled(cluster: Cluster, name: str, arch: str, path: Path, say: EventSink) 
     for base, ca in _places(cluster, reference):
         site = Site(base, cluster.proxy, ca)
         try:
-            registry.pull(site, reference, arch, path, say)
+            registry.pull(site, reference, arch, path, emit)
         except UnavailableError as error:
             reasons.append(str(error))
         except ReleaseError as error:
@@ -203,14 +205,14 @@ def _by_a_node(
             if not ANSWERED.search(" ".join(error.evidence)):
                 vain.add(node.host)
             continue
-        job.say(Note(f"pulled {need.name}, which this machine could not", node.title))
+        job.emit(Note(f"pulled {need.name}, which this machine could not", node.title))
         had = got.had[node.host]
         got.had[node.host] = replace(had, images={**had.images, need.name: found[0].id})
         got.images += found
         return
     kept = own_path(need.name, arch)
     if kept.is_file() and not closed:
-        job.say(Note(f"{need.name} could not be had anew; the cache's is taken"))
+        job.emit(Note(f"{need.name} could not be had anew; the cache's is taken"))
         got.images += read(kept, arch, need.name)
         return
     got.failures[need.name] = ImageError(
@@ -219,7 +221,7 @@ def _by_a_node(
 
 
 def _node_pulls(job: Job, cluster: Cluster, node: Node, name: str, arch: str) -> Path:
-    job.say(Working(node.title, f"pulling {name}"))
+    job.emit(Working(node.title, f"pulling {name}"))
     if cluster.runtime is Runtime.DOCKER:
         script = f"docker pull -q {name} >&2 && docker save {name}"
     else:

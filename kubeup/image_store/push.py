@@ -59,7 +59,7 @@ def push(
 
     facts, had: by node.host, what ``survey`` found. Images of another architecture than a node's are not for it.
     """
-    job.say(Phase("pushing images"))
+    job.emit(Phase("pushing images"))
     packer = packer or Packer(cache.cache_root() / "packed")
     runtime = cluster.runtime or Runtime.CONTAINERD
 
@@ -77,16 +77,16 @@ def push(
             nonlocal last
             if isinstance(event, Working) and event.bytes:
                 last = time.monotonic()
-            job.say(event)
+            job.emit(event)
 
         executor.carry_out(node, connection, trip, job.operator, watched, packer)
         seconds = time.monotonic() - begin
-        job.say(Finished(node.title, "pushing images", seconds))
+        job.emit(Finished(node.title, "pushing images", seconds))
         names = tuple(name for one in lacking for name in one.names)
         return Pushed(names, connection.sent - before, seconds, last - begin)
 
     results = job.fleet.each([node for node in cluster.workers if node.host in had], bring)
-    executor.tell_failures(results, cluster.nodes, job.say)
+    executor.tell_failures(results, cluster.nodes, job.emit)
     return results
 
 

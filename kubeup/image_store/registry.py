@@ -24,14 +24,14 @@ SMALL = 8 << 20
 CHUNK = 1 << 20
 
 
-def pull(site: Site, reference: Reference, arch: str, target: Path, say: EventSink) -> None:
+def pull(site: Site, reference: Reference, arch: str, target: Path, emit: EventSink) -> None:
     """An OCI archive at ``target``, whole or not at all; layers that lie there from an earlier time are kept.
 
     Raises UnavailableError where the site cannot provide it, ReleaseError where what came must be refused.
     """
     base = f"{site.base}/v2/{reference.path}"
     title = f"pulling {reference}"
-    say(Working("this machine", title))
+    emit(Working("this machine", title))
 
     def small(part: str) -> bytes:
         headers = {"Accept": archive_writer.ACCEPT} if part.startswith("manifests/") else {}
@@ -54,7 +54,7 @@ def pull(site: Site, reference: Reference, arch: str, target: Path, say: EventSi
                 for chunk in _held(chunks, str(reference), digest, size):
                     out.write(chunk)
                     done += len(chunk)
-                    say(Working("this machine", title, done, total, bytes=True))
+                    emit(Working("this machine", title, done, total, bytes=True))
                 out.write(bytes(-size % 512))
             out.write(bytes(1024))
         partial.rename(target)

@@ -36,12 +36,12 @@ class NodeImages:
 
 def list_node_images(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Results[NodeImages]:
     """By node.host, of the workers that answered. cluster: with its runtime decided."""
-    job.say(Phase("looking at images"))
+    job.emit(Phase("looking at images"))
 
     def ask(node: Node, connection: NodeConnection) -> NodeImages:
-        job.say(Working(node.title, "looking at images"))
+        job.emit(Working(node.title, "looking at images"))
         found = look(node, connection, cluster.runtime or Runtime.CONTAINERD)
-        job.say(Finished(node.title, "asked", 0.0))
+        job.emit(Finished(node.title, "asked", 0.0))
         return found
 
     return job.fleet.each([node for node in cluster.workers if node.host in facts], ask)

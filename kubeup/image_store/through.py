@@ -33,9 +33,9 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besid
     if cluster.runtime is Runtime.DOCKER:
         done = provision.ensure_images(job, cluster, names, facts)
         for name, error in done.failures.items():
-            job.say(Note(f"{name}: {error.message}"))
+            job.emit(Note(f"{name}: {error.message}"))
         return
-    job.say(Phase("pulling images through this machine"))
+    job.emit(Phase("pulling images through this machine"))
 
     def work(node: Node, connection: NodeConnection) -> None:
         proxy = way(node)
@@ -46,19 +46,19 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besid
         def heard(line: str) -> None:
             word, _, rest = line.partition("\t")
             if word == "pulling":
-                job.say(Working(node.title, f"pulling {rest}"))
+                job.emit(Working(node.title, f"pulling {rest}"))
             elif word == "got":
-                job.say(Note(f"pulled {rest} through this machine", node.title))
+                job.emit(Note(f"pulled {rest} through this machine", node.title))
             elif word == "failed":
                 name, _, message = rest.partition("\t")
-                job.say(
+                job.emit(
                     Note(f"{name} was not pulled: {pull_errors.explain(message, name).reason}: {message}", node.title)
                 )
 
         connection.call(Kind.SHELL, [f"{script}\n".encode()], on_line=heard, limit=LIMIT)
 
     for host, error in job.fleet.each(cluster.workers, work).failures.items():
-        job.say(Note(_told(error), host))
+        job.emit(Note(_told(error), host))
 
 
 def _told(error: KubeupError) -> str:

@@ -19,10 +19,16 @@ Value: TypeAlias = "Scalar | tuple[Value, ...] | Mapping[str, Value]"
 
 
 class Role(enum.Enum):
-    """What a machine does. kube-up wrote them ``a`` (master), ``i`` (node) and ``ai`` (both)."""
+    """What a machine does. kube-up wrote them ``a`` (it said master), ``i`` (it said node) and ``ai`` (both)."""
 
-    MASTER = "master"
-    NODE = "node"
+    CONTROL_PLANE = "control-plane"
+    WORKER = "worker"
+
+    @staticmethod
+    def recorded(text: str) -> frozenset[Role]:
+        """Out of a node's record: values with commas between. Records of format 1 said master and node."""
+        before = {"master": Role.CONTROL_PLANE, "node": Role.WORKER}
+        return frozenset(before.get(word) or Role(word) for word in text.split(",") if word)
 
 
 class Runtime(enum.Enum):
@@ -76,12 +82,12 @@ class Node:
     taints: tuple[Taint, ...] = ()
 
     @property
-    def is_master(self) -> bool:
-        return Role.MASTER in self.roles
+    def is_control_plane(self) -> bool:
+        return Role.CONTROL_PLANE in self.roles
 
     @property
-    def is_node(self) -> bool:
-        return Role.NODE in self.roles
+    def is_worker(self) -> bool:
+        return Role.WORKER in self.roles
 
     @property
     def title(self) -> str:
@@ -234,18 +240,18 @@ class Cluster:
     waive: frozenset[str] = frozenset()
 
     @property
-    def masters(self) -> tuple[Node, ...]:
-        return tuple(node for node in self.nodes if node.is_master)
+    def control_plane(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.is_control_plane)
 
     @property
     def workers(self) -> tuple[Node, ...]:
         """Machines that run pods (role ``i`` or ``ai``)."""
-        return tuple(node for node in self.nodes if node.is_node)
+        return tuple(node for node in self.nodes if node.is_worker)
 
     @property
     def api_server(self) -> str:
-        """The URL every machine and the operator use for the API: the first master's."""
-        return f"https://{self.masters[0].address}:6443"
+        """The URL every machine and the operator use for the API: the first control-plane node's."""
+        return f"https://{self.control_plane[0].address}:6443"
 
     def override(self, component: str) -> Override:
         return self.overrides.get(component, Override())

@@ -1,4 +1,4 @@
-"""What a probe brought back about one node, and what the masters' probes say together about the cluster."""
+"""What a probe brought back about one node, and what the control-plane nodes' probes say together about the cluster."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class AuthorityFact:
-    """A certificate authority as the masters have it. holders: titles of the masters that have its key."""
+    """A certificate authority as the control plane has it. holders: titles of the nodes that have its key."""
 
     name: str
     certificate: bytes
@@ -208,10 +208,10 @@ class AuthorityFact:
 
 @dataclass(frozen=True)
 class ClusterFacts:
-    """What the masters know together.
+    """What the control-plane nodes know together.
 
     authorities: by name; empty before the first ``up``. pod_cidrs: node name -> subnet already given away.
-    shared: path -> sha256, for keys all masters share.
+    shared: path -> sha256, for keys the control plane shares.
     """
 
     authorities: Mapping[str, AuthorityFact] = field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""Which of the cluster's authorities there are already, and which masters have them.
+"""Which of the cluster's authorities there are already, and which control-plane nodes have them.
 
-An authority is made once. What all masters share is put in place before anything that it signed; so an `up` that was
-cut off in the middle of it left nothing that could miss it, and makes all of it anew. Once something is signed, a lost
-authority is refused: another one would not be believed by those that know the first.
+An authority is made once. What the control plane shares is put in place before anything that it signed; so an `up`
+that was cut off in the middle of it left nothing that could miss it, and makes all of it anew. Once something is
+signed, a lost authority is refused: another one would not be believed by those that know the first.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ PATHS = (*(path for one in specs.CERTIFICATE_AUTHORITIES for path in (one.cert_p
 
 @dataclass(frozen=True)
 class ControlPlaneCaFiles:
-    """A master and what it has of what all share. digests: path -> sha256. certificates: authority -> PEM. signed: it
-    has something that an authority signed."""
+    """A control-plane node and what it has of what all share. digests: path -> sha256. certificates: authority -> PEM.
+    signed: it has something that an authority signed."""
 
     title: str
     digests: Mapping[str, str]
@@ -37,8 +37,8 @@ class ControlPlaneCaFiles:
 
 def gather(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Mapping[str, AuthorityFact], Mapping[str, str]]:
     """(authority -> what is known of it; path of a key all share -> its sha256), both empty where all is to be
-    made. Raises PreflightError where an authority is lost, or masters have different ones."""
-    keepers = [_keeper(cluster, node, facts[node.host]) for node in cluster.masters if node.host in facts]
+    made. Raises PreflightError where an authority is lost, or control-plane nodes have different ones."""
+    keepers = [_keeper(cluster, node, facts[node.host]) for node in cluster.control_plane if node.host in facts]
     some = [keeper for keeper in keepers if keeper.digests]
     whole = [keeper for keeper in some if not keeper.missing]
     if not whole:
@@ -80,15 +80,15 @@ def _agree(authority: specs.CertificateAuthority, keepers: Sequence[ControlPlane
             holders.setdefault(print_, []).append(keeper.title)
     if len(holders) > 1:
         raise PreflightError(
-            f"the masters do not agree on the {authority.name} authority",
+            f"the control-plane nodes do not agree on the {authority.name} authority",
             evidence=[f"{', '.join(names)}: {print_}" for print_, names in holders.items()],
-            fix="these are masters of different clusters: run `kubeup down` on those that should join the other",
+            fix="they are of different clusters: run `kubeup down` on those that should join the other",
         )
 
 
 def _lost(keepers: Sequence[ControlPlaneCaFiles]) -> PreflightError:
     return PreflightError(
-        "the cluster's authorities are not complete on its masters",
+        "the cluster's authorities are not complete on its control-plane nodes",
         evidence=[f"{keeper.title} has no {path}" for keeper in keepers for path in keeper.missing],
         fix="restore the files from a backup; or `kubeup down` and `kubeup up` for a new cluster",
     )

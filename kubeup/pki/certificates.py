@@ -1,7 +1,7 @@
 """Which key and certificate files a node should have: those it has already where they satisfy, wishes elsewhere.
 
 A wish is a File without content; its ``source`` names what the engine's vault will hold once it was minted (a leaf) or
-brought from a master (what all masters share).
+brought from a control-plane node (what the control plane shares).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NODE_KUBECONFIGS = (
 
 
 def kubeconfigs_of(node: Node) -> tuple[KubeconfigSpec, ...]:
-    return (*(MASTER_KUBECONFIGS if node.is_master else ()), *(NODE_KUBECONFIGS if node.is_node else ()))
+    return (*(MASTER_KUBECONFIGS if node.is_control_plane else ()), *(NODE_KUBECONFIGS if node.is_worker else ()))
 
 
 def paths(cluster: Cluster, node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -67,9 +67,9 @@ def files(
     found: list[File] = []
     mint: list[CertificateSpec] = []
     for authority in CERTIFICATE_AUTHORITIES:
-        if node.is_master or authority.name == "kubernetes":
+        if node.is_control_plane or authority.name == "kubernetes":
             found.extend(_authority_files(authority, node, shared))
-    if node.is_master:
+    if node.is_control_plane:
         found.extend(_service_account_files(shared))
     for spec in specs_for(cluster, node):
         reason = leaf_reason(spec, facts, shared.authorities.get(spec.authority), now)
@@ -95,8 +95,8 @@ def files(
 
 
 def server_for(cluster: Cluster, node: Node) -> str:
-    """A master talks to its own API server, everybody else to the first."""
-    return f"https://{node.address}:6443" if node.is_master else cluster.api_server
+    """A control-plane node talks to its own API server, everybody else to the first."""
+    return f"https://{node.address}:6443" if node.is_control_plane else cluster.api_server
 
 
 def leaf_reason(spec: CertificateSpec, facts: Facts, authority: AuthorityFact | None, now: datetime.datetime) -> str:
@@ -126,7 +126,7 @@ def _authority_files(authority: CertificateAuthority, node: Node, shared: Cluste
         source=f"authority:{name}:crt",
         why="" if known else "the cluster's authority is made",
     )
-    if node.is_master:
+    if node.is_control_plane:
         yield File(
             authority.key_path,
             None,

@@ -67,7 +67,7 @@ def certificate(spec: CertificateSpec, authority: KeyPair, now: datetime.datetim
 
 
 def service_account_key() -> tuple[bytes, bytes]:
-    """(private, public) PEM of the key that signs service account tokens; all masters share it."""
+    """(private, public) PEM of the key that signs service account tokens; the control plane shares it."""
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return _private_pem(key), public

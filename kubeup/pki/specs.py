@@ -12,7 +12,7 @@ ROOT = "/etc/kubernetes/pki"
 
 @dataclass(frozen=True)
 class CertificateAuthority:
-    """A certificate authority of the cluster; its key lives on masters only."""
+    """A certificate authority of the cluster; its key lives on the control plane only."""
 
     name: str
     cert_path: str
@@ -29,7 +29,10 @@ CERTIFICATE_AUTHORITIES = (
 
 def specs_for(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
     """What a machine of these roles should have: a worker only leaves of its own."""
-    return (*(_master_specs(cluster, node) if node.is_master else ()), *(_node_specs(node) if node.is_node else ()))
+    return (
+        *(_master_specs(cluster, node) if node.is_control_plane else ()),
+        *(_node_specs(node) if node.is_worker else ()),
+    )
 
 
 def _master_specs(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
@@ -41,9 +44,9 @@ def _master_specs(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
         "kubernetes.default.svc",
         f"kubernetes.default.svc.{network.dns_domain}",
         "localhost",
-        *(master.name for master in cluster.masters),
+        *(master.name for master in cluster.control_plane),
     )
-    api_ips = ("127.0.0.1", str(network.api_ip), *(master.address for master in cluster.masters))
+    api_ips = ("127.0.0.1", str(network.api_ip), *(master.address for master in cluster.control_plane))
 
     def client(name: str, common_name: str, *organizations: str, authority: str = "kubernetes") -> CertificateSpec:
         return CertificateSpec(f"{ROOT}/{name}.crt", authority, common_name, organizations, client=True)
@@ -70,7 +73,7 @@ def _master_specs(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
         local_server("kube-controller-manager"),
         client("kube-scheduler", "system:kube-scheduler"),
         local_server("kube-scheduler"),
-        # system:masters passes even when RBAC objects are broken: the way back in, readable by root on masters only.
+        # system:masters passes even when RBAC objects are broken: the way back in, for root there.
         client("admin", "kubernetes-admin", "system:masters"),
     )
 

@@ -104,8 +104,8 @@ def _has_binaries(component: Component, found: Mapping[str, Artifact]) -> bool:
 
 
 def _with_component(file: File, parts: Iterable[Component]) -> File:
-    """A key or certificate is put in place together with the first component that reads it; what all masters share
-    belongs to none, and so comes first."""
+    """A key or certificate is put in place together with the first component that reads it; what the control plane
+    shares belongs to none, and so comes first."""
     if file.source.startswith(certificates.SHARED):
         return file
     crt = file.path.removesuffix(".key") + ".crt" if file.path.endswith(".key") else file.path
@@ -202,9 +202,9 @@ def _meta(context: Context) -> tuple[tuple[str, str], ...]:
         ("server", cluster.api_server),
         ("nodes", " ".join(f"{node.name}={node.host}" for node in cluster.nodes)),
     ]
-    if context.node == cluster.masters[0]:
+    if context.node == cluster.control_plane[0]:
         pairs.append((addons.BY_HAND, " ".join(cluster.addons_by_hand)))
-    if context.node.is_node:
+    if context.node.is_worker:
         pairs.append(("pod_cidr", context.pod_cidrs[context.node.name]))
     return tuple(pairs)
 

@@ -22,8 +22,8 @@ def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
     facts: by node.host; a node that did not answer keeps what the profile says.
     """
     nodes = tuple(_resolve_node(node, facts.get(node.host)) for node in cluster.nodes)
-    if cluster.masters and cluster.masters[0].host in facts:
-        cluster = addons.with_recorded(cluster, facts[cluster.masters[0].host])
+    if cluster.control_plane and cluster.control_plane[0].host in facts:
+        cluster = addons.with_recorded(cluster, facts[cluster.control_plane[0].host])
     names = {word: node.name for node in nodes for word in (node.host, node.address) if node.name}
     chosen = tuple(names.get(word, word) for word in cluster.ingress_nodes)
     return replace(
@@ -62,7 +62,7 @@ def _docker_is_usable(facts: Facts) -> bool:
 
 
 def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts:
-    """What the masters know together."""
+    """What the control-plane nodes know together."""
     known, shared = ca_state.gather(cluster, facts)
     return ClusterFacts(known, _known_cidrs(cluster, facts), shared)
 

@@ -28,7 +28,7 @@ def pressure(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[
     found = []
     for machine, node in zip(cluster.nodes, plan.nodes, strict=True):
         about = facts[machine.host]
-        if not machine.is_node or not about.disk_size:
+        if not machine.is_worker or not about.disk_size:
             continue
         free = max(0, about.disk_free - sum(binary.size for binary in node.binaries))
         below = [f"{name} < {limit}%" for name, limit in DEFAULTS.items() if 100 * free < limit * about.disk_size]

@@ -14,7 +14,7 @@ from kubeup.preflight.problem import Problem, Subject, version
 
 
 def docker(s: Subject) -> Iterator[Problem]:
-    if s.cluster.runtime is not Runtime.DOCKER or not s.node.is_node:
+    if s.cluster.runtime is not Runtime.DOCKER or not s.node.is_worker:
         return
     found = s.facts.docker
     if found.source == "snap":
@@ -32,7 +32,7 @@ def docker(s: Subject) -> Iterator[Problem]:
 
 
 def docker_settings(s: Subject) -> Iterator[Problem]:
-    if s.cluster.runtime is not Runtime.DOCKER or not s.node.is_node:
+    if s.cluster.runtime is not Runtime.DOCKER or not s.node.is_worker:
         return
     others = sorted(set(s.cluster.registries.mirrors) - {"docker.io"})
     if others:

@@ -51,7 +51,7 @@ def resources(s: Subject) -> Iterator[Problem]:
             f"there are {free:.1f} GB free in {facts.disk_path}, and kubeup needs {DISK_BYTES / 10**9:.0f} GB",
             "make room on the node: df -h /var/lib; apt-get clean; journalctl --vacuum-size=100M",
         )
-    wanted = MASTER_BYTES if s.node.is_master else NODE_BYTES
+    wanted = MASTER_BYTES if s.node.is_control_plane else NODE_BYTES
     if facts.memory < wanted:
         yield s.problem(
             "little-memory",
@@ -60,7 +60,7 @@ def resources(s: Subject) -> Iterator[Problem]:
             severity="warning",
         )
     fail_swap = s.cluster.override("kubelet").config.get("failSwapOn", True)
-    if facts.swap and s.node.is_node and fail_swap is not False:
+    if facts.swap and s.node.is_worker and fail_swap is not False:
         yield s.problem(
             "swap",
             f"swap is on ({facts.swap / 10**6:.0f} MB), and kubelet does not start with it",
@@ -70,7 +70,7 @@ def resources(s: Subject) -> Iterator[Problem]:
 
 def inotify(s: Subject) -> Iterator[Problem]:
     facts = s.facts
-    wanted = NODE_INOTIFY * s.node.is_node + MASTER_INOTIFY * s.node.is_master
+    wanted = NODE_INOTIFY * s.node.is_worker + MASTER_INOTIFY * s.node.is_control_plane
     if facts.inotify_limit and facts.inotify_limit - facts.inotify_used < wanted:
         setting = "fs.inotify.max_user_instances"
         yield s.problem(
@@ -100,7 +100,7 @@ def _duration(seconds: float) -> str:
 
 
 def cgroups(s: Subject) -> Iterator[Problem]:
-    if not s.node.is_node:
+    if not s.node.is_worker:
         return
     new = Version(s.cluster.versions.kubernetes) >= Version("1.35")
     allowed = s.cluster.override("kubelet").config.get("failCgroupV1") is False
@@ -121,7 +121,7 @@ def cgroups(s: Subject) -> Iterator[Problem]:
 
 def tools(s: Subject) -> Iterator[Problem]:
     facts = s.facts
-    if not s.node.is_node:
+    if not s.node.is_worker:
         return
     if not facts.iptables:
         yield s.problem(

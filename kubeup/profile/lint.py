@@ -34,14 +34,16 @@ def masters(cluster: Cluster, reading: ParseContext) -> None:
     if not cluster.nodes or any(not node.roles for node in cluster.nodes):
         return
     at = _at(reading, "roles") if "roles" in reading.places else _at(reading, "nodes")
-    count = len(cluster.masters)
+    count = len(cluster.control_plane)
     if count == 0:
-        reading.error(at, "no node is a master", "give one the role a (master) or ai (both)")
+        reading.error(
+            at, "no node is a control-plane node", "give one the role a (control plane, kube-up's master) or ai (both)"
+        )
     elif not cluster.workers:
         reading.error(at, "no node runs pods", "give one the role i (node) or ai (both)")
     elif count % 2 == 0:
-        text = f"{count} masters are no safer than {count - 1}: etcd needs a majority"
-        reading.warning(at, text, "take an odd number of masters")
+        text = f"{count} control-plane nodes are no safer than {count - 1}: etcd needs a majority"
+        reading.warning(at, text, "take an odd number of control-plane nodes")
 
 
 def duplicates(cluster: Cluster, reading: ParseContext) -> None:

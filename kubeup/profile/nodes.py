@@ -10,14 +10,14 @@ from kubeup.profile.reading import ParseContext, expect
 from kubeup.profile.tree import Key, YamlValue
 
 ROLES = {
-    "a": frozenset({Role.MASTER}),
-    "i": frozenset({Role.NODE}),
-    "ai": frozenset({Role.MASTER, Role.NODE}),
+    "a": frozenset({Role.CONTROL_PLANE}),
+    "i": frozenset({Role.WORKER}),
+    "ai": frozenset({Role.CONTROL_PLANE, Role.WORKER}),
 }
-SPELLED = {"master": "a", "node": "i", "worker": "i", "master+node": "ai", "ia": "ai"}
+SPELLED = {"master": "a", "control-plane": "a", "node": "i", "worker": "i", "master+node": "ai", "ia": "ai"}
 KEYS = ("name", "host", "address", "user", "port", "role", "bastion", "key", "host_key", "labels", "taints")
 NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-ROLE_FIX = "a (master), i (node) or ai (both)"
+ROLE_FIX = "a (control plane, kube-up's master), i (worker, kube-up's node) or ai (both)"
 EXAMPLE = "nodes: [root@192.168.200.13, root@192.168.200.14]"
 
 
@@ -60,7 +60,9 @@ def _roles(value: YamlValue | None, nodes: YamlValue, reading: ParseContext) -> 
     if value is None or value.kind == "null":
         if not any(item.get("role") for item in nodes.items if item.kind == "mapping"):
             reading.error(
-                Key("", nodes.place), "no node has a role", "add e.g. roles: ai i (a: master, i: node, ai: both)"
+                Key("", nodes.place),
+                "no node has a role",
+                "add e.g. roles: ai i (a: control plane, i: worker, ai: both)",
             )
             return []
         for item in nodes.items:
@@ -79,7 +81,7 @@ def _roles(value: YamlValue | None, nodes: YamlValue, reading: ParseContext) -> 
         reading.error(
             value,
             f"{'there is 1 role' if len(parts) == 1 else f'there are {len(parts)} roles'} for {len(nodes.items)} nodes",
-            "one role a node, in the same order: a (master), i (node) or ai (both)",
+            f"one role a node, in the same order: {ROLE_FIX}",
         )
     return [part.text for part in parts]
 

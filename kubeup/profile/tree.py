@@ -149,10 +149,10 @@ class _Conversion:
     def _refused(self, node: Node, place: Position) -> bool:
         """Whether the node leads too far; said once each."""
         if any(node is one for one in self._path):
-            self._say(place, "this holds itself, by an alias", "write the value out")
+            self._emit(place, "this holds itself, by an alias", "write the value out")
             return True
         if len(self._path) > DEEPEST:
-            self._say(place, TOO_DEEP, TOO_DEEP_FIX)
+            self._emit(place, TOO_DEEP, TOO_DEEP_FIX)
             return True
         if id(node) not in self._seen:
             self._seen.add(id(node))
@@ -160,10 +160,10 @@ class _Conversion:
         if self._copies <= COPIES:
             self._copies += 1 + len(node.value)
             if self._copies > COPIES:
-                self._say(place, "with this, aliases stand for too much", "write the values out")
+                self._emit(place, "with this, aliases stand for too much", "write the values out")
         return self._copies > COPIES
 
-    def _say(self, place: Position, message: str, fix: str) -> None:
+    def _emit(self, place: Position, message: str, fix: str) -> None:
         problem = Problem(place, "", message, fix)
         if problem not in self.problems:
             self.problems.append(problem)
@@ -173,7 +173,7 @@ class _Conversion:
         for key, value in node.value:
             place = Position(key.start_mark.line + 1, key.start_mark.column + 1)
             if not isinstance(key, ScalarNode):
-                self._say(place, "a key must be a word", "write NAME: VALUE")
+                self._emit(place, "a key must be a word", "write NAME: VALUE")
                 continue
             if key.value in seen:
                 message = f"`{key.value}` is said twice, first on line {seen[key.value].line}"

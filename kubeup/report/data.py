@@ -57,7 +57,7 @@ def _health(value: Health) -> Mapping[str, object]:
         "server": value.server,
         "components": [
             {
-                "master": one.master,
+                "node": one.master,
                 "name": one.name,
                 "status": "Healthy" if one.healthy else "Unhealthy",
                 "message": one.message,

@@ -65,7 +65,7 @@ class View:
         if self._is_live:
             self._live.stop()
 
-    def say(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         with self._lock:
             self._event(event)
 
@@ -95,7 +95,7 @@ class View:
             case Note(text=text, node=node):
                 self._print(f"           {escape(f'{node}: {text}' if node else text)}")
 
-    def release(self, event: ReleaseEvent) -> None:
+    def emit_release(self, event: ReleaseEvent) -> None:
         with self._lock:
             self._release(event)
 

@@ -27,7 +27,7 @@ class Workshop:
     go: str
     folder: Path
     log: Path
-    say: ReleaseSink
+    emit: ReleaseSink
 
 
 def check_compiler(wanted: ArtifactRef) -> None:
@@ -101,7 +101,7 @@ def _mortal() -> list[str]:
 def _wait(process: subprocess.Popen[bytes], what: str, begin: float, shop: Workshop) -> int:
     while True:
         spent = time.monotonic() - begin
-        shop.say(Building(what, spent))
+        shop.emit(Building(what, spent))
         if spent > LIMIT:
             raise ReleaseError(f"{what} took more than {LIMIT:.0f} s", evidence=[f"all of it: {shop.log}"])
         try:

@@ -90,7 +90,7 @@ class Bundle:
         self.path, self.entries = path, entries
         self._tar = tar
 
-    def take(self, root: Path, wanted: ArtifactRef, say: ReleaseSink = lambda _: None) -> Artifact | None:
+    def take(self, root: Path, wanted: ArtifactRef, emit: ReleaseSink = lambda _: None) -> Artifact | None:
         """Bring a file to its place in the cache, unless just that one lies there. None if it is not in here."""
         entry = self.entries.get(key_of(wanted))
         if entry is None:
@@ -102,9 +102,9 @@ class Bundle:
         if there and there.sha256 == entry.sha256:
             return there
         partial = self._extract(
-            entry, cache.path_of(root, wanted), lambda done: say(Progress(wanted, done, entry.size))
+            entry, cache.path_of(root, wanted), lambda done: emit(Progress(wanted, done, entry.size))
         )
-        say(Got(wanted, "the bundle", entry.size))
+        emit(Got(wanted, "the bundle", entry.size))
         return cache.take_in(root, wanted, partial, entry.source, entry.downloads, entry.sha256)
 
     def take_file(self, root: Path, path: Path) -> bool:

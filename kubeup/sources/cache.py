@@ -133,7 +133,7 @@ def hash_of(path: Path) -> str:
 
 
 @contextmanager
-def locked(path: Path, what: str, say: ReleaseSink) -> Iterator[None]:
+def locked(path: Path, what: str, emit: ReleaseSink) -> Iterator[None]:
     """Hold a lock file of the cache; another kubeup may be at the same work."""
     path.parent.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
@@ -144,7 +144,7 @@ def locked(path: Path, what: str, say: ReleaseSink) -> Iterator[None]:
                 break
             except BlockingIOError:
                 waited = time.monotonic() - begin
-            say(Building(f"waiting for another kubeup that is {what}", waited))
+            emit(Building(f"waiting for another kubeup that is {what}", waited))
             if waited > LOCK_SECONDS:
                 raise ReleaseError(
                     f"another kubeup has been {what} for {waited:.0f} s", evidence=[f"it holds {path}"], fix="end it"

@@ -21,7 +21,7 @@ BUILT = "built from its Go module"
 
 
 def build(
-    module: str, wanted: Sequence[ArtifactRef], root: Path, say: ReleaseSink
+    module: str, wanted: Sequence[ArtifactRef], root: Path, emit: ReleaseSink
 ) -> Iterator[tuple[ArtifactRef, Path]]:
     """Build files of one module, all of one version and architecture, one by one; each in a folder below root.
 
@@ -32,8 +32,8 @@ def build(
         raise ReleaseError("Go is not installed here (no `go` on PATH)", fix="install Go, or take `go` out of sources")
     first = wanted[0]
     name = f"{module}-{first.version}-{first.arch}"
-    shop = Workshop(go, root / "build" / name, root / "log" / f"go-{name}.log", say)
-    with cache.locked(shop.folder / "lock", f"building {module} {first.version}", say):
+    shop = Workshop(go, root / "build" / name, root / "log" / f"go-{name}.log", emit)
+    with cache.locked(shop.folder / "lock", f"building {module} {first.version}", emit):
         shop.log.parent.mkdir(parents=True, exist_ok=True)
         shop.log.write_bytes(b"")
         if module in image_builds.BUILDS:

@@ -23,7 +23,7 @@ class Resolution:
     sources: tuple[Source, ...]
     pins: Mapping[str, str]
     proxy: Proxy
-    say: ReleaseSink
+    emit: ReleaseSink
     need_file: bool
     insist: bool = False
     found: dict[ArtifactRef, Artifact] = field(default_factory=dict)
@@ -42,12 +42,12 @@ class Resolution:
 
     def failed(self, wanted: ArtifactRef, source: str, reason: str) -> None:
         self.reasons.setdefault(wanted, []).append(f"{source}: {reason}")
-        self.say(Tried(wanted, source, reason))
+        self.emit(Tried(wanted, source, reason))
 
     def got(self, artifact: Artifact, source: str) -> None:
         self.found[artifact.wanted] = artifact
         if artifact.in_cache:
-            self.say(Got(artifact.wanted, source, artifact.size))
+            self.emit(Got(artifact.wanted, source, artifact.size))
 
 
 def error_for(search: Resolution, lacking: Sequence[ArtifactRef], also: Iterable[ReleaseError] = ()) -> ReleaseError:

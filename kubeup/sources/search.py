@@ -29,7 +29,7 @@ def resolve(
     pins: Mapping[str, str] | None = None,
     proxy: Proxy | None = None,
     root: Path | None = None,
-    say: ReleaseSink = lambda _: None,
+    emit: ReleaseSink = lambda _: None,
     need_file: bool = True,
 ) -> tuple[Artifact, ...]:
     """Every wanted file in the operator's cache, in the order wanted; optional ones only where a source has them.
@@ -38,7 +38,7 @@ def resolve(
     alone. ``say`` is called from several threads. Raises one ReleaseError that lists all that could not be had, with
     every source's reason, and all that came and was refused.
     """
-    search = _run(wanted, sources, pins, proxy, root, say, need_file)
+    search = _run(wanted, sources, pins, proxy, root, emit, need_file)
     lacking = _lacking(search, wanted)
     if lacking or search.refused:
         raise error_for(search, lacking, search.refused.values())
@@ -51,10 +51,10 @@ def attempt(
     *,
     pins: Mapping[str, str] | None = None,
     proxy: Proxy | None = None,
-    say: ReleaseSink = lambda _: None,
+    emit: ReleaseSink = lambda _: None,
 ) -> tuple[Mapping[ArtifactRef, Artifact], Mapping[ArtifactRef, ReleaseError]]:
     """What of it can be had, and why the rest cannot, each for itself; optional ones are no exception."""
-    search = _run(wanted, sources, pins, proxy, None, say, need_file=True, insist=True)
+    search = _run(wanted, sources, pins, proxy, None, emit, need_file=True, insist=True)
     return search.found, {**search.refused, **{one: error_for(search, [one]) for one in _lacking(search, wanted)}}
 
 
@@ -64,13 +64,13 @@ def _run(
     pins: Mapping[str, str] | None,
     proxy: Proxy | None,
     root: Path | None,
-    say: ReleaseSink,
+    emit: ReleaseSink,
     need_file: bool,
     insist: bool = False,
 ) -> Resolution:
     once = tuple(dict.fromkeys(wanted))
     search = Resolution(
-        root or cache.cache_root(), tuple(sources), pins or {}, proxy or Proxy(), say, need_file, insist
+        root or cache.cache_root(), tuple(sources), pins or {}, proxy or Proxy(), emit, need_file, insist
     )
     try:
         for source in sources:
@@ -134,7 +134,7 @@ def _from_bundle(search: Resolution, path: Path, missing: Sequence[ArtifactRef])
 
 def _out_of(search: Resolution, found: bundle.Bundle, one: ArtifactRef) -> None:
     try:
-        artifact = found.take(search.root, one, search.say)
+        artifact = found.take(search.root, one, search.emit)
         if artifact:
             _check_pin(search, artifact)
     except ReleaseError as error:
@@ -164,7 +164,7 @@ def _check_pin(search: Resolution, artifact: Artifact) -> None:
 
 def _from_web(search: Resolution, missing: Sequence[ArtifactRef], site: Site) -> None:
     stopped = threading.Event()
-    fetcher = web.Fetcher(site, search.root, search.pins, search.say, stopped)
+    fetcher = web.Fetcher(site, search.root, search.pins, search.emit, stopped)
 
     def work(job: web.Job) -> None:
         try:
@@ -204,7 +204,7 @@ def _from_go(search: Resolution, missing: Sequence[ArtifactRef]) -> None:
         groups.setdefault((module, one.version, one.arch), []).append(one)
     for (module, _, _), wanted in groups.items():
         try:
-            for one, file in golang.build(module, wanted, search.root, search.say):
+            for one, file in golang.build(module, wanted, search.root, search.emit):
                 search.got(cache.take_in(search.root, one, file, golang.BUILT), "go")
         except ReleaseError as error:
             for one in search.open(wanted):
@@ -236,4 +236,4 @@ def _do_without(search: Resolution, optional: Sequence[ArtifactRef]) -> None:
         if not _given_up(search, one):
             _marker(search, one).parent.mkdir(parents=True, exist_ok=True)
             _marker(search, one).write_text(_asked(search))
-            search.say(Without(one))
+            search.emit(Without(one))

@@ -48,7 +48,7 @@ class Fetcher:
     site: Site
     root: Path
     pins: Mapping[str, str]
-    say: ReleaseSink
+    emit: ReleaseSink
     stopped: threading.Event
 
     def fetch(self, job: Job) -> list[Artifact]:
@@ -59,7 +59,7 @@ class Fetcher:
         expected = self._expected(job, url)
         # A URL has characters that a file name cannot have.
         target = self.root / "download" / re.sub(r"[^A-Za-z0-9._-]+", "_", url)
-        with cache.locked(target.with_name(f"{target.name}.lock"), f"downloading {url}", self.say):
+        with cache.locked(target.with_name(f"{target.name}.lock"), f"downloading {url}", self.emit):
             # Whoever held the lock may have fetched it.
             there = [found for found in (cache.find(self.root, one) for one in job.wanted) if found]
             if len(there) == len(job.wanted):
@@ -135,7 +135,7 @@ class Fetcher:
                     raise StoppedError
                 out.write(chunk)
                 done += len(chunk)
-                self.say(Progress(wanted, done, answer.total))
+                self.emit(Progress(wanted, done, answer.total))
         if answer.total and done < answer.total:
             raise UnavailableError(f"{answer.url} broke off after {done} of {answer.total} bytes")
 
@@ -189,7 +189,7 @@ class Fetcher:
         def get(part: str) -> bytes:
             headers = {"Accept": archive_writer.ACCEPT} if part.startswith("manifests/") else {}
             content, _ = self.site.read(f"{base}/{part}", IMAGE_LIMIT, headers)
-            self.say(Progress(job.first, len(content), len(content)))
+            self.emit(Progress(job.first, len(content), len(content)))
             return content
 
         name = fill(job.row.image, job.first)

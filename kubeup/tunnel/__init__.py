@@ -27,10 +27,10 @@ WITHOUT = "kubeup goes on without; `kubeup images pull` brings images over SSH w
 class Tunnel:
     """The way out through this machine, of all nodes of one run."""
 
-    def __init__(self, cluster: Cluster, connection: Callable[[Node], NodeConnection], say: EventSink) -> None:
+    def __init__(self, cluster: Cluster, connection: Callable[[Node], NodeConnection], emit: EventSink) -> None:
         """connection: the one that a node is used by."""
         self.besides = no_proxy(cluster)
-        self._connect, self._say = connection, say
+        self._connect, self._emit = connection, emit
         self._proxy = ForwardProxy(proxies.effective(cluster.proxy), frozenset(_named(cluster)))
         self._lock = threading.Lock()
         self._connections: dict[str, NodeConnection] = {}
@@ -48,7 +48,7 @@ class Tunnel:
             with self._lock:
                 self._without.add(node.host)
             reasons = "; ".join((error.message, *error.evidence))
-            self._say(Note(f"warning: no proxy through this machine: {reasons}. {error.fix}. {WITHOUT}", node.title))
+            self._emit(Note(f"warning: no proxy through this machine: {reasons}. {error.fix}. {WITHOUT}", node.title))
             return ""
         with self._lock:
             self._connections[node.host] = connection
@@ -63,7 +63,7 @@ class Tunnel:
             connection.forward_no_more()
         self._proxy.close()
         for place, asked in sorted(self._proxy.asked.items()):
-            self._say(Note(_told(place, asked)))
+            self._emit(Note(_told(place, asked)))
 
 
 def _told(place: str, asked: Asked) -> str:

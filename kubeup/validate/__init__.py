@@ -44,9 +44,9 @@ def run(
     that are known not to answer; they are told and passed over.
     """
     unreachable = dict(problems or {})
-    job.say(Phase("validating"))
+    job.emit(Phase("validating"))
     alive = [node for node in cluster.nodes if node.host not in unreachable]
-    masters = [node for node in alive if node.is_master]
+    masters = [node for node in alive if node.is_control_plane]
     said = job.fleet.each(masters, _ask_master)
     unreachable.update(said.failures)
     checks = [judge.unreachable(node, unreachable[node.host]) for node in cluster.nodes if node.host in unreachable]
@@ -55,7 +55,7 @@ def run(
     checks += judge.nodes(cluster, said.values)
     checks += workloads.check(cluster, said.values)
     if deep and judge.api_answers(said.values):
-        checks += _pods(job, cluster, [node for node in alive if node.host in said.values or not node.is_master])
+        checks += _pods(job, cluster, [node for node in alive if node.host in said.values or not node.is_control_plane])
     return Health(
         cluster.name,
         cluster.api_server,
@@ -82,9 +82,9 @@ def _rows(output: bytes) -> Rows:
 
 def _pods(job: Job, cluster: Cluster, alive: Sequence[Node]) -> list[Check]:
     """Pods on every node, held while every node is asked what it reaches."""
-    master = next(node for node in alive if node.is_master)
-    workers = [node for node in alive if node.is_node]
-    job.say(Phase("validating: a pod on every node"))
+    master = next(node for node in alive if node.is_control_plane)
+    workers = [node for node in alive if node.is_worker]
+    job.emit(Phase("validating: a pod on every node"))
     with _Held(job, cluster, master, workers) as held:
         rows = held.rows
         pods = " ".join(f"{row[1]}={row[2]}" for row in rows if row[0] == "pod" and row[3] == "True")
@@ -99,7 +99,7 @@ def _reach(job: Job, workers: Sequence[Node], pods: str, service: Sequence[str],
     everywhere = " ".join(node.address for node in workers)
 
     def ask(node: Node, connection: NodeConnection) -> Rows:
-        job.say(Working(node.title, "reaching pods and services"))
+        job.emit(Working(node.title, "reaching pods and services"))
         # One node asks all NodePorts, every other its own.
         addresses = everywhere if node == workers[0] else node.address
         script = _script("reach.sh", PODS=pods, SERVICE=service[1], PORT=service[2], ADDRESSES=addresses)
@@ -109,7 +109,7 @@ def _reach(job: Job, workers: Sequence[Node], pods: str, service: Sequence[str],
 
 
 class _Held:
-    """The pods, for as long as the block lasts. The script on the master takes them away when its input ends, so
+    """The pods, for as long as the block lasts. The script on the node takes them away when its input ends, so
     they go even when this process is killed."""
 
     def __init__(self, job: Job, cluster: Cluster, master: Node, workers: Sequence[Node]) -> None:

@@ -25,7 +25,7 @@ class Check:
 
 @dataclass(frozen=True)
 class ComponentStatus:
-    """A line of ``kubectl get componentstatuses``. said: what the master's API server says of it, as far as it does."""
+    """A line of ``kubectl get componentstatuses``. said: what that node's API server says of it, if it does."""
 
     master: str
     name: str

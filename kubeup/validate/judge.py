@@ -59,9 +59,9 @@ def units(cluster: Cluster, facts: Mapping[str, Facts]) -> list[Check]:
 
 
 def components(cluster: Cluster, said: Said) -> list[Check]:
-    """What each master's components say themselves, and whether its API server says the same."""
+    """What each control-plane node's components say themselves, and whether its API server says the same."""
     checks = []
-    for node in cluster.masters:
+    for node in cluster.control_plane:
         rows = said.get(node.host)
         if rows is None:
             continue
@@ -101,9 +101,9 @@ def _agreement(node: Node, rows: Rows) -> list[Check]:
 
 
 def component_statuses(cluster: Cluster, said: Said) -> tuple[ComponentStatus, ...]:
-    """controller-manager and scheduler per master, etcd-N per member in the profile's order."""
+    """controller-manager and scheduler per control-plane node, etcd-N per member in the profile's order."""
     found = []
-    for index, node in enumerate(cluster.masters):
+    for index, node in enumerate(cluster.control_plane):
         rows = said.get(node.host, [])
         told = {name: status == "True" for name, status, _ in _of(rows, "said", 3)}
         for name, verdict, message in _of(rows, "own", 3):
@@ -118,7 +118,7 @@ def component_statuses(cluster: Cluster, said: Said) -> tuple[ComponentStatus, .
 def nodes(cluster: Cluster, said: Said) -> list[Check]:
     """Every worker known to the API, Ready, with the profile's version."""
     if not api_answers(said):
-        first = cluster.masters[0]
+        first = cluster.control_plane[0]
         return [
             _check(
                 False,

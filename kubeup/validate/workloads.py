@@ -16,7 +16,7 @@ SHOWN = 3
 
 
 def check(cluster: Cluster, said: Mapping[str, Rows]) -> list[Check]:
-    """said: by host, what each master answered; the first one whose API answers counts."""
+    """said: by host, what each control-plane node answered; the first one whose API answers counts."""
     rows = next((rows for rows in said.values() if any(row[0] == "node" for row in rows)), ())
     return [
         *_images(rows),

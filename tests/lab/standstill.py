@@ -86,19 +86,19 @@ class Standstill:
         self._phases = 0
         self._lock = threading.Lock()
         self._struck = False
-        self._carry_out, self._small, self._say = executor.carry_out, payload._small, View.say
+        self._carry_out, self._small, self._emit = executor.carry_out, payload._small, View.emit
 
     def install(self) -> None:
         executor.carry_out = self._watched
         payload._small = self._with_hold
         standstill = self
 
-        def say(view: View, event: Event) -> None:
-            standstill._say(view, event)
+        def emit(view: View, event: Event) -> None:
+            standstill._emit(view, event)
             if isinstance(event, Phase):
                 standstill._phase(event)
 
-        View.say = say  # type: ignore[method-assign,assignment]
+        View.emit = emit  # type: ignore[method-assign,assignment]
 
     def _watched(
         self,
@@ -106,7 +106,7 @@ class Standstill:
         connection: NodeConnection,
         trip: Payload,
         operator: str,
-        say: EventSink,
+        emit: EventSink,
         packer: Packer | None = None,
     ) -> list[str]:
         with self._lock:
@@ -120,7 +120,7 @@ class Standstill:
         sending = self._point.kind == "bytes" and (node.title, number) == (self._point.node, self._point.trip)
 
         def watching(event: Event) -> None:
-            say(event)
+            emit(event)
             if not isinstance(event, Working):
                 return
             if event.bytes:

@@ -286,7 +286,7 @@ def test_a_killed_validate_leaves_no_pods(running: Cluster) -> None:
     settle(lambda: running.kubectl(pods) != "", 30, "probe pods to appear")
     process.kill()
     process.wait()
-    settle(lambda: running.kubectl(pods) == "", 60, "the master to clean up by itself")
+    settle(lambda: running.kubectl(pods) == "", 60, "the control-plane node to clean up by itself")
 
 
 def test_down_asks_when_nobody_can_answer(running: Cluster) -> None:

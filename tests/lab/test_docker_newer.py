@@ -1,5 +1,5 @@
 """Docker 28: it drops what comes to its bridge from elsewhere, and closes FORWARD. Pods talk all the same, and its
-containers run on, also when a machine starts again with the master switched off."""
+containers run on, also when a machine starts again with the control-plane node switched off."""
 
 from __future__ import annotations
 

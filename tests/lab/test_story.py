@@ -173,7 +173,7 @@ def test_the_old_configuration_becomes_a_profile(story: Story) -> None:
     done = story.cluster.kubeup("import", str(old), "-o", str(new))
     assert done.returncode == 0, done.stderr
     found = profile.load(new).cluster
-    assert [(node.host, node.is_master, node.is_node) for node in found.nodes] == [
+    assert [(node.host, node.is_control_plane, node.is_worker) for node in found.nodes] == [
         (story.cluster.addresses[0], True, True),
         (story.cluster.addresses[1], False, True),
     ]

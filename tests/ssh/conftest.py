@@ -97,7 +97,7 @@ class Operator:
         return connection
 
     def node(self, daemon: Daemon, user: str = "root", **settings: str) -> Node:
-        node = Node("127.0.0.1", frozenset({Role.MASTER}), user=user, port=daemon.port, key=str(self.key))
+        node = Node("127.0.0.1", frozenset({Role.CONTROL_PLANE}), user=user, port=daemon.port, key=str(self.key))
         return replace(node, **settings)  # type: ignore[arg-type]
 
 

@@ -29,7 +29,7 @@ def refusal(operator: Operator, node: Node) -> ConnectError:
 
 
 def named(host: str, **settings: str) -> Node:
-    return Node(host, frozenset({Role.MASTER}), **settings)  # type: ignore[arg-type]
+    return Node(host, frozenset({Role.CONTROL_PLANE}), **settings)  # type: ignore[arg-type]
 
 
 @pytest.fixture

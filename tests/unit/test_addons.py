@@ -132,7 +132,7 @@ def test_a_master_that_is_no_node_reaches_the_metrics_at_a_node() -> None:
     from kubeup.model.cluster import Role
 
     cluster = two_nodes(addons=("metrics-server",))
-    alone = replace(cluster, nodes=(replace(cluster.nodes[0], roles=frozenset({Role.MASTER})), cluster.nodes[1]))
+    alone = replace(cluster, nodes=(replace(cluster.nodes[0], roles=frozenset({Role.CONTROL_PLANE})), cluster.nodes[1]))
     path = manifests.path_of("metrics-server")
     assert b"hostNetwork" not in (files(cluster)[path].content or b"")
     assert b"hostNetwork: true" in (files(alone)[path].content or b"")

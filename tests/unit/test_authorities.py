@@ -1,4 +1,4 @@
-"""What all masters share is made once: anew after an `up` that died before anything was signed, never afterwards."""
+"""What the control plane shares is made once: anew after an `up` that died before it signed anything, then never."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_lost_after_something_was_signed_it_is_refused(path: str) -> None:
     master = replace(facts, files={name: fact for name, fact in facts.files.items() if name != path})
     with pytest.raises(PreflightError) as caught:
         ca_state.gather(cluster, {cluster.nodes[0].host: master})
-    assert caught.value.message == "the cluster's authorities are not complete on its masters"
+    assert caught.value.message == "the cluster's authorities are not complete on its control-plane nodes"
     assert caught.value.evidence == (f"node3 has no {path}",)
 
 

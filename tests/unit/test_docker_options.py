@@ -23,7 +23,7 @@ CE = replace(DEBIAN, exec_start="/usr/bin/dockerd -H fd://", environment_files=(
 NETWORK = Network(
     ipaddress.IPv4Network("172.16.0.0/16"), ipaddress.IPv4Network("100.0.0.0/16"), ipaddress.IPv4Address("100.0.0.2")
 )
-CLUSTER = Cluster("demo", (Node("n", frozenset({Role.MASTER, Role.NODE}), "n", "192.168.200.13"),), NETWORK)
+CLUSTER = Cluster("demo", (Node("n", frozenset({Role.CONTROL_PLANE, Role.WORKER}), "n", "192.168.200.13"),), NETWORK)
 PROXY = Proxy("http://u:secret@10.0.0.1:3128", "http://u:secret@10.0.0.1:3128")
 
 

@@ -56,7 +56,7 @@ def test_a_profile_that_comes_out_loads(path: Path) -> None:
     found = read(path)
     assert bool(found.profile) != bool(found.errors)
     if found.profile:
-        assert profile.load_text(found.profile, "profile.yaml").cluster.masters
+        assert profile.load_text(found.profile, "profile.yaml").cluster.control_plane
 
 
 def test_the_two_machines_of_the_story_become_their_ready_profile() -> None:
@@ -314,7 +314,7 @@ def test_a_file_is_overwritten_only_by_force(tmp_path: Path) -> None:
     assert (refused.exit_code, target.read_text()) == (2, "mine")
     assert "--force" in refused.stderr
     assert run(str(FOLDER / "arrays.conf"), "-o", str(target), "--force").exit_code == 0
-    assert profile.load(target).cluster.masters
+    assert profile.load(target).cluster.control_plane
     assert list(tmp_path.iterdir()) == [target]
     assert run(str(FOLDER / "arrays.conf"), "-o", str(tmp_path), "--force").exit_code == 2
 

@@ -7,7 +7,7 @@ import pytest
 from kubeup.model.cluster import Node, Role
 from kubeup.validate import judge
 
-ONE = Node("10.0.0.1", frozenset({Role.MASTER, Role.NODE}), name="one", address="10.0.0.1")
+ONE = Node("10.0.0.1", frozenset({Role.CONTROL_PLANE, Role.WORKER}), name="one", address="10.0.0.1")
 
 
 @pytest.mark.parametrize(

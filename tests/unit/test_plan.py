@@ -36,7 +36,7 @@ from kubeup.planning.removals import empty_diff
 from kubeup.release.artifacts import Artifact
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.timezone.utc)
-BOTH, NODE = frozenset({Role.MASTER, Role.NODE}), frozenset({Role.NODE})
+BOTH, NODE = frozenset({Role.CONTROL_PLANE, Role.WORKER}), frozenset({Role.WORKER})
 BARE = Facts(
     hostname="node3", arch="amd64", cgroup=2, nft="1.1", capabilities=1 << 24, primary_address="192.168.200.13"
 )

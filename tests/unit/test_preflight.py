@@ -19,8 +19,8 @@ from kubeup.plan.steps import NodePlan, Plan
 CLUSTER = Cluster(
     name="demo",
     nodes=(
-        Node("10.0.0.1", frozenset({Role.MASTER, Role.NODE}), name="one", address="10.0.0.1"),
-        Node("10.0.0.2", frozenset({Role.NODE}), name="two", address="10.0.0.2"),
+        Node("10.0.0.1", frozenset({Role.CONTROL_PLANE, Role.WORKER}), name="one", address="10.0.0.1"),
+        Node("10.0.0.2", frozenset({Role.WORKER}), name="two", address="10.0.0.2"),
     ),
     network=Network(
         ipaddress.IPv4Network("172.16.0.0/16"),
@@ -274,7 +274,7 @@ def test_too_few_inotify_instances_are_told(limit: int, used: int, told: bool) -
 
 def test_a_master_that_runs_no_pods_may_have_a_full_disk() -> None:
     one, two = CLUSTER.nodes
-    cluster = replace(CLUSTER, nodes=(replace(one, roles=frozenset({Role.MASTER})), two))
+    cluster = replace(CLUSTER, nodes=(replace(one, roles=frozenset({Role.CONTROL_PLANE})), two))
     assert staged(replace(SOUND, disk_free=10**9, disk_size=10**11), 0, cluster) == []
 
 

@@ -46,13 +46,16 @@ READY = [*sorted((ROOT / "profiles").glob("*.yaml")), ROOT / "tests/lab/release.
 
 @pytest.mark.parametrize("path", READY, ids=lambda path: path.stem)
 def test_ready_profiles_load(path: Path) -> None:
-    assert profile.load(path).cluster.masters
+    assert profile.load(path).cluster.control_plane
 
 
 def test_five_facts_are_enough() -> None:
     cluster = profile.load(ROOT / "profiles/ai-i.yaml").cluster
     assert [node.address for node in cluster.nodes] == ["192.168.200.13", "192.168.200.14"]
-    assert [sorted(role.value for role in node.roles) for node in cluster.nodes] == [["master", "node"], ["node"]]
+    assert [sorted(role.value for role in node.roles) for node in cluster.nodes] == [
+        ["control-plane", "worker"],
+        ["worker"],
+    ]
     assert cluster.network.service_range == ipaddress.IPv4Network("100.0.0.0/16")
     assert cluster.network.flannel_net == ipaddress.IPv4Network("172.16.0.0/16")
     assert str(cluster.network.dns_ip) == "100.0.0.2"
@@ -70,7 +73,7 @@ def test_a_public_service_range_is_a_warning_with_its_place() -> None:
 
 def test_an_even_number_of_masters_is_a_warning() -> None:
     loaded = profile.load_text(GOOD.replace("ai i", "ai ai"), "p.yaml")
-    assert "2 masters are no safer than 1" in loaded.warnings[0]
+    assert "2 control-plane nodes are no safer than 1" in loaded.warnings[0]
 
 
 def test_nodes_as_mappings() -> None:
@@ -96,7 +99,7 @@ ssh: {user: other, port: 2022}
         2222,
         "gate",
     )
-    assert one.roles == {Role.MASTER}
+    assert one.roles == {Role.CONTROL_PLANE}
     assert (two.user, two.port, two.labels, two.taints) == (
         "other",
         2022,

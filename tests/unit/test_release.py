@@ -48,7 +48,7 @@ class Operator:
         self, wanted: Sequence[ArtifactRef], *sources: Source | Upstream, pins: Mapping[str, str] | None = None
     ) -> tuple[Artifact, ...]:
         named = [Source("mirror", one.url) if isinstance(one, Upstream) else one for one in sources]
-        return resolve(wanted, named, pins=pins, root=self.root, say=self.events.append)
+        return resolve(wanted, named, pins=pins, root=self.root, emit=self.events.append)
 
     def refusal(
         self, wanted: Sequence[ArtifactRef], *sources: Source | Upstream, pins: Mapping[str, str] | None = None
@@ -451,8 +451,8 @@ def test_a_build_ends_with_a_kubeup_that_is_killed(
     fake_go(tmp_path, monkeypatch, f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 60")
     code = (
         "from pathlib import Path; from kubeup.model.cluster import Source; "
-        "from kubeup.release.artifacts import Wanted; from kubeup.sources.search import resolve; "
-        f"resolve([Wanted('kubelet', '1.37.2', 'amd64')], [Source('go')], root=Path({str(operator.root)!r}))"
+        "from kubeup.release.artifacts import ArtifactRef; from kubeup.sources.search import resolve; "
+        f"resolve([ArtifactRef('kubelet', '1.37.2', 'amd64')], [Source('go')], root=Path({str(operator.root)!r}))"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as kubeup:
         wait_for(pid.exists)

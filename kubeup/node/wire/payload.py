@@ -41,7 +41,7 @@ SCRIPTS = ("apply.sh", "stage.sh", "undo.sh", "shared.sh")
 Body = Iterator[bytes | memoryview]
 Arrived = Callable[[int], None]
 IssuedSecrets = Mapping[str, bytes]
-"""What was minted or brought from a master, by the ``source`` of the files that wait for it."""
+"""What was minted or brought from a control-plane node, by the ``source`` of the files that wait for it."""
 
 
 @dataclass(frozen=True)
