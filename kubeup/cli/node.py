@@ -13,7 +13,7 @@ from kubeup.model.events import Working
 from kubeup.node.agent import snapshot
 from kubeup.node.wire.remote_commands import Kind
 
-LIMIT = 600.0
+TIMEOUT_SECONDS = 600.0
 
 
 @click.group("node")
@@ -38,7 +38,7 @@ def snapshot_command(name: str, profile_path: Path | None, path: Path) -> None:
     with session.fleet(cluster, 1) as fleet, session.job(fleet) as job:
         connection = fleet.connection(machine)
         job.emit(Working(machine.title, "looking at everything"))
-        reply = connection.call(Kind.SHELL, [snapshot.SCRIPT.read_bytes()], limit=LIMIT)
+        reply = connection.call(Kind.SHELL, [snapshot.SCRIPT.read_bytes()], timeout=TIMEOUT_SECONDS)
     text = reply.stdout.decode("utf-8", "surrogateescape")
     if reply.status:
         raise NodeError(machine.title, "snapshot", f"it ended with status {reply.status}", evidence=[text[-500:]])

@@ -34,7 +34,7 @@ from kubeup.planning import required, resolve
 from kubeup.sources import cache, search
 
 LIST = Path(addons.__file__).with_name("list.sh")
-LIMIT = 40.0
+TIMEOUT_SECONDS = 40.0
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def installed(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping
     """What the cluster has, by name. One round trip to the first master."""
     first = cluster.control_plane[0]
     reply = job.fleet.connection(first).call(
-        Kind.PROBE, [f"LABEL={manifests.LABEL}\n{LIST.read_text()}".encode()], limit=LIMIT
+        Kind.PROBE, [f"LABEL={manifests.LABEL}\n{LIST.read_text()}".encode()], timeout=TIMEOUT_SECONDS
     )
     lines = reply.stdout.decode("utf-8", "replace").split("\n")
     if "done" not in lines:

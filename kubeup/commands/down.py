@@ -22,7 +22,7 @@ from kubeup.pki import kubeconfig
 from kubeup.plan.steps import Plan
 from kubeup.planning.removals import empty_diff
 
-SNAPSHOT_LIMIT = 120.0
+SNAPSHOT_TIMEOUT_SECONDS = 120.0
 SNAPSHOT = """\
 set -eu
 f=$(mktemp -d /var/lib/kubeup/snapshot.XXXXXX)
@@ -113,7 +113,7 @@ def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
 
 
 def _snapshot(connection: NodeConnection) -> bytes:
-    reply = connection.call(Kind.PROBE, [SNAPSHOT.encode()], limit=SNAPSHOT_LIMIT)
+    reply = connection.call(Kind.PROBE, [SNAPSHOT.encode()], timeout=SNAPSHOT_TIMEOUT_SECONDS)
     marker = b"kubeup-snapshot\n"
     at = reply.stdout.find(marker)
     if reply.status or at < 0:

@@ -29,8 +29,8 @@ TripBuilder = Callable[[Node, NodePlan, int], Payload]
 """Builds one node's trip: (node, plan, the generation the node's record must have)."""
 Fetch = Callable[[frozenset[str]], Mapping[str, Path]]
 """Brings files that no node got by itself into the operator's cache: their sha256 -> where they lie by then."""
-PROBE_LIMIT = 180.0
-LEVEL_LIMIT = 900.0
+PROBE_TIMEOUT_SECONDS = 180.0
+LEVEL_TIMEOUT_SECONDS = 900.0
 
 
 def probe_nodes(fleet: Fleet, cluster: Cluster, emit: EventSink) -> Results[Facts]:
@@ -50,7 +50,7 @@ def probe_nodes(fleet: Fleet, cluster: Cluster, emit: EventSink) -> Results[Fact
 
 def probe(connection: NodeConnection, inquiry: ProbeRequest) -> Facts:
     """One round trip that changes nothing."""
-    reply = connection.call(Kind.PROBE, [probe_script(inquiry)], limit=PROBE_LIMIT)
+    reply = connection.call(Kind.PROBE, [probe_script(inquiry)], timeout=PROBE_TIMEOUT_SECONDS)
     return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=connection.title)
 
 
@@ -63,7 +63,7 @@ def tell_failures(results: Results[object], nodes: Sequence[Node], emit: EventSi
 def read_secrets(connection: NodeConnection, paths: Sequence[str]) -> Mapping[str, bytes]:
     """Files that leave a control-plane node only while something is signed. One round trip; nothing is kept."""
     script = "".join(f"printf '{path}\\t'; base64 -w 0 <'{path}'; echo\n" for path in paths)
-    reply = connection.call(Kind.PROBE, [script.encode()], limit=PROBE_LIMIT)
+    reply = connection.call(Kind.PROBE, [script.encode()], timeout=PROBE_TIMEOUT_SECONDS)
     found = {}
     for line in reply.stdout.decode("ascii", "replace").split("\n"):
         path, tab, text = line.partition("\t")
@@ -213,7 +213,7 @@ def carry_out(
     progress = _Progress(node, trip, emit)
     body = payload.stream(trip, packer, progress.arrived)
     reply = connection.call(
-        Kind.APPLY, body, on_line=progress.line, limit=max(LEVEL_LIMIT, trip.limit), operator=operator
+        Kind.APPLY, body, on_line=progress.line, timeout=max(LEVEL_TIMEOUT_SECONDS, trip.timeout), operator=operator
     )
     progress.conclude(reply)
     return progress.notes

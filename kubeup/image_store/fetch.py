@@ -228,7 +228,7 @@ def _node_pulls(job: Job, cluster: Cluster, node: Node, name: str, arch: str) ->
         hosts = f"--hosts-dir={FOLDER} " if any((cluster.registries.mirrors, cluster.registries.insecure)) else ""
         script = f"{CTR} images pull {hosts}--platform=linux/{arch} {name} >&2 && "
         script += f"{CTR} images export --platform=linux/{arch} - {name}"
-    reply = job.fleet.connection(node).call(Kind.SHELL, [f"{script}\n".encode()], limit=PULL_SECONDS)
+    reply = job.fleet.connection(node).call(Kind.SHELL, [f"{script}\n".encode()], timeout=PULL_SECONDS)
     if reply.status:
         lines = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line.strip()]
         raise NodeError(node.title, "pull", f"{name} could not be pulled", evidence=lines[-3:])

@@ -71,7 +71,7 @@ def push(
             return Pushed(())
         trip = trip_of(lacking, runtime, had[node.host], facts[node.host])
         size = sum(piece.binary.size for piece in trip.pieces)
-        trip = replace(trip, limit=LOAD_SECONDS + size / SLOWEST)
+        trip = replace(trip, timeout=LOAD_SECONDS + size / SLOWEST)
 
         def watched(event: Event) -> None:
             nonlocal last

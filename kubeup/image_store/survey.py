@@ -18,7 +18,7 @@ from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
 
 SCRIPT = Path(__file__).parents[1] / "node/agent/images.sh"
-LIMIT = 120.0
+TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def list_node_images(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> 
 def look(node: Node, connection: NodeConnection, runtime: Runtime) -> NodeImages:
     """Raises NodeError where the cluster's runtime does not run."""
     script = f"runtime={runtime.value}\n{SCRIPT.read_text()}"
-    reply = connection.call(Kind.PROBE, [script.encode()], limit=LIMIT)
+    reply = connection.call(Kind.PROBE, [script.encode()], timeout=TIMEOUT_SECONDS)
     return parse(reply.stdout.decode("utf-8", "replace"), node.title)
 
 

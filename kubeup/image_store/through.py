@@ -18,7 +18,7 @@ from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
 
-LIMIT = 1800.0
+TIMEOUT_SECONDS = 1800.0
 Way = Callable[[Node], str]
 """A node's proxy, as a URL with its login; empty where it has none."""
 
@@ -55,7 +55,7 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besid
                     Note(f"{name} was not pulled: {pull_errors.explain(message, name).reason}: {message}", node.title)
                 )
 
-        connection.call(Kind.SHELL, [f"{script}\n".encode()], on_line=heard, limit=LIMIT)
+        connection.call(Kind.SHELL, [f"{script}\n".encode()], on_line=heard, timeout=TIMEOUT_SECONDS)
 
     for host, error in job.fleet.each(cluster.workers, work).failures.items():
         job.emit(Note(_told(error), host))

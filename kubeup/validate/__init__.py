@@ -21,8 +21,8 @@ from kubeup.validate import judge, workloads
 from kubeup.validate.checks import Check, ComponentStatus, Health, NodeStatus, ServiceStatus, Status
 
 HERE = Path(__file__).parent
-LIMIT = 60.0
-PODS_LIMIT = 300.0
+TIMEOUT_SECONDS = 60.0
+PODS_TIMEOUT_SECONDS = 300.0
 HELD_LIMIT = 200.0
 
 __all__ = ["Check", "ComponentStatus", "Health", "NodeStatus", "ServiceStatus", "Status", "run"]
@@ -68,7 +68,7 @@ def run(
 
 def _ask_master(node: Node, connection: NodeConnection) -> Rows:
     script = _script("cluster.sh") + _script("workloads.sh")
-    return _rows(connection.call(Kind.PROBE, [script], limit=LIMIT).stdout)
+    return _rows(connection.call(Kind.PROBE, [script], timeout=TIMEOUT_SECONDS).stdout)
 
 
 def _script(name: str, **variables: str) -> bytes:
@@ -103,7 +103,7 @@ def _reach(job: Job, workers: Sequence[Node], pods: str, service: Sequence[str],
         # One node asks all NodePorts, every other its own.
         addresses = everywhere if node == workers[0] else node.address
         script = _script("reach.sh", PODS=pods, SERVICE=service[1], PORT=service[2], ADDRESSES=addresses)
-        return _rows(connection.call(Kind.PROBE, [script], limit=LIMIT).stdout)
+        return _rows(connection.call(Kind.PROBE, [script], timeout=TIMEOUT_SECONDS).stdout)
 
     return job.fleet.each(workers, ask)
 
@@ -151,7 +151,7 @@ class _Held:
     def _hold(self) -> None:
         connection = self._job.fleet.another(self._master)
         try:
-            connection.call(Kind.SHELL, self._body(), on_line=self._line, limit=PODS_LIMIT)
+            connection.call(Kind.SHELL, self._body(), on_line=self._line, timeout=PODS_TIMEOUT_SECONDS)
         except KubeupError as error:
             self._error = error
         finally:
@@ -160,7 +160,7 @@ class _Held:
 
     def _body(self) -> Iterator[bytes]:
         yield self._script
-        self._release.wait(PODS_LIMIT)
+        self._release.wait(PODS_TIMEOUT_SECONDS)
 
     def _line(self, line: str) -> None:
         self._cleaned = self._cleaned or line == "cleaned"

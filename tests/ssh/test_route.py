@@ -284,4 +284,4 @@ def test_large_bodies_pass_a_bastion(operator: Operator, web: str, bastion: Daem
         for _ in range(20):
             yield chunk
 
-    assert operator.connect(named("web")).call(Kind.PROBE, body(), limit=60).received == 20_000_000
+    assert operator.connect(named("web")).call(Kind.PROBE, body(), timeout=60).received == 20_000_000

@@ -52,7 +52,7 @@ def test_a_node_that_talks_while_it_is_sent_to_does_not_block(connection: SshCon
         for _ in range(160):
             yield filler
 
-    reply = connection.call(Kind.PROBE, body(), limit=60)
+    reply = connection.call(Kind.PROBE, body(), timeout=60)
     assert reply.stdout.endswith(b"all\n")
     assert reply.received > 48_000_000
     assert reply.sent > 160 * len(filler)
@@ -72,7 +72,7 @@ def test_lines_come_while_the_script_still_runs_and_it_ends_when_its_input_does(
         if line == "ready":
             seen.set()
 
-    reply = connection.call(Kind.SHELL, body(), on_line=on_line, limit=20)
+    reply = connection.call(Kind.SHELL, body(), on_line=on_line, timeout=20)
     assert lines == ["ready", "cleaned"]
     assert reply.status == 0
 
@@ -147,7 +147,7 @@ def test_what_a_listener_raises_reaches_the_caller(connection: SshConnection) ->
 
 def test_a_trip_has_a_limit_and_says_what_it_waited_for(connection: SshConnection) -> None:
     with pytest.raises(NodeError) as raised:
-        connection.call(Kind.PROBE, [b"echo working hard >&2; sleep 60"], limit=1)
+        connection.call(Kind.PROBE, [b"echo working hard >&2; sleep 60"], timeout=1)
     assert raised.value.title() == "127.0.0.1: probe: the node's half of kubeup did not end within 1 s"
     assert raised.value.evidence == ("working hard",)
 

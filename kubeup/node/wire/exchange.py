@@ -44,22 +44,22 @@ class Reply:
 
 
 class Exchange:
-    """Carries out one errand on one channel, whose command was started at ``started_at``."""
+    """Carries out one spec on one channel, whose command was started at ``started_at``."""
 
     def __init__(
         self,
         channel: Channel,
         target: Target,
-        errand: CallSpec,
+        spec: CallSpec,
         count: Progress,
         *,
         sudo: Callable[[], str | None] | None,
     ) -> None:
-        self._channel, self._target, self._errand, self._count = channel, target, errand, count
+        self._channel, self._target, self._spec, self._count = channel, target, spec, count
         self._sudo = sudo
         self._errors = Errors(channel, sudo)
-        self._sender = Sender(channel, errand, count)
-        self._lines = Lines(errand)
+        self._sender = Sender(channel, spec, count)
+        self._lines = Lines(spec)
         self._alive_at = time.monotonic()
 
     def run(self, started_at: float) -> Reply:
@@ -74,7 +74,7 @@ class Exchange:
             self._count.trips += 1
             self._sender.start()
             self._take(rest)
-            self._answer(time.monotonic() + self._errand.limit)
+            self._answer(time.monotonic() + self._spec.timeout)
             status = self._status()
         finally:
             self._channel.close()
@@ -130,8 +130,8 @@ class Exchange:
                 self._alive_at = now
                 self._take(data)
             elif now > deadline:
-                raise self._late(f"did not end within {self._errand.limit:.0f} s")
-            elif self._errand.kind is not Kind.SHELL and now - self._last_sign() > IDLE_SECONDS:
+                raise self._late(f"did not end within {self._spec.timeout:.0f} s")
+            elif self._spec.kind is not Kind.SHELL and now - self._last_sign() > IDLE_SECONDS:
                 raise self._late(f"was silent for {IDLE_SECONDS:.0f} s")
             elif self._channel.exit_status_ready():
                 # Its last words may be here by now, however long it had been silent before them.
@@ -162,7 +162,7 @@ class Exchange:
     def _late(self, what: str) -> NodeError:
         return NodeError(
             self._target.title,
-            self._errand.kind.value,
+            self._spec.kind.value,
             f"the node's half of kubeup {what}",
             evidence=_last_lines(self._errors.tail) or _last_lines(bytes(self._lines.stdout[-TAIL:])),
             fix="look at the node's load, disk and network; then run the same command again",

@@ -48,14 +48,14 @@ IssuedSecrets = Mapping[str, bytes]
 class Payload:
     """One trip: its steps with a title each (for progress), its small blobs, its large pieces.
 
-    limit: seconds it may take, where that is more than usual.
+    timeout: seconds it may take, where that is more than usual.
     """
 
     lines: tuple[str, ...]
     titles: tuple[str, ...]
     blobs: Mapping[str, bytes] = field(default_factory=dict)
     pieces: tuple[Piece, ...] = ()
-    limit: float = 0.0
+    timeout: float = 0.0
 
 
 class Writer:

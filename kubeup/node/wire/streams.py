@@ -35,12 +35,12 @@ class Channel(Protocol):
 
 @dataclass(frozen=True)
 class CallSpec:
-    """What a trip is for. limit: seconds for all of it, from the hello on."""
+    """What a call is for. timeout: seconds for all of it, from the hello on."""
 
     kind: Kind
     body: Body
     on_line: OnLine | None
-    limit: float
+    timeout: float
     operator: str
 
 
@@ -55,20 +55,20 @@ class Progress(Protocol):
 class Sender(threading.Thread):
     """Sends the body; stops quietly when the other side is gone, for the reader learns why."""
 
-    def __init__(self, channel: Channel, errand: CallSpec, count: Progress) -> None:
+    def __init__(self, channel: Channel, spec: CallSpec, count: Progress) -> None:
         super().__init__(daemon=True, name="kubeup-send")
-        self._channel, self._errand, self._count = channel, errand, count
+        self._channel, self._spec, self._count = channel, spec, count
         self.sent = 0
         self.alive_at = time.monotonic()
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        operator = "".join(letter if letter.isprintable() else " " for letter in self._errand.operator)
+        operator = "".join(letter if letter.isprintable() else " " for letter in self._spec.operator)
         try:
             self._send(f"{MARKER}\n{operator or '-'}\n".encode())
-            for number, chunk in enumerate(self._errand.body):
+            for number, chunk in enumerate(self._spec.body):
                 self._send_counted(chunk)
-                if number == 0 and self._errand.kind is not Kind.APPLY:
+                if number == 0 and self._spec.kind is not Kind.APPLY:
                     self._send(f"\n{END}\n".encode())
             self._end()
         except _Gone:
@@ -164,8 +164,8 @@ class Errors(threading.Thread):
 class Lines:
     """The answer, cut at line breaks and nowhere else."""
 
-    def __init__(self, errand: CallSpec) -> None:
-        self._on_line, self._apply = errand.on_line, errand.kind is Kind.APPLY
+    def __init__(self, spec: CallSpec) -> None:
+        self._on_line, self._apply = spec.on_line, spec.kind is Kind.APPLY
         self.stdout = bytearray()
         self.received = 0
         self.busy = ""

@@ -39,7 +39,7 @@ class NodeConnection(Protocol):
         body: Body,
         *,
         on_line: OnLine | None = None,
-        limit: float = 600.0,
+        timeout: float = 600.0,
         operator: str = "",
     ) -> Reply: ...
 
@@ -72,19 +72,19 @@ class SshConnection:
         body: Body,
         *,
         on_line: OnLine | None = None,
-        limit: float = 600.0,
+        timeout: float = 600.0,
         operator: str = "",
     ) -> Reply:
         """Run the constant command of this kind with this body; on_line sees each line of output as it comes.
 
-        The body is iterated in a thread of its own. limit: seconds from the node's hello on. Raises ConnectError
+        The body is iterated in a thread of its own. timeout: seconds from the node's hello on. Raises ConnectError
         before the node said hello, NodeError after, and whatever body and on_line raise.
         """
         sudo = self._target.user != "root"
         channel, started_at = self._start(command(kind, sudo=sudo))
-        errand = CallSpec(kind, body, on_line, limit, operator)
+        spec = CallSpec(kind, body, on_line, timeout, operator)
         ask = self._dialer.secrets.sudo if sudo else None
-        reply = Exchange(channel, self._target, errand, self, sudo=ask).run(started_at)
+        reply = Exchange(channel, self._target, spec, self, sudo=ask).run(started_at)
         if reply.status == -1 and not self.connected:
             raise self._lost(kind, reply)
         return reply
