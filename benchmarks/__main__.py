@@ -137,7 +137,7 @@ def run(bench: Bench) -> None:
 def throughput(bench: Bench) -> None:
     """Bytes to one node: kubeup's stage trip against plain ssh, on the same bytes."""
     from kubeup.model.cluster import Cluster, Network, Node, Role
-    from kubeup.node.ssh.connector import Dialer
+    from kubeup.node.ssh.connector import Connector
     from kubeup.node.ssh.secrets import Secrets
     from kubeup.node.wire.remote_commands import Kind
     from kubeup.node.wire.transport import SshConnection
@@ -150,7 +150,7 @@ def throughput(bench: Bench) -> None:
     cluster = Cluster(NAME, (node,), network, ssh_config=str(life.ssh_config(NAME)))
 
     def ours() -> None:
-        dialer = Dialer(cluster, Secrets({}, lambda _: None))
+        dialer = Connector(cluster, Secrets({}, lambda _: None))
         connection = SshConnection(dialer, node)
         # Read to its end on the node, as a trip that carries 300 MB; nothing is kept there.
         script = b"cat >/dev/null\n#kubeup-end\n"

@@ -14,7 +14,7 @@ from kubeup.cli import session
 from kubeup.cli.options import BUNDLE, profile_first
 from kubeup.execution import executor
 from kubeup.execution.job import Job
-from kubeup.image_store import fetch, needs, provision, push, survey
+from kubeup.image_store import fetch, provision, push, required, survey
 from kubeup.image_store.survey import NodeImages
 from kubeup.images import archive_reader, decompress
 from kubeup.images.names import normal
@@ -115,7 +115,7 @@ def pull_command(
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
         job = stack.enter_context(session.job(fleet))
         cluster, facts, failures = _ask(job, loaded.cluster)
-        wanted = names or [one.name for one in needs.required_images(cluster)]
+        wanted = names or [one.name for one in required.required_images(cluster)]
         done = provision.ensure_images(job, cluster, wanted, facts, anew=bool(names))
     told = [normal(name) for name in wanted if normal(name) not in done.failures]
     _tell(cluster, done.nodes, {**failures, **done.failures}, output, told)
@@ -164,7 +164,7 @@ def _table(profile_path: Path | None, parallel: int) -> report.Table:
     loaded = session.load(profile_path)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
         cluster, facts, had, failures = _look(job, loaded.cluster)
-    needed = needs.required_images(cluster)
+    needed = required.required_images(cluster)
     return report.table(cluster, needed, had, fetch.known(needed, facts), failures)
 
 

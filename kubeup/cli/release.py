@@ -13,7 +13,7 @@ from rich.table import Table
 
 from kubeup import profile
 from kubeup.image_store import fetch
-from kubeup.image_store.needs import required_images
+from kubeup.image_store.required import required_images
 from kubeup.model.cluster import Cluster, Runtime
 from kubeup.model.errors import FleetError
 from kubeup.model.events import Phase, Working

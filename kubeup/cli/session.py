@@ -18,10 +18,10 @@ from kubeup import profile
 from kubeup.cli.state import State
 from kubeup.execution.fleet import Fleet
 from kubeup.execution.job import Job, Prepared
-from kubeup.image_store import through
+from kubeup.image_store import pull_via_proxy
 from kubeup.model.cluster import Cluster, Source
 from kubeup.model.errors import UsageError
-from kubeup.node.ssh.connector import Dialer
+from kubeup.node.ssh.connector import Connector
 from kubeup.node.ssh.secrets import Secrets
 from kubeup.node.wire.transport import SshConnection
 from kubeup.profile import LoadedProfile
@@ -62,7 +62,7 @@ def fleet(cluster: Cluster, parallel: int) -> Iterator[Fleet]:
     """The connections to all nodes, opened when first needed, closed at the end."""
     ask: Callable[[str], str | None] = getpass.getpass if sys.stdin.isatty() else lambda _: None
     with (
-        closing(Dialer(cluster, Secrets(os.environ, ask))) as dialer,
+        closing(Connector(cluster, Secrets(os.environ, ask))) as dialer,
         closing(Fleet(lambda node: SshConnection(dialer, node), parallel)) as fleet,
     ):
         yield fleet
@@ -76,7 +76,7 @@ def images_through_me(job: Job, prepared: Prepared, wanted: bool) -> Iterator[Ca
         return
     way = Tunnel(prepared.cluster, job.fleet.connection, job.emit)
     with closing(way):
-        yield lambda: through.pull(job, prepared.cluster, prepared.facts, way.url, way.besides)
+        yield lambda: pull_via_proxy.pull(job, prepared.cluster, prepared.facts, way.url, way.no_proxy)
 
 
 @contextmanager

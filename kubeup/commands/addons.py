@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubeup import addons
-from kubeup.addons import manifests, trouble
+from kubeup.addons import manifests, rollout_errors
 from kubeup.commands import up
 from kubeup.components.addons import ACTION
 from kubeup.execution import executor
@@ -67,13 +67,13 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
     # Whether or not the check holds: what somebody changed by hand in the cluster is put right, too.
     asked = replace(facts[first.host], checks={**facts[first.host].checks, ACTION: False})
     facts = {**facts, first.host: asked}
-    shared = resolve.gather_cluster(cluster, facts)
+    cluster_facts = resolve.gather_cluster(cluster, facts)
     images = [one for one in required.for_cluster(cluster, facts) if one.name.startswith("image:")]
     artifacts = search.resolve(
         images, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, emit=job.emit_release, need_file=True
     )
-    whole = up.make_plan(cluster, facts, shared, artifacts, job.now())
-    return Prepared(cluster, facts, shared, only_addons(whole), artifacts)
+    whole = up.make_plan(cluster, facts, cluster_facts, artifacts, job.now())
+    return Prepared(cluster, facts, cluster_facts, only_addons(whole), artifacts)
 
 
 def only_addons(plan: Plan) -> Plan:
@@ -131,7 +131,7 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
     try:
         execution.run()
     except FleetError as error:
-        raise trouble.explained(error) from error
+        raise rollout_errors.explained(error) from error
     return changes(execution.notes.get(prepared.cluster.control_plane[0].host, []))
 
 

@@ -1,4 +1,4 @@
-"""Fills the vault: mints what is wished for, and brings what the control plane shares from one of them."""
+"""What execution puts into files without content: issues what is wished for, brings what the control plane shares."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from kubeup.plan.steps import NodePlan, Plan
 
 
 def fill(
-    cluster: Cluster, plan: Plan, shared: ClusterFacts, fleet: Fleet, now: datetime.datetime
+    cluster: Cluster, plan: Plan, cluster_facts: ClusterFacts, fleet: Fleet, now: datetime.datetime
 ) -> dict[str, IssuedSecrets]:
     """By node.host. Costs a round trip to one control-plane node where something existing is signed with or copied."""
     if not _wishes(plan):
         return {}
-    common, authorities = _shared(cluster, plan, shared, fleet, now)
-    vaults: dict[str, IssuedSecrets] = {}
+    common, authorities = _shared(cluster, plan, cluster_facts, fleet, now)
+    issued: dict[str, IssuedSecrets] = {}
     for node, node_plan in zip(cluster.nodes, plan.nodes, strict=True):
-        vault = dict(common)
+        secrets = dict(common)
         for spec in node_plan.to_issue:
             pair = issue.certificate(spec, authorities[spec.authority], now)
-            vault[f"leaf:{spec.path}:crt"] = pair.cert_pem
-            vault[f"leaf:{spec.path}:key"] = pair.key_pem
-        vaults[node.host] = vault
-    return vaults
+            secrets[f"leaf:{spec.path}:crt"] = pair.cert_pem
+            secrets[f"leaf:{spec.path}:key"] = pair.key_pem
+        issued[node.host] = secrets
+    return issued
 
 
 def _wishes(plan: Plan) -> bool:
@@ -43,27 +43,29 @@ def _waiting(plan: NodePlan) -> Sequence[str]:
 
 
 def _shared(
-    cluster: Cluster, plan: Plan, shared: ClusterFacts, fleet: Fleet, now: datetime.datetime
+    cluster: Cluster, plan: Plan, cluster_facts: ClusterFacts, fleet: Fleet, now: datetime.datetime
 ) -> tuple[dict[str, bytes], Mapping[str, KeyPair]]:
-    if shared.authorities:
-        pairs, account = _bring(cluster, shared, fleet)
+    if cluster_facts.authorities:
+        pairs, account = _bring(cluster, cluster_facts, fleet)
     else:
         pairs = {authority.name: issue.authority(authority, now) for authority in specs.CERTIFICATE_AUTHORITIES}
         account = issue.service_account_key()
-    vault = {"service-account:key": account[0], "service-account:pub": account[1]}
+    secrets = {"service-account:key": account[0], "service-account:pub": account[1]}
     for name, pair in pairs.items():
-        vault[f"authority:{name}:crt"] = pair.cert_pem
-        vault[f"authority:{name}:key"] = pair.key_pem
-    return vault, pairs
+        secrets[f"authority:{name}:crt"] = pair.cert_pem
+        secrets[f"authority:{name}:key"] = pair.key_pem
+    return secrets, pairs
 
 
-def _bring(cluster: Cluster, shared: ClusterFacts, fleet: Fleet) -> tuple[dict[str, KeyPair], tuple[bytes, bytes]]:
-    holder = next(iter(shared.authorities.values())).holders[0]
+def _bring(
+    cluster: Cluster, cluster_facts: ClusterFacts, fleet: Fleet
+) -> tuple[dict[str, KeyPair], tuple[bytes, bytes]]:
+    holder = next(iter(cluster_facts.authorities.values())).holders[0]
     master = next(node for node in cluster.control_plane if node.title == holder)
     paths = [authority.key_path for authority in specs.CERTIFICATE_AUTHORITIES]
     found = executor.read_secrets(fleet.connection(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
     pairs = {
-        authority.name: KeyPair(shared.authorities[authority.name].certificate, found[authority.key_path])
+        authority.name: KeyPair(cluster_facts.authorities[authority.name].certificate, found[authority.key_path])
         for authority in specs.CERTIFICATE_AUTHORITIES
     }
     return pairs, (found[SERVICE_ACCOUNT_KEY], found[SERVICE_ACCOUNT_PUB])

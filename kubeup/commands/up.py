@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kubeup import components, preflight
-from kubeup.addons import trouble
+from kubeup.addons import rollout_errors
 from kubeup.commands import issue_certificates
 from kubeup.components.base import Context
 from kubeup.execution import executor
@@ -45,17 +45,17 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
             evidence=[problem.format() for problem in errors],
             fix="mend them and run the same command again",
         )
-    shared = resolve.gather_cluster(cluster, facts)
+    cluster_facts = resolve.gather_cluster(cluster, facts)
     needed = required.for_cluster(cluster, facts)
     job.emit(Phase("looking for binaries"))
     # Where every node can download, what only passes through this machine is not fetched to it.
     need_file = not all(found.downloader for found in facts.values())
     artifacts = _resolve(job, cluster, needed, need_file=need_file)
-    plan = make_plan(cluster, facts, shared, artifacts, job.now(), limit)
+    plan = make_plan(cluster, facts, cluster_facts, artifacts, job.now(), limit)
     warnings = [problem for problem in problems if problem.severity != "error"]
     warnings += preflight.restarts(cluster, plan, facts)
     warnings += preflight.pressure(cluster, plan, facts)
-    return Prepared(cluster, facts, shared, plan, artifacts, tuple(warnings))
+    return Prepared(cluster, facts, cluster_facts, plan, artifacts, tuple(warnings))
 
 
 def _resolve(job: Job, cluster: Cluster, needed: Sequence[ArtifactRef], *, need_file: bool) -> tuple[Artifact, ...]:
@@ -101,16 +101,16 @@ def refuse_restarts(prepared: Prepared, *, allowed: bool) -> None:
 def make_plan(
     cluster: Cluster,
     facts: Mapping[str, Facts],
-    shared: ClusterFacts,
+    cluster_facts: ClusterFacts,
     artifacts: tuple[Artifact, ...],
     now: datetime.datetime,
     limit: frozenset[str] = frozenset(),
 ) -> Plan:
     """diff of every node's desired state and facts. Pure."""
-    cidrs = resolve.pod_cidrs(cluster, shared.pod_cidrs)
+    cidrs = resolve.pod_cidrs(cluster, cluster_facts.pod_cidrs)
     plans = []
     for node in cluster.nodes:
-        context = Context(cluster, node, facts[node.host], shared, cidrs)
+        context = Context(cluster, node, facts[node.host], cluster_facts, cidrs)
         mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == facts[node.host].arch)
         desired = render.desired(context, mine, now)
         plan = diff(node.title, desired, facts[node.host], components.order(cluster, node))
@@ -122,12 +122,12 @@ def make_plan(
 def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lambda: None) -> Outcome:
     """Carry the plan out, then give the operator access. bring_images: before addons need them."""
     begin = time.monotonic()
-    vaults = issue_certificates.fill(prepared.cluster, prepared.plan, prepared.cluster_facts, job.fleet, job.now())
+    issued = issue_certificates.fill(prepared.cluster, prepared.plan, prepared.cluster_facts, job.fleet, job.now())
     execution = executor.Execution(
         job.fleet,
         prepared.cluster,
         prepared.plan,
-        vaults,
+        issued,
         {artifact.sha256: artifact.path for artifact in prepared.artifacts if artifact.in_cache},
         prepared.facts,
         job.operator,
@@ -141,10 +141,10 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
         try:
             execution.run()
         except FleetError as error:
-            raise trouble.explained(error) from error
+            raise rollout_errors.explained(error) from error
     if ADDONS_LEVEL not in prepared.plan.level_numbers:
         bring_images()
-    access = give_access(job, prepared, vaults)
+    access = give_access(job, prepared, issued)
     seconds = {**execution.seconds, "all": time.monotonic() - begin}
     return Outcome(not prepared.plan.empty, outcomes(job.fleet, prepared), seconds, access)
 
@@ -169,22 +169,22 @@ def outcomes(fleet: Fleet, prepared: Prepared) -> tuple[NodeOutcome, ...]:
     )
 
 
-def give_access(job: Job, prepared: Prepared, vaults: Mapping[str, IssuedSecrets]) -> kubeconfig.Merged | None:
+def give_access(job: Job, prepared: Prepared, issued: Mapping[str, IssuedSecrets]) -> kubeconfig.Merged | None:
     """The operator's kubeconfig gets the cluster's context; a round trip only when it is not there yet."""
     cluster = prepared.cluster
     path = kubeconfig.default_path(job.environ)
     admin = f"{specs.ROOT}/admin.crt"
     first = cluster.control_plane[0]
-    vault = vaults.get(first.host, {})
-    fresh = f"leaf:{admin}:crt" in vault
+    secrets = issued.get(first.host, {})
+    fresh = f"leaf:{admin}:crt" in secrets
     if not fresh and kubeconfig.has(path, cluster.name, cluster.api_server):
         return None
     if fresh:
         access = kubeconfig.Access(
             cluster.api_server,
-            vault["authority:kubernetes:crt"],
-            vault[f"leaf:{admin}:crt"],
-            vault[f"leaf:{admin}:key"],
+            secrets["authority:kubernetes:crt"],
+            secrets[f"leaf:{admin}:crt"],
+            secrets[f"leaf:{admin}:key"],
         )
     else:
         paths = [specs.CERTIFICATE_AUTHORITIES[0].cert_path, admin, admin.removesuffix(".crt") + ".key"]

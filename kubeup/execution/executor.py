@@ -48,9 +48,9 @@ def probe_nodes(fleet: Fleet, cluster: Cluster, emit: EventSink) -> Results[Fact
     return results
 
 
-def probe(connection: NodeConnection, inquiry: ProbeRequest) -> Facts:
+def probe(connection: NodeConnection, request: ProbeRequest) -> Facts:
     """One round trip that changes nothing."""
-    reply = connection.call(Kind.PROBE, [probe_script(inquiry)], timeout=PROBE_TIMEOUT_SECONDS)
+    reply = connection.call(Kind.PROBE, [probe_script(request)], timeout=PROBE_TIMEOUT_SECONDS)
     return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=connection.title)
 
 
@@ -88,7 +88,7 @@ class Execution:
     fleet: Fleet
     cluster: Cluster
     plan: Plan
-    vaults: Mapping[str, IssuedSecrets]
+    issued: Mapping[str, IssuedSecrets]
     paths: Mapping[str, Path]
     facts: Mapping[str, Facts]
     operator: str
@@ -155,7 +155,7 @@ class Execution:
     def _stage_trip(self, node: Node, plan: NodePlan, expected: int) -> Payload:
         arrived = self.facts[node.host].pieces
         return payload.stage_payload(
-            plan, expected, expected + 1, self.operator, self.vaults.get(node.host, {}), self.paths, arrived
+            plan, expected, expected + 1, self.operator, self.issued.get(node.host, {}), self.paths, arrived
         )
 
     def _level(self, number: int, *, last: bool) -> None:
@@ -167,7 +167,7 @@ class Execution:
         def trip(node: Node, plan: NodePlan, expected: int) -> Payload:
             level = plan.level(number)
             assert level is not None
-            return payload.level_payload(level, expected, expected + 1, self.operator, self.vaults.get(node.host, {}))
+            return payload.level_payload(level, expected, expected + 1, self.operator, self.issued.get(node.host, {}))
 
         self._phase(name, wanted, trip)
 

@@ -13,7 +13,7 @@ from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER, SERVERS
 from kubeup.execution.job import Job
 from kubeup.image_store import registry
-from kubeup.image_store.needs import RequiredImage
+from kubeup.image_store.required import RequiredImage
 from kubeup.image_store.survey import NodeImages
 from kubeup.images.archive_reader import Image, read
 from kubeup.images.names import Reference, parse

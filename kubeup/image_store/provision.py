@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from kubeup.execution.job import Job
 from kubeup.image_store.fetch import fetch
-from kubeup.image_store.needs import RequiredImage, of_addons, required_images
 from kubeup.image_store.push import Pushed, push
+from kubeup.image_store.required import RequiredImage, of_addons, required_images
 from kubeup.image_store.survey import list_node_images
 from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster

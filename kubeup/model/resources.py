@@ -24,7 +24,7 @@ class File:
     """A regular file.
 
     content is None for what does not exist yet or must not leave the node: then ``digest`` says what satisfies it
-    (empty: nothing does, it is to be minted), and ``source`` names it in the vault the engine fills when it executes.
+    (empty: nothing does, it is to be issued), and ``source`` names it among the secrets that execution issues.
     secret: never shown in a diff, mode 0600 or stricter (a merged one keeps the mode it had). merged: someone else's
     file with something added; what they change in it later is theirs, and no reason to write it anew.
     component: whose activation puts it in place.
@@ -155,7 +155,7 @@ class CertificateSpec:
 class Desired:
     """All a node should have. The empty one is what ``down`` wants.
 
-    mint: certificates that nothing on the node satisfies; their files are in ``files``, without content yet.
+    to_issue: certificates that nothing on the node satisfies; their files are in ``files``, without content yet.
     """
 
     files: tuple[File, ...] = ()
@@ -188,7 +188,7 @@ class ProbeRequest:
 
 
 def merge_requests(parts: Iterable[ProbeRequest]) -> ProbeRequest:
-    """One inquiry of many: each thing asked once, in a stable order."""
+    """One request of many: each thing asked once, in a stable order."""
     every = tuple(parts)
     return ProbeRequest(
         files=_unique(path for part in every for path in part.files),

@@ -1,6 +1,6 @@
 """Which key and certificate files a node should have: those it has already where they satisfy, wishes elsewhere.
 
-A wish is a File without content; its ``source`` names what the engine's vault will hold once it was minted (a leaf) or
+A wish is a File without content; its ``source`` names what execution will have once it was issued (a leaf) or
 brought from a control-plane node (what the control plane shares).
 """
 
@@ -61,20 +61,20 @@ def paths(cluster: Cluster, node: Node) -> tuple[tuple[str, ...], tuple[str, ...
 
 
 def files(
-    cluster: Cluster, node: Node, facts: Facts, shared: ClusterFacts, now: datetime.datetime
+    cluster: Cluster, node: Node, facts: Facts, cluster_facts: ClusterFacts, now: datetime.datetime
 ) -> tuple[tuple[File, ...], tuple[CertificateSpec, ...]]:
-    """The files, and the specs of those leaves that must be minted."""
+    """The files, and the specs of those leaves that must be issued."""
     found: list[File] = []
-    mint: list[CertificateSpec] = []
+    to_issue: list[CertificateSpec] = []
     for authority in CERTIFICATE_AUTHORITIES:
         if node.is_control_plane or authority.name == "kubernetes":
-            found.extend(_authority_files(authority, node, shared))
+            found.extend(_authority_files(authority, node, cluster_facts))
     if node.is_control_plane:
-        found.extend(_service_account_files(shared))
+        found.extend(_service_account_files(cluster_facts))
     for spec in specs_for(cluster, node):
-        reason = leaf_reason(spec, facts, shared.authorities.get(spec.authority), now)
+        reason = leaf_reason(spec, facts, cluster_facts.authorities.get(spec.authority), now)
         if reason:
-            mint.append(spec)
+            to_issue.append(spec)
         found.extend(_leaf_files(spec, facts, reason))
     found.extend(
         File(
@@ -91,7 +91,7 @@ def files(
         )
         for spec in kubeconfigs_of(node)
     )
-    return tuple(found), tuple(mint)
+    return tuple(found), tuple(to_issue)
 
 
 def server_for(cluster: Cluster, node: Node) -> str:
@@ -100,7 +100,7 @@ def server_for(cluster: Cluster, node: Node) -> str:
 
 
 def leaf_reason(spec: CertificateSpec, facts: Facts, authority: AuthorityFact | None, now: datetime.datetime) -> str:
-    """Why a leaf must be minted; empty when what the node has satisfies."""
+    """Why a leaf must be issued; empty when what the node has satisfies."""
     if authority is None:
         return "there is no certificate authority yet"
     cert, key = facts.file(spec.path), facts.file(spec.key_path)
@@ -117,8 +117,8 @@ def _untouched(fact: FileFact, owned: object) -> bool:
     return getattr(owned, "value", None) == fact.sha256
 
 
-def _authority_files(authority: CertificateAuthority, node: Node, shared: ClusterFacts) -> Iterable[File]:
-    known = shared.authorities.get(authority.name)
+def _authority_files(authority: CertificateAuthority, node: Node, cluster_facts: ClusterFacts) -> Iterable[File]:
+    known = cluster_facts.authorities.get(authority.name)
     name = authority.name
     yield File(
         authority.cert_path,
@@ -137,12 +137,12 @@ def _authority_files(authority: CertificateAuthority, node: Node, shared: Cluste
         )
 
 
-def _service_account_files(shared: ClusterFacts) -> Iterable[File]:
+def _service_account_files(cluster_facts: ClusterFacts) -> Iterable[File]:
     for path, source, mode in (
         (SERVICE_ACCOUNT_KEY, "service-account:key", 0o600),
         (SERVICE_ACCOUNT_PUB, "service-account:pub", 0o644),
     ):
-        digest = shared.shared_key_digests.get(path, "")
+        digest = cluster_facts.shared_key_digests.get(path, "")
         yield File(path, None, mode=mode, secret=mode == 0o600, source=source, digest=digest)
 
 

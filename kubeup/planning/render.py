@@ -30,14 +30,14 @@ FOLDERS = (Directory("/etc/kubeup", owned_recursively=True), Directory("/opt/kub
 def probe_request(cluster: Cluster, node: Node) -> ProbeRequest:
     """What the probe must read on this node; needs no fact, not even the node's name."""
     context = Context(cluster, node, Facts(), ClusterFacts(), {})
-    parts = [_component_inquiry(component, context) for component in components.of_node(cluster, node)]
+    parts = [_component_request(component, context) for component in components.of_node(cluster, node)]
     every, public = certificates.paths(cluster, node)
     parts.append(ProbeRequest(files=every, contents=public))
     parts.append(ProbeRequest(files=tuple(directory.path for directory in FOLDERS)))
     return resources.merge_requests(parts)
 
 
-def _component_inquiry(component: Component, context: Context) -> ProbeRequest:
+def _component_request(component: Component, context: Context) -> ProbeRequest:
     texts = tuple(template.path for template in component.templates)
     if component.has_unit and not component.preexisting:
         texts = (*texts, component.defaults_path)
@@ -68,7 +68,7 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
     )
     binaries = _binaries(mine, found)
     context = replace(context, store={binary.name: binary.store_path for binary in binaries})
-    keys, mint = certificates.files(cluster, node, context.facts, context.cluster_facts, now)
+    keys, to_issue = certificates.files(cluster, node, context.facts, context.cluster_facts, now)
     files = [_with_component(file, mine) for file in keys]
     for part in mine:
         files.extend(_component_files(part, context))
@@ -82,7 +82,7 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
         units=units,
         actions=tuple(action for part in mine for action in part.actions(context)),
         side_effects=_traces(mine),
-        to_issue=mint,
+        to_issue=to_issue,
         meta=_meta(context),
     )
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from kubeup.image_store.needs import RequiredImage
 from kubeup.image_store.push import Pushed
+from kubeup.image_store.required import RequiredImage
 from kubeup.image_store.survey import NodeImages
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import KubeupError

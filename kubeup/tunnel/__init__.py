@@ -29,7 +29,7 @@ class Tunnel:
 
     def __init__(self, cluster: Cluster, connection: Callable[[Node], NodeConnection], emit: EventSink) -> None:
         """connection: the one that a node is used by."""
-        self.besides = no_proxy(cluster)
+        self.no_proxy = no_proxy(cluster)
         self._connect, self._emit = connection, emit
         self._proxy = ForwardProxy(proxies.effective(cluster.proxy), frozenset(_named(cluster)))
         self._lock = threading.Lock()

@@ -17,7 +17,7 @@ from kubeup.model.events import Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
-from kubeup.validate import judge, workloads
+from kubeup.validate import evaluate, workloads
 from kubeup.validate.checks import Check, ComponentStatus, Health, NodeStatus, ServiceStatus, Status
 
 HERE = Path(__file__).parent
@@ -49,19 +49,19 @@ def run(
     masters = [node for node in alive if node.is_control_plane]
     said = job.fleet.each(masters, _ask_master)
     unreachable.update(said.failures)
-    checks = [judge.unreachable(node, unreachable[node.host]) for node in cluster.nodes if node.host in unreachable]
-    checks += judge.units(cluster, facts or {})
-    checks += judge.components(cluster, said.values)
-    checks += judge.nodes(cluster, said.values)
+    checks = [evaluate.unreachable(node, unreachable[node.host]) for node in cluster.nodes if node.host in unreachable]
+    checks += evaluate.units(cluster, facts or {})
+    checks += evaluate.components(cluster, said.values)
+    checks += evaluate.nodes(cluster, said.values)
     checks += workloads.check(cluster, said.values)
-    if deep and judge.api_answers(said.values):
+    if deep and evaluate.api_answers(said.values):
         checks += _pods(job, cluster, [node for node in alive if node.host in said.values or not node.is_control_plane])
     return Health(
         cluster.name,
         cluster.api_server,
-        judge.component_statuses(cluster, said.values),
-        judge.node_statuses(said.values),
-        judge.services(said.values),
+        evaluate.component_statuses(cluster, said.values),
+        evaluate.node_statuses(said.values),
+        evaluate.services(said.values),
         tuple(checks),
     )
 
@@ -92,7 +92,7 @@ def _pods(job: Job, cluster: Cluster, alive: Sequence[Node]) -> list[Check]:
         reached: Results[Rows] = Results()
         if pods and service:
             reached = _reach(job, workers, pods, service, master)
-    return [*judge.pods(workers, rows), *judge.reached(workers, reached), *held.leftovers]
+    return [*evaluate.pods(workers, rows), *evaluate.reached(workers, reached), *held.leftovers]
 
 
 def _reach(job: Job, workers: Sequence[Node], pods: str, service: Sequence[str], master: Node) -> Results[Rows]:
@@ -119,7 +119,7 @@ class _Held:
         self._script = _script(
             "pods.sh",
             NODES=" ".join(node.name for node in workers),
-            IMAGE=judge.pause_image(cluster),
+            IMAGE=evaluate.pause_image(cluster),
             RUN=secrets.token_hex(4),
         )
         self._release = threading.Event()
@@ -142,7 +142,7 @@ class _Held:
             try:
                 line = self._lines.get(timeout=HELD_LIMIT)
             except queue.Empty:
-                self.leftovers.append(judge.stuck(self._master, HELD_LIMIT))
+                self.leftovers.append(evaluate.stuck(self._master, HELD_LIMIT))
                 return
             if line is None or line == "held":
                 return
@@ -171,4 +171,4 @@ class _Held:
         # An impatient person is not made to wait: the node cleans up by itself.
         self._thread.join(0.5 if kind else 90.0)
         if kind is None and not self._cleaned:
-            self.leftovers.append(judge.not_cleaned(self._master, self._error))
+            self.leftovers.append(evaluate.not_cleaned(self._master, self._error))

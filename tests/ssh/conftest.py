@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kubeup.model.cluster import Cluster, HostKeys, Network, Node, Role
-from kubeup.node.ssh.connector import Dialer
+from kubeup.node.ssh.connector import Connector
 from kubeup.node.ssh.secrets import Secrets
 from kubeup.node.wire.transport import SshConnection
 from tests.ssh.machine import Daemon, Machine, make_key
@@ -86,8 +86,8 @@ class Operator:
         )
         return Cluster("test", nodes, network, host_keys=self.host_keys, ssh_config=self.config)
 
-    def dialer(self, *nodes: Node) -> Dialer:
-        dialer = Dialer(self.cluster(*nodes), Secrets(self.environment, self.ask))
+    def dialer(self, *nodes: Node) -> Connector:
+        dialer = Connector(self.cluster(*nodes), Secrets(self.environment, self.ask))
         self.closing.append(dialer.close)
         return dialer
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kubeup import profile
-from kubeup.addons import trouble
+from kubeup.addons import rollout_errors
 from kubeup.images import pull_errors
 from kubeup.model.errors import FleetError, StepError
 from kubeup.validate import workloads
@@ -146,7 +146,7 @@ def test_an_addon_that_does_not_come_up_names_pod_image_node_and_cause() -> None
         f"bad\tdns\tkube-system/coredns-1\tnode4\tregistry.k8s.io/coredns/coredns:v1\tErrImagePull\t{message}",
     ]
     error = FleetError("1 of 2 nodes failed", (StepError("node3", "addons", "it did not succeed", evidence=lines),))
-    (cause,) = trouble.explained(error).causes
+    (cause,) = rollout_errors.explained(error).causes
     assert cause.title() == "node3: addons: dns does not come up"
     assert "dns: Deployment coredns has 0 of 2 pods ready" in cause.evidence
     pod = cause.evidence[1]
@@ -161,4 +161,4 @@ def test_an_addon_that_does_not_come_up_names_pod_image_node_and_cause() -> None
 
 def test_another_failure_of_the_same_step_is_told_as_it_is() -> None:
     cause = StepError("node3", "addons", "it did not succeed", evidence=["error: no kubectl"], fix="again")
-    assert trouble.explained(FleetError("1 failed", (cause,))).causes == (cause,)
+    assert rollout_errors.explained(FleetError("1 failed", (cause,))).causes == (cause,)

@@ -21,17 +21,17 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": "link", "directory": "dir"}
 
 
-def probe_script(inquiry: ProbeRequest) -> bytes:
+def probe_script(request: ProbeRequest) -> bytes:
     """The bytes for the standard input of ``sh -s``: the request as quoted words, then probe.sh."""
-    checks = "\n".join(f"check {shlex.quote(id_)} {shlex.quote(text)} &" for id_, text in inquiry.checks)
-    request = (
-        f"FILES={shlex.quote(chr(10).join(inquiry.files))}\n"
-        f"CONTENTS={shlex.quote(chr(10).join(inquiry.contents))}\n"
-        f"UNITS={shlex.quote(' '.join(inquiry.units))}\n"
-        f"PORTS={shlex.quote(' '.join(map(str, inquiry.ports)))}\n"
+    checks = "\n".join(f"check {shlex.quote(id_)} {shlex.quote(text)} &" for id_, text in request.checks)
+    variables = (
+        f"FILES={shlex.quote(chr(10).join(request.files))}\n"
+        f"CONTENTS={shlex.quote(chr(10).join(request.contents))}\n"
+        f"UNITS={shlex.quote(' '.join(request.units))}\n"
+        f"PORTS={shlex.quote(' '.join(map(str, request.ports)))}\n"
         f"run_checks() {{\n:\n{checks}\n}}\n"
     )
-    return request.encode() + SCRIPT.read_bytes()
+    return variables.encode() + SCRIPT.read_bytes()
 
 
 def parse(reply: bytes, *, sent_at: float, received_at: float, node: str, root: str = "") -> Facts:

@@ -45,7 +45,7 @@ def shut(one: Closable) -> None:
         one.close()
 
 
-class Dialer:
+class Connector:
     """Opens links for one run: the SSH configuration read once, each bastion and each key opened once."""
 
     def __init__(self, cluster: Cluster, secrets: Secrets) -> None:
@@ -165,7 +165,7 @@ class _Hop:
         self._connection: fabric.Connection | None = None
         self._error: ConnectError | None = None
 
-    def connection(self, dialer: Dialer, title: str) -> fabric.Connection:
+    def connection(self, dialer: Connector, title: str) -> fabric.Connection:
         with self._lock:
             if self._error is not None:
                 told = self._error

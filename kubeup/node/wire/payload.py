@@ -41,7 +41,7 @@ SCRIPTS = ("apply.sh", "stage.sh", "undo.sh", "shared.sh")
 Body = Iterator[bytes | memoryview]
 Arrived = Callable[[int], None]
 IssuedSecrets = Mapping[str, bytes]
-"""What was minted or brought from a control-plane node, by the ``source`` of the files that wait for it."""
+"""What was issued or brought from a control-plane node, by the ``source`` of the files that wait for it."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ class Writer:
         return Payload(tuple(self.lines), tuple(self.titles), dict(self.blobs), tuple(pieces))
 
 
-def content_of(file: File, vault: IssuedSecrets) -> bytes:
-    """The bytes of a file, known from the start or by now in the vault."""
+def content_of(file: File, issued: IssuedSecrets) -> bytes:
+    """The bytes of a file, known from the start, or issued by now."""
     if file.content is not None:
         return file.content
     try:
-        return vault[file.source]
+        return issued[file.source]
     except KeyError:
-        raise KubeupError(f"nothing was minted for {file.path}", fix="report this") from None
+        raise KubeupError(f"nothing was issued for {file.path}", fix="report this") from None
 
 
 def stage_payload(
@@ -104,7 +104,7 @@ def stage_payload(
     expected: int,
     generation: int,
     operator: str,
-    vault: IssuedSecrets,
+    issued: IssuedSecrets,
     paths: Mapping[str, Path],
     arrived: Mapping[str, int],
 ) -> Payload:
@@ -120,7 +120,7 @@ def stage_payload(
     for effect in plan.baselines:
         writer.line(f"observe {effect.name}", "observe", effect.kind, effect.name, effect.value)
     for put in plan.files:
-        writer.line("staging files", "keep", writer.blob(content_of(put.file, vault)))
+        writer.line("staging files", "keep", writer.blob(content_of(put.file, issued)))
     pieces = []
     # Small ones first: by the time of the large ones the link's speed is known.
     for binary in sorted(plan.binaries, key=lambda one: one.size):
@@ -151,12 +151,12 @@ def download_payload(
     return writer.payload()
 
 
-def level_payload(level: Level, expected: int, generation: int, operator: str, vault: IssuedSecrets) -> Payload:
+def level_payload(level: Level, expected: int, generation: int, operator: str, issued: IssuedSecrets) -> Payload:
     """Carries out one level; its files were staged."""
     writer = Writer()
     _open(writer, expected, generation, operator)
     for step in level.steps:
-        _write(writer, step, vault)
+        _write(writer, step, issued)
     return writer.payload()
 
 
@@ -165,13 +165,13 @@ def _open(writer: Writer, expected: int, generation: int, operator: str) -> None
     writer.line("record", "generation", str(generation), operator)
 
 
-def _write(writer: Writer, step: Step, vault: IssuedSecrets) -> None:
+def _write(writer: Writer, step: Step, issued: IssuedSecrets) -> None:
     match step:
         case CreateDirectory(directory=d):
             kind, keep = ("tree" if d.owned_recursively else "dir"), ("keep" if d.survives_keep_data else "-")
             writer.line(f"folder {d.path}", "make", d.path, f"{d.mode:o}", d.owner, kind, keep)
         case WriteFile(file=f):
-            digest = sha256(content_of(f, vault))
+            digest = sha256(content_of(f, issued))
             keep = "keep" if f.path.startswith("/etc/kubernetes/pki/") else "-"
             writer.line(f"file {f.path}", "put", digest, f.path, f"{f.mode:o}", f.owner, keep)
         case LinkBinary(binary=b):

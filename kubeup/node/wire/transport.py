@@ -15,7 +15,7 @@ import paramiko
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError, NodeError
 from kubeup.node.ssh import forwarding
-from kubeup.node.ssh.connector import CHANNEL_SECONDS, Dialer, shut
+from kubeup.node.ssh.connector import CHANNEL_SECONDS, Connector, shut
 from kubeup.node.ssh.forwarding import Forwarded
 from kubeup.node.ssh.tcp import failure
 from kubeup.node.wire.exchange import Exchange, Reply
@@ -53,7 +53,7 @@ class NodeConnection(Protocol):
 class SshConnection:
     """A Link over SSH. A connection lost between two trips is made anew."""
 
-    def __init__(self, dialer: Dialer, node: Node) -> None:
+    def __init__(self, dialer: Connector, node: Node) -> None:
         """Connects. Raises ConnectError that says what was tried and what to do."""
         self.title = node.title
         self.trips = self.sent = self.received = 0

@@ -9,7 +9,7 @@ from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER
 from kubeup.execution.job import Job
 from kubeup.image_store import provision
-from kubeup.image_store.needs import required_images
+from kubeup.image_store.required import required_images
 from kubeup.images import pull_errors
 from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import KubeupError
@@ -23,8 +23,8 @@ Way = Callable[[Node], str]
 """A node's proxy, as a URL with its login; empty where it has none."""
 
 
-def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besides: str) -> None:
-    """Every image that the cluster needs, onto every worker that lacks it. besides: hosts that no proxy is asked for.
+def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, no_proxy: str) -> None:
+    """Every image that the cluster needs, onto every worker that lacks it. no_proxy: hosts that no proxy is asked for.
 
     The pulling program itself goes through the tunnel, so no unit gets a proxy and nothing restarts. Docker pulls by
     its daemon: its nodes get images pushed. What could not be had is told, and hinders nothing here.
@@ -41,7 +41,7 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, besid
         proxy = way(node)
         if not proxy:
             return
-        script = "\n".join((_open(proxy, besides), *(_one(cluster, name) for name in names)))
+        script = "\n".join((_open(proxy, no_proxy), *(_one(cluster, name) for name in names)))
 
         def heard(line: str) -> None:
             word, _, rest = line.partition("\t")
@@ -65,13 +65,13 @@ def _told(error: KubeupError) -> str:
     return f"pulling through this machine: {error.message}"
 
 
-def _open(proxy: str, besides: str) -> str:
+def _open(proxy: str, no_proxy: str) -> str:
     """The proxy stands in the environment of this script's programs alone."""
     names = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
     return "\n".join(
         (
             *(f"export {name}={shlex.quote(proxy)}" for name in names),
-            f"export no_proxy={shlex.quote(besides)} NO_PROXY={shlex.quote(besides)}",
+            f"export no_proxy={shlex.quote(no_proxy)} NO_PROXY={shlex.quote(no_proxy)}",
             'T=$(printf "\\t")',
         )
     )
