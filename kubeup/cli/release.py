@@ -98,7 +98,7 @@ def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> 
 def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle.Entry]:
     """All of it in the cache. What `up` would leave to nodes, images above all, must not be lacking here."""
     needed = dict.fromkeys(one for arch in archs for one in _wanted(cluster, arch))
-    options = {"pins": cluster.pins, "proxy": cluster.proxy, "say": view.emit_release}
+    options = {"pins": cluster.pins, "proxy": cluster.proxy, "emit": view.emit_release}
     named = [(need, arch) for need in required_images(cluster) for arch in archs if need.purpose == "images"]
     images = [
         *(one for one in needed if row_of(one).image),
