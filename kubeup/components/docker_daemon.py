@@ -21,6 +21,7 @@ from kubeup.model.cluster import Cluster, Proxy
 from kubeup.model.facts import DockerFact, Facts
 from kubeup.model.networks import no_proxy
 from kubeup.model.resources import ORIGINAL, File, sha256
+from kubeup.model.severity import Severity
 
 DAEMON = "/etc/docker/daemon.json"
 DEFAULTS = "/etc/default/docker"
@@ -42,7 +43,7 @@ class Conflict:
     message: str
     fix: str
     evidence: tuple[str, ...] = ()
-    severity: str = "error"
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True)

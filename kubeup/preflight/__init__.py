@@ -1,6 +1,7 @@
 """What must hold before anything is touched: (Cluster, Facts) -> Problems, all of them at once.
 
-A check is a function of one node's facts; adding one is writing it and naming it in CHECKS.
+A check is a function of one node's facts; adding one is writing it, naming it in CHECKS, and declaring the ids of its
+problems in model/preflight_ids.py.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
 from kubeup.plan.steps import Plan
-from kubeup.preflight.problem import Problem
+from kubeup.preflight.problem import Problem, problem
 
 DEFAULTS = {"nodefs.available": 10, "imagefs.available": 15}
 """In percent. https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#hard-eviction-thresholds"""
@@ -34,14 +34,13 @@ def pressure(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[
         below = [f"{name} < {limit}%" for name, limit in DEFAULTS.items() if 100 * free < limit * about.disk_size]
         if below:
             found.append(
-                Problem(
+                problem(
                     "disk-pressure",
                     node.node,
                     f"{about.disk_path} will have {free / 10**9:.1f} of {about.disk_size / 10**9:.1f} GB free "
                     f"({100 * free // about.disk_size} %): kubelet will evict pods and take no new ones",
                     ROOM + (OTHERWISE if 100 * free > LOWER * about.disk_size else ""),
                     (f"kubelet's own thresholds: {', '.join(below)}",),
-                    "warning",
                 )
             )
     return tuple(found)

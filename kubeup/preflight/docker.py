@@ -10,7 +10,7 @@ from kubeup.components import docker_daemon
 from kubeup.model.cluster import Cluster, Runtime
 from kubeup.model.facts import Facts
 from kubeup.plan.steps import Plan
-from kubeup.preflight.problem import Problem, Subject, version
+from kubeup.preflight.problem import Problem, Subject, problem, version
 
 
 def docker(s: Subject) -> Iterator[Problem]:
@@ -40,7 +40,6 @@ def docker_settings(s: Subject) -> Iterator[Problem]:
             "docker-mirrors",
             f"Docker takes mirrors of docker.io only: those of {', '.join(others)} do nothing here",
             "runtime: containerd, or name the mirror in the images' own names (image_repository for kubeup's)",
-            severity="warning",
         )
     for found in docker_daemon.merge(s.cluster, s.facts).conflicts:
         yield s.problem("docker-options", found.message, found.fix, found.evidence, severity=found.severity)
@@ -54,13 +53,12 @@ def restarts(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[
         for start in node.starts:
             if start.unit.preexisting and start.restart and not start.reload and about.docker.containers:
                 found.append(
-                    Problem(
+                    problem(
                         "docker-restart",
                         node.node,
                         f"its Docker has to be restarted ({', '.join(start.why)}), and containers run on it",
                         "kubeup up --restart-docker",
                         about.docker.containers,
-                        "warning",
                     )
                 )
     return tuple(found)

@@ -32,7 +32,6 @@ def system(s: Subject) -> Iterator[Problem]:
             "untested-os",
             f"{facts.os_name or facts.os_id or 'its system'} is neither Debian nor Ubuntu",
             "it may work; nobody tried",
-            severity="warning",
         )
     if s.node.name in ("localhost", "") or not all(part.isalnum() or part in "-." for part in s.node.name):
         yield s.problem(
@@ -57,7 +56,6 @@ def resources(s: Subject) -> Iterator[Problem]:
             "little-memory",
             f"it has {facts.memory / 10**6:.0f} MB of memory; {wanted / 10**6:.0f} MB are little enough",
             "give it more",
-            severity="warning",
         )
     fail_swap = s.cluster.override("kubelet").config.get("failSwapOn", True)
     if facts.swap and s.node.is_worker and fail_swap is not False:
@@ -78,7 +76,6 @@ def inotify(s: Subject) -> Iterator[Problem]:
             f"root has {facts.inotify_used} of its {facts.inotify_limit} inotify instances in use, and kubeup's "
             f"programs need {wanted}: kubelet does not start without (`too many open files`)",
             f"on the node: sysctl -w {setting}=1024 && echo {setting}=1024 >/etc/sysctl.d/60-inotify.conf",
-            severity="warning",
         )
 
 

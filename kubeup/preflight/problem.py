@@ -10,11 +10,13 @@ from packaging.version import InvalidVersion, Version
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError, NodeError
 from kubeup.model.facts import Facts
+from kubeup.model.preflight_ids import PREFLIGHT_IDS
+from kubeup.model.severity import Severity
 
 
 @dataclass(frozen=True)
 class Problem:
-    """id: stable, in kebab-case; ``waive: [ID]`` in a profile makes an error a warning. message: one sentence.
+    """id: one of model/preflight_ids.py; ``waive: [ID]`` in a profile makes an error a warning. message: one sentence.
 
     fix: what to type.
     """
@@ -24,7 +26,7 @@ class Problem:
     message: str
     fix: str = ""
     evidence: tuple[str, ...] = ()
-    severity: str = "error"
+    severity: Severity = "error"
 
     def format(self) -> str:
         lines = [f"{self.node}: {self.message} [{self.id}]", *(f"    | {line}" for line in self.evidence)]
@@ -32,6 +34,21 @@ class Problem:
 
     def error(self) -> KubeupError:
         return NodeError(self.node, self.id, self.message, evidence=self.evidence, fix=self.fix)
+
+
+def problem(
+    id_: str,
+    node: str,
+    message: str,
+    fix: str,
+    evidence: Iterable[str] = (),
+    severity: Severity | None = None,
+) -> Problem:
+    """A problem as severe as its id is declared, or as said here. node: its title.
+
+    Raises KeyError for an id that model/preflight_ids.py does not declare.
+    """
+    return Problem(id_, node, message, fix, tuple(evidence), severity or PREFLIGHT_IDS[id_].severity)
 
 
 @dataclass(frozen=True)
@@ -43,9 +60,10 @@ class Subject:
     facts: Facts
 
     def problem(
-        self, id_: str, message: str, fix: str, evidence: Iterable[str] = (), severity: str = "error"
+        self, id_: str, message: str, fix: str, evidence: Iterable[str] = (), severity: Severity | None = None
     ) -> Problem:
-        return Problem(id_, self.node.title, message, fix, tuple(evidence), severity)
+        """As ``problem``, of this node."""
+        return problem(id_, self.node.title, message, fix, evidence, severity)
 
 
 def version(text: str) -> Version:

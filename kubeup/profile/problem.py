@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kubeup.model.severity import Severity
+
 if TYPE_CHECKING:
     from kubeup.profile.tree import Position
 
@@ -26,7 +28,7 @@ class Problem:
     text: str
     message: str
     fix: str
-    severity: str = "error"
+    severity: Severity = "error"
 
     def format(self, file: str, lines: list[str]) -> str:
         """FILE:LINE:COLUMN: message, the line, a mark under the text, the fix."""

@@ -1,0 +1,74 @@
+"""Every id that preflight may give a problem: what `waive:` in a profile and docs/preflight.md are checked against.
+
+Plain data, below both: a profile names ids, and the checks in preflight/ look up here how bad one of theirs is.
+After a change: python docs/preflight.py >docs/preflight.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kubeup.model.severity import Severity
+
+
+@dataclass(frozen=True)
+class PreflightId:
+    """id: in kebab-case, and never renamed: profiles name it. meaning: for people, a sentence without its stop."""
+
+    id: str
+    meaning: str
+    severity: Severity = "error"
+
+    @property
+    def waivable(self) -> bool:
+        """Whether naming it in `waive:` changes anything: what only warns stops nobody."""
+        return self.severity == "error"
+
+
+_IDS = (
+    # Whose machine it is (preflight/identity.py).
+    PreflightId("other-cluster", "The node belongs to another cluster, of kubeup's or of another tool's"),
+    PreflightId(
+        "immutable", "The profile changes what a living cluster cannot change (pod network, service range, DNS domain)"
+    ),
+    PreflightId("locked", "Another kubeup is at work on the node"),
+    PreflightId("leftover-data", "etcd data lies there that no record of kubeup's knows"),
+    # All nodes together (preflight/__init__.py).
+    PreflightId("duplicate-name", "Two nodes have the same name"),
+    PreflightId("duplicate-machine-id", "Two nodes have the same /etc/machine-id: one is a clone of the other"),
+    PreflightId("duplicate-address", "Two nodes have the same address"),
+    # The machine (preflight/machine.py).
+    PreflightId("not-root", "The login is neither root nor may it use sudo"),
+    PreflightId("no-systemd", "The first process is not systemd"),
+    PreflightId("architecture", "Neither amd64 nor arm64"),
+    PreflightId("untested-os", "Neither Debian nor Ubuntu", "warning"),
+    PreflightId("bad-hostname", "The machine's hostname cannot name a node"),
+    PreflightId("disk-full", "Less room than kubeup's programs need"),
+    PreflightId("little-memory", "Less memory than the node's roles want", "warning"),
+    PreflightId("swap", "Swap is on, and kubelet does not start with it"),
+    PreflightId("inotify", "Too few inotify instances are left for root", "warning"),
+    PreflightId("clock", "The clock is more than a minute off, and certificates go by it"),
+    PreflightId("cgroup-v1", "cgroup v1, which kubelet refuses since 1.35"),
+    PreflightId("cgroup-controllers", "The kernel runs without a cgroup controller that kubelet needs"),
+    PreflightId("no-iptables", "iptables is missing"),
+    PreflightId("no-conntrack", "conntrack is missing"),
+    PreflightId("kernel-module", "The kernel has no module overlay or br_netfilter"),
+    PreflightId("nft-version", "nft is missing, or too old for kube-proxy's nftables mode"),
+    PreflightId("kernel-version", "The kernel is too old for kube-proxy's nftables mode"),
+    PreflightId("ipvs-in-use", "IPVS is in use, and kube-proxy's nftables mode flushes its whole table"),
+    # The network (preflight/network.py).
+    PreflightId("port-taken", "A port that a component needs is taken by another program"),
+    PreflightId("firewall", "A firewall would drop what nodes and pods send each other"),
+    PreflightId("route-collides", "The node has a route into the pod network or the service range"),
+    # The machine's own Docker (preflight/docker.py).
+    PreflightId("docker-snap", "Docker is a snap, which cri-dockerd cannot use"),
+    PreflightId("docker-old", "Docker is older than 23"),
+    PreflightId("docker-mirrors", "Mirrors of other registries than docker.io, which Docker does not know", "warning"),
+    PreflightId("docker-options", "What the profile wants of Docker contradicts Docker's own options"),
+    PreflightId("docker-restart", "Docker has to be restarted, and containers run on it", "warning"),
+    # The disk once the programs are on it (preflight/disk.py).
+    PreflightId("disk-pressure", "kubelet would evict pods, so little of the disk would be free", "warning"),
+)
+
+PREFLIGHT_IDS: Mapping[str, PreflightId] = {one.id: one for one in _IDS}
