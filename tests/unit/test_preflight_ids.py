@@ -56,7 +56,7 @@ def test_an_id_that_nobody_declared_is_found_at_once() -> None:
 
 def test_no_id_is_declared_twice_and_all_are_in_kebab_case() -> None:
     source = (ROOT / "kubeup/model/preflight_ids.py").read_text()
-    assert source.count('    PreflightId("') == len(PREFLIGHT_IDS)
+    assert source.count(" PreflightId(") == len(PREFLIGHT_IDS)
     assert [id_ for id_ in PREFLIGHT_IDS if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id_)] == []
 
 
