@@ -10,8 +10,7 @@ from kubeup.importer import checks, settings, shell
 from kubeup.importer.conversion import Conversion, Fate, Outcome
 from kubeup.importer.shell import Note
 from kubeup.model.errors import ProfileError
-from kubeup.profile.problem import Problem, without_passwords
-from kubeup.profile.tree import Position
+from kubeup.profile.problem import Position, Problem, without_passwords
 
 __all__ = ["Fate", "Imported", "Note", "Outcome", "load", "load_bytes", "load_text"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from kubeup.importer.conversion import Conversion
 from kubeup.importer.settings import KNOWN, OTHER_PROVIDERS, ROLES
 from kubeup.importer.values import Setting
-from kubeup.profile.problem import Problem
-from kubeup.profile.tree import Position
+from kubeup.profile.problem import Position, Problem
 
 ROLES_FIX = 'write roles="ai i": one a node, a (master), i (node) or ai (both)'
 

@@ -11,8 +11,7 @@ from functools import cached_property
 from kubeup.importer.draft import Data, Draft
 from kubeup.importer.shell import Note
 from kubeup.importer.values import Setting
-from kubeup.profile.problem import Problem
-from kubeup.profile.tree import Position
+from kubeup.profile.problem import Position, Problem
 
 
 class Outcome(enum.Enum):

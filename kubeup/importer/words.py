@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kubeup.profile.problem import Problem
-from kubeup.profile.tree import Position
+from kubeup.profile.problem import Position, Problem
 
 DEPTH = 40
 META = frozenset(" \t\n;&|<>()")

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kubeup.lab import apt
-from kubeup.lab.model import Lab, cache_root, state_root
+from kubeup.lab.model import Lab, cache_root
 from kubeup.lab.shell import remove_tree, require, run
+from kubeup.model.lab_folder import state_root
 
 SUITE = "trixie"
 COMMON = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from kubeup.lab.model import state_root
+from kubeup.model.lab_folder import state_root
 
 SHARED = (
     # kubelet (protectKernelDefaults: false)

@@ -11,6 +11,7 @@ from pathlib import Path
 from kubeup.lab import cgroups, image, kernel, network, node, ssh, state
 from kubeup.lab.model import Lab, LabNode
 from kubeup.lab.shell import PROGRAMS, remove_tree, require
+from kubeup.model import lab_folder
 from kubeup.model.errors import LabError
 
 Say = Callable[[str], None]
@@ -108,7 +109,7 @@ def shell(name: str, node_name: str, command: Sequence[str] = ()) -> int:
 
 def ssh_config(name: str) -> Path:
     """An OpenSSH client configuration with the lab's nodes, their key and their host keys."""
-    return ssh.config_path(name)
+    return lab_folder.ssh_config(name)
 
 
 def ssh_options(name: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup.model.errors import LabError
+from kubeup.model.lab_folder import state_root
 
 FIRST_HOST = 13
 """node3 of the original story was 192.168.200.13: a node's number is the last part of its address less ten."""
@@ -17,10 +18,6 @@ NETNS_PREFIX = "kubeup-"
 KINDS = ("debian", "ubuntu")
 PASSWORD = "kubeup-lab"
 """Of the sudo users of lab nodes: ubuntu, and admin on the Debian kind."""
-
-
-def state_root() -> Path:
-    return Path(os.environ.get("KUBEUP_LAB_DIR", "/var/lib/kubeup-lab"))
 
 
 def cache_root() -> Path:

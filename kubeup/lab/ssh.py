@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kubeup.lab.model import Lab, LabNode
 from kubeup.lab.shell import run
+from kubeup.model import lab_folder
 
 
 def make_key(path: Path, comment: str) -> None:
@@ -40,11 +41,6 @@ def authorize(lab: Lab, upper: Path, base: Path) -> None:
             path.chmod(mode)
 
 
-def config_path(name: str) -> Path:
-    """An OpenSSH client configuration with the lab's nodes, their key and their host keys."""
-    return Lab(name).state / "ssh_config"
-
-
 def write_config(lab: Lab, host_keys: dict[LabNode, str]) -> None:
     """known_hosts and ssh_config of the lab. host_keys: ``ssh-ed25519 AAAA...`` by node."""
     known = "".join(f"{node.name},{node.address} {text}\n" for node, text in host_keys.items())
@@ -59,4 +55,4 @@ def write_config(lab: Lab, host_keys: dict[LabNode, str]) -> None:
         f"    StrictHostKeyChecking yes\n"
         for node in host_keys
     )
-    config_path(lab.name).write_text(blocks)
+    lab_folder.ssh_config(lab.name).write_text(blocks)

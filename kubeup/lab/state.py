@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from kubeup.lab.model import FIRST_HOST, Lab, state_root
+from kubeup.lab.model import FIRST_HOST, Lab
 from kubeup.lab.shell import wait_until
 from kubeup.model.errors import LabError
+from kubeup.model.lab_folder import state_root
 
 LOCK_SECONDS = 1200.0
 """Another kubeup may be building a base image."""

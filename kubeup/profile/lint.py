@@ -6,8 +6,9 @@ import ipaddress
 from collections.abc import Callable
 
 from kubeup.model.cluster import DNS_NUMBER, Cluster, Node, nth
+from kubeup.profile.problem import Position
 from kubeup.profile.reading import ParseContext
-from kubeup.profile.tree import Key, Position, YamlValue
+from kubeup.profile.tree import Key, YamlValue
 
 
 def check(cluster: Cluster, reading: ParseContext) -> None:

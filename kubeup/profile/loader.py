@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup.lab.model import state_root
 from kubeup.model.cluster import Cluster, HostKeys, Override, Proxy, ProxyMode, Runtime, Source, Value
+from kubeup.model.lab_folder import ssh_config
 from kubeup.profile import addons, registries, versions
 from kubeup.profile import network as network_module
 from kubeup.profile import nodes as nodes_module
@@ -128,7 +128,7 @@ class _Ssh:
     @staticmethod
     def read(value: YamlValue | None, reading: ParseContext, folder: Path, lab: YamlValue | None) -> _Ssh:
         name = text_of(lab, reading, LAB_NAME, "the name of a lab: up to 8 letters and digits")
-        config = str(state_root() / name / "ssh_config") if name else ""
+        config = str(ssh_config(name)) if name else ""
         if value is None or not expect(value, "mapping", reading, "ssh: {user: ubuntu, port: 22}"):
             return _Ssh(config=config)
         known = ("user", "port", "key", "bastion", "config", "host_keys")

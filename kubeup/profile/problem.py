@@ -5,12 +5,8 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kubeup.model.severity import Severity
-
-if TYPE_CHECKING:
-    from kubeup.profile.tree import Position
 
 MOST = 200
 """Problems that are shown; who has more begins with these."""
@@ -18,6 +14,14 @@ WIDEST = 200
 """Letters of a line; of a message a few more."""
 WORD = re.compile(r"\S+")
 USER = re.compile(r"(?:(?<![\w+.-])\w[\w+.-]*:)?//[^\s/:@]*:|(?<![\w.%+-])(?<!\$\{)[\w.%+-]+:")
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a text. Both count from one."""
+
+    line: int
+    column: int
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from kubeup.profile.problem import Problem
+from kubeup.profile.problem import Position, Problem
 
 LARGEST = 128 * 1024
 DEEPEST = 50
@@ -19,14 +19,6 @@ COPIES = 10_000
 """Letters and levels of a profile, and values that aliases may repeat."""
 TOO_DEEP = "this is nested too deeply"
 TOO_DEEP_FIX = "a profile is no deeper than a few levels"
-
-
-@dataclass(frozen=True)
-class Position:
-    """One-based."""
-
-    line: int
-    column: int
 
 
 @dataclass(frozen=True)
