@@ -12,14 +12,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
+from kubeup.cli import console as consoles
 from kubeup.cli import main as cli
-from kubeup.cli import session
 
 
 def main(profile: str) -> None:
     console = Console(record=True, width=108, file=io.StringIO(), force_terminal=False, color_system="truecolor")
     for name in ("stderr", "stdout"):
-        setattr(session, name, lambda: console)
+        setattr(consoles, name, lambda: console)
     for arguments in (["up", profile], ["validate", profile]):
         console.print(f"[bold]$ kubeup {' '.join(arguments)}[/]", highlight=False)
         try:

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from kubeup import addons
-from kubeup.cli import session
-from kubeup.cli.options import BUNDLE, THROUGH_ME, profile_first
+from kubeup.cli import console, session
+from kubeup.cli.options import BUNDLE, DRY_RUN, OUTPUT, PARALLEL, THROUGH_ME, profile_first
 from kubeup.commands import addons as command
 from kubeup.commands import up
 from kubeup.model.cluster import Cluster
@@ -20,11 +20,6 @@ from kubeup.report import addons as report
 from kubeup.report import data, plan
 
 ARGUMENTS = click.argument("arguments", metavar="[PROFILE] [NAME...]", nargs=-1)
-PARALLEL = click.option("--parallel", default=32, show_default=True, metavar="N", help="Nodes worked on at once.")
-OUTPUT = click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts."
-)
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
 
 class UpByDefault(click.Group):
@@ -61,7 +56,7 @@ def list_command(arguments: tuple[str, ...], parallel: int, output: str) -> None
     if output == "json":
         print(report.as_json(cluster, found))
     else:
-        report.show(session.stdout(), cluster, found)
+        report.show(console.stdout(), cluster, found)
 
 
 @addons_group.command("up")
@@ -99,7 +94,7 @@ def down_command(arguments: tuple[str, ...], parallel: int, output: str, dry_run
     kept = [name for name in names if name in loaded.cluster.addons]
     if kept and not dry_run:
         text = f"{', '.join(kept)}: still in the addons of {loaded.path}; the next `kubeup up` brings it back"
-        session.stderr().print(text, highlight=False, soft_wrap=True)
+        console.stderr().print(text, highlight=False, soft_wrap=True)
 
 
 def _read(arguments: Sequence[str], bundle: Path | None = None) -> tuple[LoadedProfile, tuple[str, ...]]:
@@ -122,14 +117,14 @@ def _carry_out(cluster: Cluster, parallel: int, output: str, dry_run: bool, *, t
     with session.fleet(cluster, parallel) as fleet, session.job(fleet) as job:
         prepared = command.prepare(job, cluster)
         if dry_run:
-            print(data.plan(prepared.plan)) if output == "json" else plan.show(session.stdout(), prepared.plan)
+            print(data.plan(prepared.plan)) if output == "json" else plan.show(console.stdout(), prepared.plan)
             return
         with session.images_through_me(job, prepared, through_me) as bring_images:
             changed = command.execute(job, prepared, bring_images)
     if output == "json":
         print(report.changes_json(changed))
     else:
-        report.show_changes(session.stdout(), prepared.cluster, changed)
+        report.show_changes(console.stdout(), prepared.cluster, changed)
 
 
 def _check_needs(cluster: Cluster) -> None:

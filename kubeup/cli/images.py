@@ -10,8 +10,8 @@ from typing import IO
 
 import click
 
-from kubeup.cli import session
-from kubeup.cli.options import BUNDLE, profile_first
+from kubeup.cli import console, session
+from kubeup.cli.options import BUNDLE, OUTPUT, PARALLEL, profile_first
 from kubeup.execution import executor
 from kubeup.execution.job import Job
 from kubeup.image_store import fetch, provision, push, required, survey
@@ -29,10 +29,6 @@ PROFILE = click.option(
     "--profile", "profile_path", type=click.Path(path_type=Path), help="Default: as for `kubeup up`."
 )
 ARGUMENT = click.argument("argument", metavar="[PROFILE]", required=False, type=click.Path(path_type=Path))
-PARALLEL = click.option("--parallel", default=32, show_default=True, metavar="N", help="Nodes worked on at once.")
-OUTPUT = click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts."
-)
 
 
 @click.group("images")
@@ -48,7 +44,7 @@ def images_group() -> None:
 def list_command(argument: Path | None, profile_path: Path | None, parallel: int, output: str) -> None:
     """Every image the cluster needs (pause, the addons', the profile's own), with where each node stands."""
     found = _table(argument or profile_path, parallel)
-    print(report.as_json(found)) if output == "json" else report.show(session.stdout(), found)
+    print(report.as_json(found)) if output == "json" else report.show(console.stdout(), found)
 
 
 @images_group.command("check")
@@ -59,7 +55,7 @@ def list_command(argument: Path | None, profile_path: Path | None, parallel: int
 def check_command(argument: Path | None, profile_path: Path | None, parallel: int, output: str) -> None:
     """Compare: does every node have every image, and the same one? Exit code 1 where not."""
     found = _table(argument or profile_path, parallel)
-    print(report.as_json(found)) if output == "json" else report.show(session.stdout(), found, check=True)
+    print(report.as_json(found)) if output == "json" else report.show(console.stdout(), found, check=True)
     if not found.complete:
         sys.exit(1)
 
@@ -178,7 +174,7 @@ def _tell(
     if output == "json":
         print(report.pushed_json(cluster, done, failures, names))
     else:
-        report.pushed(session.stdout(), cluster, done, names)
+        report.pushed(console.stdout(), cluster, done, names)
     if failures:
         causes = tuple(failures.values())
         raise FleetError(

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kubeup import importer
-from kubeup.cli import session
+from kubeup.cli import console
 from kubeup.model.errors import UsageError
 from kubeup.report import imported as report
 
@@ -39,19 +39,19 @@ def import_command(config: Path, output: Path | None, force: bool) -> None:
         raise UsageError(f"{output} is there already", fix=fix)
     dash = str(config) == "-"
     found = importer.load_bytes(sys.stdin.buffer.read(), "stdin") if dash else importer.load(config)
-    console = session.stderr()
-    if not console.is_terminal:
-        console.width = 160
-    report.show(console, found)
-    console.print()
+    stderr = console.stderr()
+    if not stderr.is_terminal:
+        stderr.width = 160
+    report.show(stderr, found)
+    stderr.print()
     found.check()
-    report.warnings(console, found)
+    report.warnings(stderr, found)
     if output is None:
         click.echo(found.profile, nl=False)
         return
     _write(output, found.profile, 0o600 if found.secret else 0o666)
     secret = ", readable by you alone: it holds a password" if found.secret else ""
-    console.print(
+    stderr.print(
         f"{output} is written{secret}. Next: kubeup plan {output}", highlight=False, markup=False, soft_wrap=True
     )
 

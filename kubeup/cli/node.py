@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kubeup.cli import session
+from kubeup.cli import console, session
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError, NodeError, UsageError
 from kubeup.model.events import Working
@@ -46,7 +46,7 @@ def snapshot_command(name: str, profile_path: Path | None, path: Path) -> None:
     # It names every file of the machine: for its owner alone.
     path.touch(mode=0o600)
     path.write_text(text, "utf-8", "surrogateescape")
-    session.stderr().print(f"{text.count(chr(10)) - 1} things of {machine.title}: {path}", highlight=False)
+    console.stderr().print(f"{text.count(chr(10)) - 1} things of {machine.title}: {path}", highlight=False)
 
 
 @node.command("compare")
@@ -59,7 +59,7 @@ def compare_command(before: Path, after: Path, everything: bool) -> None:
     found = snapshot.compare(_read(before), _read(after), exempt)
     for one in found:
         click.echo(one.format())
-    session.stderr().print("nothing differs" if not found else f"{len(found)} differences", highlight=False)
+    console.stderr().print("nothing differs" if not found else f"{len(found)} differences", highlight=False)
     if found:
         raise click.exceptions.Exit(1)
 

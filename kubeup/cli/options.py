@@ -7,6 +7,13 @@ from pathlib import Path
 
 import click
 
+PROFILE = click.argument("profile_path", metavar="[PROFILE]", required=False, type=click.Path(path_type=Path))
+PARALLEL = click.option("--parallel", default=32, show_default=True, metavar="N", help="Nodes worked on at once.")
+OUTPUT = click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts."
+)
+LIMIT = click.option("--limit", multiple=True, metavar="NODE", help="Change only this node; may be given again.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 THROUGH_ME = click.option(
     "--proxy-through-me",
     "through_me",

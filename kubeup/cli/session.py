@@ -1,4 +1,4 @@
-"""What every command needs: a profile, connections to its nodes, consoles. Shared by the modules that hold commands."""
+"""What every command needs: a profile, connections to its nodes, a view of what goes on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from kubeup import profile
+from kubeup.cli import console
 from kubeup.cli.state import State
 from kubeup.execution.fleet import Fleet
 from kubeup.execution.job import Job, Prepared
@@ -46,7 +45,7 @@ def load(path: Path | None, bundle: Path | None = None) -> LoadedProfile:
                     "with its `name:`, `nodes:` and any `roles:` will do for `kubeup down PROFILE`",
                 )
             path, folder = last
-            stderr().print(f"profile: that of the last `up`, {path}", highlight=False, soft_wrap=True)
+            console.stderr().print(f"profile: that of the last `up`, {path}", highlight=False, soft_wrap=True)
     loaded = profile.load(path, folder)
     if bundle is None:
         return loaded
@@ -82,8 +81,8 @@ def images_through_me(job: Job, prepared: Prepared, wanted: bool) -> Iterator[Ca
 @contextmanager
 def job(fleet: Fleet) -> Iterator[Job]:
     """Everything a command needs, with its view on."""
-    console = stderr()
-    with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
+    stderr = console.stderr()
+    with View(stderr, live=stderr.is_terminal and not stderr.is_dumb_terminal) as view:
         yield Job(fleet, view.emit, view.emit_release, operator(), now, os.environ)
 
 
@@ -93,12 +92,3 @@ def operator() -> str:
 
 def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc)
-
-
-def stderr() -> Console:
-    return Console(stderr=True)
-
-
-def stdout() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=160)

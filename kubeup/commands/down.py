@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubeup.execution import executor
-from kubeup.execution.fleet import Results
 from kubeup.execution.job import Job, NodeOutcome, Outcome
+from kubeup.execution.results import Results
 from kubeup.model.cluster import Cluster, Node, Role
 from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.events import Note, Phase, Working

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kubeup.execution.fleet import Fleet, Results
+from kubeup.execution.fleet import Fleet
+from kubeup.execution.results import Results
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import FleetError, KubeupError, NodeError, StepError
 from kubeup.model.events import EventSink, Failed, Finished, Note, Phase, Skipped, Working

@@ -6,26 +6,17 @@ What goes wrong on one node never stops the others; all failures come back toget
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TypeVar
 
+from kubeup.execution.results import Results
 from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError, NodeError
 from kubeup.node.wire.transport import NodeConnection
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 Connect = Callable[[Node], NodeConnection]
-
-
-@dataclass(frozen=True)
-class Results(Generic[T_co]):
-    """By node.host: what each node answered, or why it did not."""
-
-    values: Mapping[str, T_co] = field(default_factory=dict)
-    failures: Mapping[str, KubeupError] = field(default_factory=dict)
 
 
 class Fleet:

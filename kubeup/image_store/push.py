@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 from kubeup.components.containerd import CTR
 from kubeup.execution import executor
-from kubeup.execution.fleet import Results
 from kubeup.execution.job import Job
+from kubeup.execution.results import Results
 from kubeup.image_store.survey import NodeImages, chain_ids
 from kubeup.images.archive_reader import MANIFEST, Blob, Image
 from kubeup.model.cluster import Cluster, Node, Runtime

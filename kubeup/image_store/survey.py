@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubeup.execution.fleet import Results
 from kubeup.execution.job import Job
+from kubeup.execution.results import Results
 from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster, Node, Runtime
 from kubeup.model.errors import NodeError

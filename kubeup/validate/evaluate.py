@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from kubeup.execution.fleet import Results
+from kubeup.execution.results import Results
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import Facts
 from kubeup.validate.checks import Check, ComponentStatus, NodeStatus, ServiceStatus, Status
+from kubeup.validate.scripts import Rows
 
-Rows = list[list[str]]
 Said = Mapping[str, Rows]
 UNITS = {
     "controller-manager": "kube-controller-manager",

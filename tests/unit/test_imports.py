@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "kubeup"
 ONLY = {
     "click": {"cli"},
-    "rich": {"report", "cli/session", "cli/release"},
+    "rich": {"report", "cli/console", "cli/release"},
     "jinja2": {"planning/render"},
     "fabric": {"node/ssh/connector"},
     "paramiko": {"node/ssh/connector", "node/wire/transport", "node/ssh/login", "node/ssh/forwarding"},

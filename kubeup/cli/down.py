@@ -1,0 +1,91 @@
+"""``kubeup down``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from kubeup.cli import console, session
+from kubeup.cli.options import LIMIT, OUTPUT, PARALLEL, PROFILE
+from kubeup.cli.state import State
+from kubeup.commands import down
+from kubeup.execution.job import Job
+from kubeup.model.errors import KubeupError, UsageError
+from kubeup.model.events import Note
+from kubeup.pki import kubeconfig
+from kubeup.report import data, errors, summary
+
+
+@click.command("down")
+@PROFILE
+@LIMIT
+@PARALLEL
+@OUTPUT
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option(
+    "--keep-data", is_flag=True, help="Keep etcd's data, the PKI and the record: a later `up` takes it up again."
+)
+@click.option("--no-snapshot", is_flag=True, help="Do not save a snapshot of etcd first.")
+@click.option("--skip-unreachable", is_flag=True, help="Undo what can be reached now; run again for the rest.")
+def down_command(
+    profile_path: Path | None,
+    limit: tuple[str, ...],
+    parallel: int,
+    output: str,
+    yes: bool,
+    keep_data: bool,
+    no_snapshot: bool,
+    skip_unreachable: bool,
+) -> None:
+    """Leave the machines as they were found: what kubeup made goes, what it replaced comes back."""
+    loaded = session.load(profile_path)
+    with session.fleet(loaded.cluster, parallel) as fleet:
+        with session.job(fleet) as job:
+            surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=session.chosen(limit))
+        if surveyed.plan.empty and not surveyed.failures:
+            kubeconfig.remove(kubeconfig.default_path(os.environ), loaded.cluster.name)
+            console.stderr().print("Nothing to do: kubeup has nothing on these nodes.")
+            return
+        _confirm(surveyed, yes)
+        with session.job(fleet) as job:
+            if not no_snapshot and not keep_data and not limit and surveyed.has_data:
+                _snapshot(job, surveyed, yes)
+            outcome = down.execute(job, surveyed, skip_unreachable=skip_unreachable, forget_access=not limit)
+    if not limit and not surveyed.failures:
+        State.of(os.environ).forget(loaded.cluster.name)
+    if output == "json":
+        print(data.outcome(outcome, None))
+        return
+    summary.show(console.stderr(), outcome, undone=True)
+    if surveyed.unreached:
+        rest = f"The cluster {loaded.cluster.name} is down but for {', '.join(surveyed.unreached)}."
+        again = f"When it answers again: kubeup down {shlex.quote(loaded.path)}"
+        console.stdout().print(f"{rest} {again}", highlight=False, soft_wrap=True)
+    else:
+        console.stdout().print(f"The cluster {loaded.cluster.name} is down.", highlight=False)
+
+
+def _confirm(surveyed: down.Surveyed, yes: bool) -> None:
+    names = ", ".join(node.title for node in surveyed.cluster.nodes if node.host in surveyed.facts)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("`down` asks before it acts, and there is nobody to answer", fix="kubeup down --yes")
+    if not click.confirm(f"Take the cluster {surveyed.cluster.name} down on {names}, with all its data?", err=True):
+        raise click.exceptions.Exit(1)
+
+
+def _snapshot(job: Job, surveyed: down.Surveyed, yes: bool) -> None:
+    try:
+        path = down.save_snapshot(job, surveyed, State.of(os.environ).snapshots)
+    except KubeupError as error:
+        # A dead cluster has none to give; that is said, and asked about again.
+        errors.show(console.stderr(), error)
+        if not yes and not click.confirm("Go on without a snapshot? The cluster's objects are lost then.", err=True):
+            raise click.exceptions.Exit(1) from error
+        return
+    job.emit(Note(f"snapshot of etcd, and the keys it needs: {path}"))

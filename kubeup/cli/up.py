@@ -1,0 +1,121 @@
+"""``kubeup up`` and ``kubeup plan``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from kubeup.cli import console, session
+from kubeup.cli.options import BUNDLE, DRY_RUN, LIMIT, OUTPUT, PARALLEL, PROFILE, THROUGH_ME
+from kubeup.cli.state import State
+from kubeup.commands import up
+from kubeup.execution.job import Outcome, Prepared
+from kubeup.model.cluster import Cluster
+from kubeup.profile import LoadedProfile
+from kubeup.report import data, health, plan, summary
+from kubeup.validate.run import validate
+
+
+@click.command("up")
+@PROFILE
+@LIMIT
+@PARALLEL
+@OUTPUT
+@BUNDLE
+@THROUGH_ME
+@DRY_RUN
+@click.option("--no-validate", is_flag=True, help="Do not validate afterwards.")
+@click.option("--restart-docker", is_flag=True, help="Restart the machines' own Docker where its options change.")
+def up_command(
+    profile_path: Path | None,
+    limit: tuple[str, ...],
+    parallel: int,
+    output: str,
+    bundle: Path | None,
+    through_me: bool,
+    dry_run: bool,
+    no_validate: bool,
+    restart_docker: bool,
+) -> None:
+    """Bring a cluster up, or make a living one what the profile says.
+
+    \b
+    kubeup up profile.yaml              # without PROFILE: ./profile.yaml, else the cluster of the last `up`
+    kubeup up --limit node4             # only this node changes
+    kubeup up --bundle kubeup.tar       # no network but the nodes'; see kubeup release bundle
+    """
+    loaded = session.load(profile_path, bundle)
+    with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
+        prepared = up.prepare(job, loaded.cluster, session.chosen(limit))
+        _warn(loaded, prepared)
+        if dry_run:
+            _show_plan(prepared, output)
+            return
+        up.refuse_restarts(prepared, allowed=restart_docker)
+        with session.images_through_me(job, prepared, through_me) as bring_images:
+            outcome = up.execute(job, prepared, bring_images)
+        deep = outcome.changed
+        known = {} if deep else prepared.facts
+        found = None if no_validate else validate(job, prepared.cluster, deep=deep, facts=known)
+    State.of(os.environ).remember(loaded.cluster.name, Path(loaded.path))
+    if output == "json":
+        print(data.outcome(outcome, found))
+    else:
+        summary.show(console.stderr(), outcome)
+        if found:
+            health.show(console.stdout(), found)
+        _say_access(outcome, loaded.cluster)
+    if found and not found.healthy:
+        sys.exit(1)
+
+
+@click.command("plan")
+@PROFILE
+@LIMIT
+@PARALLEL
+@OUTPUT
+@BUNDLE
+def plan_command(
+    profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str, bundle: Path | None
+) -> None:
+    """Say what `up` would do: files with their diffs, units, bytes. Touches nothing."""
+    loaded = session.load(profile_path, bundle)
+    with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
+        prepared = up.prepare(job, loaded.cluster, session.chosen(limit))
+    _warn(loaded, prepared)
+    _show_plan(prepared, output)
+
+
+def _show_plan(prepared: Prepared, output: str) -> None:
+    if output == "json":
+        print(data.plan(prepared.plan))
+    else:
+        plan.show(console.stdout(), prepared.plan)
+
+
+def _warn(loaded: LoadedProfile, prepared: Prepared) -> None:
+    for text in loaded.warnings:
+        console.stderr().print(text, highlight=False, markup=False, soft_wrap=True)
+    for problem in prepared.warnings:
+        console.stderr().print(f"warning: {problem.format()}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _say_access(outcome: Outcome, cluster: Cluster) -> None:
+    merged = outcome.kubeconfig
+    if merged is None or not merged.changed:
+        return
+    kept = f" (the earlier file: {_short(merged.backup)})" if merged.backup else ""
+    console.stderr().print(
+        f"kubectl: the context {cluster.name} in {_short(merged.path)} is now current{kept}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _short(path: Path) -> str:
+    """A path as people write it."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -1,0 +1,89 @@
+"""``validate``: every control-plane node is asked, pods are made and asked, and all of it becomes one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kubeup.execution.job import Job
+from kubeup.execution.results import Results
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.errors import KubeupError
+from kubeup.model.events import Phase, Working
+from kubeup.model.facts import Facts
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import NodeConnection
+from kubeup.validate import evaluate, workloads
+from kubeup.validate.checks import Check, Health
+from kubeup.validate.held_pods import HeldPods
+from kubeup.validate.scripts import Rows, rows, script
+
+TIMEOUT_SECONDS = 60.0
+
+
+def validate(
+    job: Job,
+    cluster: Cluster,
+    *,
+    deep: bool,
+    facts: Mapping[str, Facts] | None = None,
+    problems: Mapping[str, KubeupError] | None = None,
+) -> Health:
+    """deep: makes pods and a service for as long as it takes; else it only reads. cluster: resolved.
+
+    facts: by host, of a probe made just now, where there was one: their units are looked at, too. problems: nodes
+    that are known not to answer; they are told and passed over.
+    """
+    unreachable = dict(problems or {})
+    job.emit(Phase("validating"))
+    alive = [node for node in cluster.nodes if node.host not in unreachable]
+    masters = [node for node in alive if node.is_control_plane]
+    said = job.fleet.each(masters, _ask_master)
+    unreachable.update(said.failures)
+    checks = [evaluate.unreachable(node, unreachable[node.host]) for node in cluster.nodes if node.host in unreachable]
+    checks += evaluate.units(cluster, facts or {})
+    checks += evaluate.components(cluster, said.values)
+    checks += evaluate.nodes(cluster, said.values)
+    checks += workloads.check(cluster, said.values)
+    if deep and evaluate.api_answers(said.values):
+        checks += _pods(job, cluster, [node for node in alive if node.host in said.values or not node.is_control_plane])
+    return Health(
+        cluster.name,
+        cluster.api_server,
+        evaluate.component_statuses(cluster, said.values),
+        evaluate.node_statuses(said.values),
+        evaluate.services(said.values),
+        tuple(checks),
+    )
+
+
+def _ask_master(node: Node, connection: NodeConnection) -> Rows:
+    question = script("cluster.sh") + script("workloads.sh")
+    return rows(connection.call(Kind.PROBE, [question], timeout=TIMEOUT_SECONDS).stdout)
+
+
+def _pods(job: Job, cluster: Cluster, alive: Sequence[Node]) -> list[Check]:
+    """Pods on every node, held while every node is asked what it reaches."""
+    master = next(node for node in alive if node.is_control_plane)
+    workers = [node for node in alive if node.is_worker]
+    job.emit(Phase("validating: a pod on every node"))
+    with HeldPods(job, cluster, master, workers) as held:
+        found = held.rows
+        pods = " ".join(f"{row[1]}={row[2]}" for row in found if row[0] == "pod" and row[3] == "True")
+        service = next((row for row in found if row[0] == "service"), None)
+        reached: Results[Rows] = Results()
+        if pods and service:
+            reached = _reach(job, workers, pods, service, master)
+    return [*evaluate.pods(workers, found), *evaluate.reached(workers, reached), *held.leftovers]
+
+
+def _reach(job: Job, workers: Sequence[Node], pods: str, service: Sequence[str], master: Node) -> Results[Rows]:
+    everywhere = " ".join(node.address for node in workers)
+
+    def ask(node: Node, connection: NodeConnection) -> Rows:
+        job.emit(Working(node.title, "reaching pods and services"))
+        # One node asks all NodePorts, every other its own.
+        addresses = everywhere if node == workers[0] else node.address
+        question = script("reach.sh", PODS=pods, SERVICE=service[1], PORT=service[2], ADDRESSES=addresses)
+        return rows(connection.call(Kind.PROBE, [question], timeout=TIMEOUT_SECONDS).stdout)
+
+    return job.fleet.each(workers, ask)
