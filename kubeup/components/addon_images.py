@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from kubeup.components.base import WORKER, Component, Context
 from kubeup.components.containerd import CTR
+from kubeup.components.docker import remove_images
 from kubeup.model.cluster import Runtime
 from kubeup.model.resources import Action
 from kubeup.plan.steps import PUSHED
@@ -45,7 +46,7 @@ def _actions(image: str, one: AddonImage) -> Callable[[Context], tuple[Action, .
         if cluster.runtime is Runtime.DOCKER:
             check = f"docker image inspect {name}"
             do = f"docker load -i {path}" + (f" && docker tag {upstream} {name}" if name != upstream else "")
-            undo = f"docker image rm {' '.join(dict.fromkeys((name, upstream)))}"
+            undo = remove_images((name, upstream))
         else:
             check = f"{CTR} images ls -q name=={name} | grep -q ."
             tagged = f" && {CTR} images tag --force {upstream} {name}" if name != upstream else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubeup.components.base import CNI_TRACES, UPSTREAM, WORKER, Component, Context, Flags, Template, pause_name
+from kubeup.components.docker import remove_images
 from kubeup.model.cluster import Runtime
 from kubeup.model.resources import Action, SideEffect
 
@@ -12,10 +13,14 @@ SOCKET = "/run/cri-dockerd.sock"
 def flags(context: Context) -> Flags:
     return {
         "cni-bin-dir": "/opt/kubeup/cni",
+        # Where containerd's pods have theirs, and `down` looks; its own default is a folder further down.
+        "cni-cache-dir": "/var/lib/cni",
         "cni-conf-dir": "/etc/kubeup/cni/net.d",
         "container-runtime-endpoint": f"unix://{SOCKET}",
         "network-plugin": "cni",
         "pod-infra-container-image": pause_name(context),
+        # kubelet alone asks it for exec, logs and port-forward, without TLS: nobody else on the network is to.
+        "streaming-bind-addr": "127.0.0.1",
     }
 
 
@@ -28,7 +33,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             component="cri-dockerd",
             check=f"docker image inspect {name}",
             apply=f"docker load -i {context.store.get('pause', '')} && docker tag {upstream} {name}",
-            undo=f"docker image rm {' '.join(dict.fromkeys((name, upstream)))}",
+            undo=remove_images((name, upstream)),
         ),
     )
 

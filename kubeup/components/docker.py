@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kubeup.components import docker_daemon
 from kubeup.components.base import WORKER, Component, Context, Template
 from kubeup.model.cluster import Runtime
 from kubeup.model.resources import Directory, File, SideEffect
 
-UNIT_PATH = "/etc/systemd/system/docker.service"
 FOLDER = "/opt/kubeup/docker"
 BINARIES = (
     "docker:dockerd",
@@ -22,9 +23,14 @@ BINARIES = (
 READY = "docker version"
 
 
+def remove_images(names: Iterable[str]) -> str:
+    """Shell that takes images out of a Docker that stays; one that goes takes all of its images along."""
+    return f"! systemctl is-active --quiet docker.service || docker image rm {' '.join(dict.fromkeys(names))}"
+
+
 def is_ours(context: Context) -> bool:
     """True where Docker is absent, or is the one that kubeup installed."""
-    return not context.facts.docker.version or UNIT_PATH in context.facts.record.owned
+    return not context.facts.docker.version or docker_daemon.UNIT_PATH in context.facts.record.owned
 
 
 def options(context: Context) -> tuple[File, ...]:
@@ -41,7 +47,7 @@ COMPONENT = Component(
         "docker:docker": "/usr/local/bin/docker",
     },
     templates=(
-        Template("docker.service", UNIT_PATH, unit=True),
+        Template("docker.service", docker_daemon.UNIT_PATH, unit=True),
         Template("docker.default", "/etc/default/docker"),
     ),
     files=options,

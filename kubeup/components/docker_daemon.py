@@ -23,6 +23,8 @@ from kubeup.model.networks import no_proxy
 from kubeup.model.resources import ORIGINAL, File, sha256
 from kubeup.model.severity import Severity
 
+UNIT_PATH = "/etc/systemd/system/docker.service"
+"""Of the Docker that kubeup installed."""
 DAEMON = "/etc/docker/daemon.json"
 DEFAULTS = "/etc/default/docker"
 DROP_IN = "/etc/systemd/system/docker.service.d/kubeup.conf"
@@ -106,6 +108,23 @@ def merge(cluster: Cluster, facts: Facts) -> Merged:
     if flags or proxy:
         files.append(_drop_in(own, flags, bool(proxy)))
     return Merged(tuple(files), tuple(conflicts))
+
+
+def logs_grow(facts: Facts) -> bool:
+    """Whether a Docker of the machine's own keeps logs of containers without any limit.
+
+    Only the driver json-file, which is the default, does. https://docs.docker.com/engine/logging/drivers/json-file/
+    """
+    if not facts.docker.version or UNIT_PATH in facts.record.owned:
+        return False
+    try:
+        own = _own(facts)
+    except ValueError:
+        return False
+    drivers = (*own.flag("--log-driver"), str(own.daemon.get("log-driver", "json-file")))
+    options = own.daemon.get("log-opts")
+    limited = isinstance(options, dict) and "max-size" in options
+    return drivers[0] == "json-file" and not limited and not any("max-size=" in one for one in own.flag("--log-opt"))
 
 
 def restarts(paths: Sequence[str]) -> bool:

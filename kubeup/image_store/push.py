@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kubeup.components.containerd import CTR
+from kubeup.components.docker import remove_images
 from kubeup.execution import executor
 from kubeup.execution.job import Job
 from kubeup.execution.results import Results
@@ -155,7 +156,7 @@ def _load(
         script += [f"{CTR} images label {name} io.cri-containerd.pinned=pinned >/dev/null" for name in names]
     script += ["rm -rf image", *(f"rm -rf {STORE}/{one}" for one in done)]
     ours = [shlex.quote(name) for name in image.names if name not in had.images]
-    undo = f"docker image rm {' '.join(ours)}" if runtime is Runtime.DOCKER and ours else ""
+    undo = remove_images(ours) if runtime is Runtime.DOCKER and ours else ""
     ident = PUSHED + hashlib.sha256(" ".join(image.names).encode()).hexdigest()[:16]
     title = f"image {image.names[0]}"
     return Action(ident, title, "images", check="", apply="\n".join(script), undo=undo, timeout=LOAD_SECONDS)

@@ -64,6 +64,7 @@ _IDS = (
     # The machine's own Docker (preflight/docker.py).
     PreflightId("docker-snap", "Docker is a snap, which cri-dockerd cannot use"),
     PreflightId("docker-old", "Docker is older than 23"),
+    PreflightId("docker-log-size", "Docker lets the logs of containers grow without end", "warning"),
     PreflightId("docker-mirrors", "Mirrors of other registries than docker.io, which Docker does not know", "warning"),
     PreflightId("docker-options", "What the profile wants of Docker contradicts Docker's own options"),
     PreflightId("docker-restart", "Docker has to be restarted, and containers run on it", "warning"),

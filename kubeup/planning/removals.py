@@ -41,9 +41,14 @@ def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
 
 
 def _undo_rank(step: Step) -> tuple[int, int]:
-    """Units stop, then actions are undone while their tools are still there, then side effects go, then paths."""
+    """Units stop, then actions are undone while their tools are still there, then side effects go, then paths.
+
+    Pods' containers in Docker go before that: an image that one of them uses cannot be removed.
+    """
     ranks: tuple[type[object], ...] = (Stop, Undo, RevertSideEffect, RestorePath)
     kind = step.kind if isinstance(step, RevertSideEffect) else ""
+    if kind == "docker-pods":
+        return ranks.index(Undo), -1
     return ranks.index(type(step)), CLEARED.index(kind) if kind in CLEARED else len(CLEARED)
 
 

@@ -29,6 +29,14 @@ def docker(s: Subject) -> Iterator[Problem]:
             f"its Docker is {found.version}, and cri-dockerd needs 23 or newer",
             "install a newer Docker; or runtime: containerd",
         )
+    elif docker_daemon.logs_grow(s.facts):
+        yield s.problem(
+            "docker-log-size",
+            "its Docker lets the logs of containers grow without end: kubelet cannot rotate them through cri-dockerd "
+            "(cri-dockerd#150), and the disk fills",
+            f'"log-opts": {{"max-size": "10m", "max-file": "5"}} in {docker_daemon.DAEMON}, and a restart of it when '
+            "its containers may be interrupted; it counts for those made afterwards",
+        )
 
 
 def docker_settings(s: Subject) -> Iterator[Problem]:

@@ -158,7 +158,7 @@ def test_an_absent_docker_is_installed_and_one_at_work_is_left_alone(
     # kubeup's unit and settings, upstream's programs.
     assert DOCKER in cluster.on("node3", "docker version --format '{{.Server.Version}}'")
     assert "/opt/kubeup/docker/dockerd" in cluster.on("node3", "systemctl show -p ExecStart docker")
-    assert 'DOCKER_OPTS=""' in cluster.on("node3", "cat /etc/default/docker")
+    assert "max-size=10m" in cluster.on("node3", "cat /etc/default/docker")
     pause = f"registry.k8s.io/pause:{Versions().pause}"
     assert pause in cluster.on("node3", "docker image ls --format '{{.Repository}}:{{.Tag}}'")
     started = cluster.on("node3", f"docker run -d --network none --name probe {pause} && docker rm -f probe")

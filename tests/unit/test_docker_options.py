@@ -189,3 +189,28 @@ def test_two_later_changes_are_refused() -> None:
     edited = '{"insecure-registries": ["a:1"], "debug": true}'
     found = docker_daemon.merge(wishing(insecure=("a:1", "b:2")), merged_before(None, edited, first))
     assert "was changed by someone since" in found.conflicts[0].message
+
+
+@pytest.mark.parametrize(
+    ("daemon", "defaults", "grow"),
+    [
+        (None, None, True),
+        ('{"log-level": "warn"}', None, True),
+        ('{"log-opts": {"max-size": "10m"}}', None, False),
+        ('{"log-driver": "local"}', None, False),
+        ('{"log-driver": "journald"}', None, False),
+        ('{"log-driver": "json-file"}', None, True),
+        (None, 'DOCKER_OPTS="--log-opt max-size=10m"\n', False),
+        (None, 'DOCKER_OPTS="--log-opt=max-size=10m --log-opt=max-file=3"\n', False),
+        (None, 'DOCKER_OPTS="--log-driver=journald"\n', False),
+        ("{", None, False),
+    ],
+)
+def test_a_docker_whose_logs_never_end_is_known(daemon: str | None, defaults: str | None, grow: bool) -> None:
+    assert docker_daemon.logs_grow(facts(daemon=daemon, defaults=defaults)) is grow
+
+
+def test_the_docker_that_kubeup_installed_ends_its_logs() -> None:
+    owned = {docker_daemon.UNIT_PATH: Owned("file", docker_daemon.UNIT_PATH, "", False)}
+    assert docker_daemon.logs_grow(replace(facts(), record=Record(owned=owned))) is False
+    assert docker_daemon.logs_grow(Facts()) is False
