@@ -17,7 +17,7 @@ from kubeup.addons import (
     network_policy,
     storage,
 )
-from kubeup.addons.base import Addon
+from kubeup.addons.base import Addon, Need, Serves
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
 
@@ -34,12 +34,35 @@ BY_NAME = {addon.name: addon for addon in ALL}
 BY_HAND = "addons"
 """Key of the first control-plane node's record: addons that somebody added besides the profile's."""
 
-__all__ = ["ALL", "BY_HAND", "BY_NAME", "Addon", "by_hand", "meant", "with_recorded", "without"]
+__all__ = [
+    "ALL",
+    "BY_HAND",
+    "BY_NAME",
+    "Addon",
+    "Serves",
+    "by_hand",
+    "meant",
+    "missing",
+    "serving",
+    "with_recorded",
+    "without",
+]
 
 
 def meant(word: str) -> str:
     """The addon that a word stands for; empty for none."""
     return word if word in BY_NAME else next((one.name for one in ALL if word in one.known_as), "")
+
+
+def serving(what: Serves) -> tuple[Addon, ...]:
+    """The addons that bring such objects to life; there is always one."""
+    return tuple(one for one in ALL if what in one.serves)
+
+
+def missing(cluster: Cluster) -> tuple[tuple[Addon, Need], ...]:
+    """What the cluster's addons need and its profile does not say."""
+    known = [BY_NAME[name] for name in cluster.addons if name in BY_NAME]
+    return tuple((one, need) for one in known for need in one.needs if not need.values(cluster))
 
 
 def by_hand(cluster: Cluster, names: Iterable[str]) -> Cluster:

@@ -1,7 +1,8 @@
 # Brings the cluster's addons to what lies in $FOLDER and $INVENTORY on this master: applies, takes away what no addon
 # wants any more, waits until all of it runs. It speaks live on descriptor 3, one a line: live TEXT, note KIND TEXT.
 # Where it fails, it prints why: lines "bad ADDON POD NODE IMAGE REASON MESSAGE", or what kubectl said.
-# The operator's half puts before it: FOLDER, INVENTORY, LABEL, PATIENCE and LIMIT (seconds).
+# The operator's half puts before it: FOLDER, INVENTORY, LABEL, PATIENCE and LIMIT (seconds); and MAKES, what addons'
+# programs make by themselves, a line each: "ADDON KIND/NAME" an object, "ADDON PLURAL.GROUP" all of a kind.
 # shellcheck shell=sh
 # shellcheck disable=SC2154
 T=$(printf '\t')
@@ -63,9 +64,11 @@ prune() {
     done <things
     : >stays
     grep "${T}CustomResourceDefinition$T" gone | while IFS=$T read -r addon api kind namespace name; do
-        case $name in servicel2statuses.* | servicebgpstatuses.* | configurationstates.*) others= ;;
-        *) others=$(k get "$name" --all-namespaces --ignore-not-found -o name </dev/null 2>/dev/null | head -n 3 | tr '\n' ' ') ;;
-        esac
+        if printf '%s\n' "$MAKES" | grep -Fqx "$addon $name"; then
+            others=
+        else
+            others=$(k get "$name" --all-namespaces --ignore-not-found -o name </dev/null 2>/dev/null | head -n 3 | tr '\n' ' ')
+        fi
         if [ -n "$others" ]; then
             echo "$addon" >>stays
             note left "of $addon the kind ${name%%.*} stays, for these are not kubeup's: $others"
@@ -82,7 +85,7 @@ prune() {
         done
         # What the cluster and the addons' own programs put there is not counted.
         others=$(k -n "$name" get pods,services,deployments,daemonsets,statefulsets,persistentvolumeclaims,ingresses,configmaps,secrets -o name </dev/null 2>/dev/null |
-            grep -Ev '/(kube-root-ca[.]crt|contourcert|envoycert|memberlist)$' | head -n 3 | tr '\n' ' ')
+            grep -v '/kube-root-ca[.]crt$' | sed "s/^/$addon /" | grep -Fxv "$MAKES" | cut -d ' ' -f 2 | head -n 3 | tr '\n' ' ')
         if [ -n "$others" ] || grep -qx "$addon" stays; then
             note left "the namespace $name stays, for there is more in it than kubeup's${others:+: $others}"
         else

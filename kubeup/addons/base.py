@@ -1,12 +1,41 @@
-"""What an addon is: a value. Adding one is one small file beside this one, and one template in templates/addons."""
+"""What an addon is: a value that says all that kubeup knows of it. Adding one: docs/contributing.md."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kubeup.model.cluster import Cluster, Value
 from kubeup.model.facts import Facts
+from kubeup.model.resources import Directory
+
+
+class Serves(enum.Enum):
+    """Objects of people's own that do nothing until some program of the cluster's takes them up."""
+
+    LOAD_BALANCER = "Services of type LoadBalancer"
+    NETWORK_POLICY = "NetworkPolicies"
+    VOLUME_CLAIM = "PersistentVolumeClaims without a class"
+
+
+@dataclass(frozen=True)
+class Need:
+    """A key of the profile without which an addon cannot work.
+
+    what: it is, in words. form: how its value is written, for a fix. values: what the cluster has of it, none: nothing.
+    """
+
+    key: str
+    what: str
+    form: str
+    example: str
+    values: Callable[[Cluster], tuple[str, ...]]
+
+    @property
+    def line(self) -> str:
+        """As a line of a profile, in form."""
+        return f"{self.key}: {self.form}"
 
 
 def no_values(_: Cluster, __: Facts) -> Mapping[str, Value]:
@@ -18,9 +47,17 @@ class Addon:
     """One addon.
 
     name: its template and its word in a profile. summary: what it gives, in one line. runs: the program behind it.
-    version: that program's, a field of model.Versions. values: for its
-    template, from the cluster and the first control-plane node's facts. known_as: other names for it. remark: what
-    they should know. hint: what to type once it runs. What images it runs: release.BY_ADDON.
+    version: that program's, a field of model.Versions. values: for its template, from the cluster and the first
+    control-plane node's facts; their names are no other addon's. known_as: other names for it. remark: what they should
+    know. hint: what to type once it runs. needs: keys of the profile. What images it runs: release.BY_ADDON.
+
+    makes: what its programs make by themselves, so that it goes with the addon and keeps no kind and no namespace from
+    going: ``KIND/NAME`` of an object in its namespaces, as ``kubectl get -o name`` prints it, or ``PLURAL.GROUP`` of a
+    kind of which people make nothing.
+    directories: on every worker, but where directories_wanted says no. Once there they stay as long as the cluster
+    does, without the addon, too, for they hold what people wrote.
+    serves: what of people's own it brings to life. daemonset: what its DaemonSet is called at least in part, so that
+    one that came otherwise is known as well. supply: the kind out of which it serves, of which there must be one.
     """
 
     name: str
@@ -31,6 +68,13 @@ class Addon:
     known_as: tuple[str, ...] = ()
     remark: str = ""
     hint: Callable[[Cluster], str] = lambda _: ""
+    needs: tuple[Need, ...] = ()
+    makes: tuple[str, ...] = ()
+    directories: tuple[Directory, ...] = ()
+    directories_wanted: Callable[[Cluster], bool] = lambda _: True
+    serves: tuple[Serves, ...] = ()
+    daemonset: str = ""
+    supply: str = ""
 
 
 def replicas(cluster: Cluster) -> int:

@@ -29,4 +29,6 @@ ADDON = Addon(
     # versions.yaml of the release; ingress-nginx: https://github.com/kubernetes/ingress-nginx, archived in 2026.
     remark="upstream lists Kubernetes 1.32 to 1.34 for Contour 1.33, its newest; ingress-nginx is archived upstream",
     hint=hint,
+    # Its job makes the certificates by which Contour and Envoy know each other.
+    makes=("secret/contourcert", "secret/envoycert"),
 )

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from kubeup.addons.base import Addon
+from kubeup.addons.base import Addon, Need, Serves
 
+ADDRESSES = Need(
+    key="load_balancer_addresses",
+    what="addresses of the machines' network that nobody uses",
+    form="[FIRST-LAST]",
+    example="[192.168.200.240-192.168.200.250]",
+    values=lambda cluster: cluster.load_balancer_addresses,
+)
 ADDON = Addon(
     name="load-balancer",
     summary="addresses for Services of type LoadBalancer (layer 2)",
@@ -11,4 +18,15 @@ ADDON = Addon(
     version="metallb",
     known_as=("metallb", "loadbalancer"),
     remark="needs load_balancer_addresses in the profile",
+    needs=(ADDRESSES,),
+    # What its speakers report, and the secret by which they know each other.
+    makes=(
+        "servicel2statuses.metallb.io",
+        "servicebgpstatuses.metallb.io",
+        "configurationstates.metallb.io",
+        "secret/memberlist",
+    ),
+    serves=(Serves.LOAD_BALANCER,),
+    daemonset="speaker",
+    supply="ipaddresspools.metallb.io",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.addons.base import Addon
+from kubeup.addons.base import Addon, Serves
 
 ADDON = Addon(
     name="network-policy",
@@ -10,4 +10,6 @@ ADDON = Addon(
     runs="kube-network-policies",
     version="kube_network_policies",
     known_as=("networkpolicy", "netpol"),
+    serves=(Serves.NETWORK_POLICY,),
+    daemonset="network-policies",
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubeup.addons.base import Addon
+from kubeup.addons.base import Addon, Serves
 from kubeup.model.cluster import Cluster, Value
 from kubeup.model.facts import Facts
+from kubeup.model.resources import Directory
 
 VOLUMES = "/var/lib/kubeup-volumes"
 """Where volumes lie unless the profile says otherwise; it goes with the cluster, and stays with --keep-data."""
@@ -23,4 +24,8 @@ ADDON = Addon(
     version="local_path_provisioner",
     values=values,
     known_as=("local-path", "storageclass"),
+    directories=(Directory(VOLUMES, 0o755, owned_recursively=True, survives_keep_data=True),),
+    # A folder of the user's own is theirs to make.
+    directories_wanted=lambda cluster: not cluster.storage_path,
+    serves=(Serves.VOLUME_CLAIM,),
 )

@@ -128,8 +128,5 @@ def _carry_out(cluster: Cluster, parallel: int, output: str, dry_run: bool, *, t
 
 
 def _check_needs(cluster: Cluster) -> None:
-    if "load-balancer" in cluster.addons and not cluster.load_balancer_addresses:
-        raise UsageError(
-            "load-balancer needs addresses of the machines' network that nobody uses",
-            fix="write into the profile: load_balancer_addresses: [FIRST-LAST]",
-        )
+    for addon, need in addons.missing(cluster):
+        raise UsageError(f"{addon.name} needs {need.what}", fix=f"write into the profile: {need.line}")

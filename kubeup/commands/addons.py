@@ -9,7 +9,7 @@ from pathlib import Path
 from kubeup import addons
 from kubeup.addons import manifests, rollout_errors
 from kubeup.commands import up
-from kubeup.components.addons import ACTION
+from kubeup.components.addons import ACTION, OF_ADDON
 from kubeup.execution import executor
 from kubeup.execution.job import Job, Prepared
 from kubeup.model.cluster import Cluster
@@ -93,7 +93,7 @@ def _only(node: NodePlan) -> NodePlan:
 
 
 def _is_part(component: str) -> bool:
-    return component in ("addons", "volumes") or component.startswith(PUSHED)
+    return component == "addons" or component.startswith((OF_ADDON, PUSHED))
 
 
 def _is_ours(step: Step) -> bool:

@@ -41,7 +41,7 @@ ALL: tuple[Component, ...] = (
     kubelet.COMPONENT,
     kube_proxy.COMPONENT,
     *addon_images.COMPONENTS,
-    addons.VOLUMES,
+    *addons.DIRECTORIES,
     addons.COMPONENT,
 )
 BY_NAME = {component.name: component for component in ALL}

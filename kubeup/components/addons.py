@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kubeup import addons
-from kubeup.addons import manifests, storage
+from kubeup.addons import manifests
 from kubeup.components.base import ADMIN, CONTROL_PLANE, WORKER, Component, Context, Template
 from kubeup.model.cluster import Value
-from kubeup.model.resources import Action, Directory
+from kubeup.model.resources import Action
 from kubeup.release.addon_images import addon_images
 
 ACTION = "addons"
+OF_ADDON = "addon-"
+"""What the names of components begin with that are one addon's."""
 PATIENCE, LIMIT = 30, 240
 SCRIPT = (Path(addons.__file__).parent / "apply.sh").read_text()
 
@@ -49,6 +52,8 @@ def actions(context: Context) -> tuple[Action, ...]:
         "LABEL": manifests.LABEL,
         "PATIENCE": PATIENCE,
         "LIMIT": LIMIT,
+        # Also of addons that the cluster has no more: they may be what is taken away.
+        "MAKES": "\n".join(f"{addon.name} {made}" for addon in addons.ALL for made in addon.makes),
     }
     return (
         Action(
@@ -56,7 +61,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             title="addons",
             component="addons",
             check=_check(),
-            apply="".join(f"{name}={value}\n" for name, value in variables.items()) + SCRIPT,
+            apply="".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items()) + SCRIPT,
             timeout=LIMIT + 120,
             reads=files,
         ),
@@ -101,14 +106,26 @@ COMPONENT = Component(
     when=in_use,
     has_unit=False,
 )
-VOLUMES = Component(
-    name="volumes",
-    role=WORKER,
-    directories=(Directory(storage.VOLUMES, 0o755, owned_recursively=True, survives_keep_data=True),),
-    # Once there, it stays as long as the cluster does: without the addon, too, for it holds what people wrote.
-    when=lambda context: (
-        ("storage" in context.cluster.addons and not context.cluster.storage_path)
-        or storage.VOLUMES in context.facts.record.owned
-    ),
-    has_unit=False,
+
+
+def _keeps(addon: addons.Addon) -> Callable[[Context], bool]:
+    """Whether a node has the addon's directories: once there, they stay as long as the cluster does."""
+
+    def keeps(context: Context) -> bool:
+        wanted = addon.name in context.cluster.addons and addon.directories_wanted(context.cluster)
+        return wanted or any(one.path in context.facts.record.owned for one in addon.directories)
+
+    return keeps
+
+
+DIRECTORIES = tuple(
+    Component(
+        name=f"{OF_ADDON}{addon.name}",
+        role=WORKER,
+        directories=addon.directories,
+        when=_keeps(addon),
+        has_unit=False,
+    )
+    for addon in addons.ALL
+    if addon.directories
 )

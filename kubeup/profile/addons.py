@@ -15,7 +15,6 @@ from kubeup.profile.tree import Key, YamlValue
 
 ENDINGS = (".yaml", ".yml", ".json", ".yaml.j2", ".yml.j2")
 LARGEST = 3 << 20
-EXAMPLE = "192.168.200.240-192.168.200.250"
 FOLDER_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 
 
@@ -65,10 +64,18 @@ def _one(
             names.append(name)
     elif item.text in addons.BY_NAME:
         names.append(item.text)
+        _check_needs(item, reading)
     elif addons.meant(item.text):
         reading.error(item, f"unknown addon `{item.text}`", f"write `{addons.meant(item.text)}`")
     else:
         reading.unknown(Key(item.text, item.place), tuple(addons.BY_NAME), "addon")
+
+
+def _check_needs(item: YamlValue, reading: ParseContext) -> None:
+    """What an addon cannot do without is said in the profile."""
+    for need in addons.BY_NAME[item.text].needs:
+        if reading.places.get(need.key) is None:
+            reading.error(item, f"{item.text} needs {need.what}", f"{need.key}: {need.example}")
 
 
 def _own(item: YamlValue, reading: ParseContext, folder: Path) -> tuple[str, tuple[Manifest, ...]] | None:
@@ -124,15 +131,6 @@ def _addresses(reading: ParseContext) -> tuple[str, ...]:
             )
         else:
             found.append(shown)
-    asked = reading.places.get("addons")
-    if asked is not None and not found and value is None:
-        for item in asked.items:
-            if item.text == "load-balancer":
-                reading.error(
-                    item,
-                    "load-balancer needs addresses of the machines' network that nobody uses",
-                    f"load_balancer_addresses: [{EXAMPLE}]",
-                )
     return tuple(found)
 
 

@@ -57,7 +57,7 @@ def validate(
 
 
 def _ask_master(node: Node, connection: NodeConnection) -> Rows:
-    question = script("cluster.sh") + script("workloads.sh")
+    question = script("cluster.sh") + script("workloads.sh", SUPPLIES=" ".join(workloads.SUPPLIES))
     return rows(connection.call(Kind.PROBE, [question], timeout=TIMEOUT_SECONDS).stdout)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from kubeup import addons
+from kubeup.addons import Addon, Serves
 from kubeup.images import pull_errors
 from kubeup.model.cluster import Cluster
 from kubeup.validate.checks import Check, Status
 
 Rows = Sequence[Sequence[str]]
 PULLS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError")
-ENFORCERS = ("network-policies", "calico", "cilium", "antrea", "kube-router", "weave", "ovn")
-"""What DaemonSets are called that enforce NetworkPolicies."""
+ENFORCERS = ("calico", "cilium", "antrea", "kube-router", "weave", "ovn")
+"""What DaemonSets of other people's are called that enforce NetworkPolicies."""
+SUPPLIES = tuple(addon.supply for addon in addons.ALL if addon.supply)
+"""Kinds out of which addons serve; workloads.sh looks for them."""
 SHOWN = 3
 
 
@@ -83,7 +87,8 @@ def _unplaced(rows: Rows) -> list[Check]:
         told = pull_errors.plain(message)
         fix = "kubectl describe pod, and see what its nodeSelector, tolerations and requests ask for"
         if "unbound immediate PersistentVolumeClaims" in told or "persistentvolumeclaim" in told.lower():
-            fix = "kubeup addons up storage, for a default StorageClass on the nodes' disks"
+            addon = addons.serving(Serves.VOLUME_CLAIM)[0]
+            fix = f"kubeup addons up {addon.name}, for a default StorageClass on the nodes' disks"
         elif "Insufficient" in told:
             fix = "lower its requests, or add a node to the profile and run kubeup up"
         elif "taint" in told:
@@ -96,27 +101,42 @@ def _balancers(cluster: Cluster, rows: Rows) -> list[Check]:
     pending = [row[0] for row in _of(rows, "pending", 1)]
     if not pending:
         return []
-    installed = any(row[0] == "speaker" for row in _of(rows, "daemonset", 1))
-    pools = _of(rows, "pool", 1)
     names = _names(pending)
-    id_ = "load-balancer"
-    if not installed:
+    known = addons.serving(Serves.LOAD_BALANCER)
+    addon = next((one for one in known if _runs(rows, one)), None)
+    if addon is None:
+        fix = f"{_needs(known[0])}kubeup addons up {known[0].name}; or NodePort"
         text = f"{names}: no address, for nothing gives Services of type LoadBalancer one on machines of your own"
-        fix = "load_balancer_addresses: [FIRST-LAST] in the profile, then kubeup addons up load-balancer; or NodePort"
-    elif not pools:
-        text = f"{names}: no address, for MetalLB has no pool of addresses"
-        fix = "load_balancer_addresses: [FIRST-LAST] in the profile, then kubeup addons up"
+    elif addon.supply not in {row[0] for row in _of(rows, "supply", 2)}:
+        text = f"{names}: no address, for {addon.runs} has no pool of addresses"
+        fix = f"{_needs(addon)}kubeup addons up"
     else:
-        given = ", ".join(cluster.load_balancer_addresses) or "its pools"
-        text = f"{names}: no address yet; MetalLB gives them out of {given}, perhaps all are taken"
-        fix = "kubectl describe service says why; more addresses: load_balancer_addresses in the profile"
-    return [Check(id_, Status.WARNING, text, fix)]
+        given = ", ".join(value for need in addon.needs for value in need.values(cluster)) or "its pools"
+        text = f"{names}: no address yet; {addon.runs} gives them out of {given}, perhaps all are taken"
+        more = ", ".join(need.key for need in addon.needs)
+        fix = f"kubectl describe service says why; more addresses: {more} in the profile"
+    return [Check("load-balancer", Status.WARNING, text, fix)]
 
 
 def _policies(rows: Rows) -> list[Check]:
     policies = [row[0] for row in _of(rows, "policy", 1)]
-    sets = [row[0] for row in _of(rows, "daemonset", 1)]
-    if not policies or any(known in name for name in sets for known in ENFORCERS):
+    known = addons.serving(Serves.NETWORK_POLICY)
+    if not policies or any(_runs(rows, one) for one in known) or _has_daemonset(rows, ENFORCERS):
         return []
     text = f"nobody enforces the NetworkPolicies {_names(policies)}: flannel ignores them, and all traffic passes"
-    return [Check("network-policy", Status.WARNING, text, "kubeup addons up network-policy")]
+    return [Check("network-policy", Status.WARNING, text, f"kubeup addons up {known[0].name}")]
+
+
+def _runs(rows: Rows, addon: Addon) -> bool:
+    """Also where it was installed otherwise."""
+    return bool(addon.daemonset) and _has_daemonset(rows, (addon.daemonset,))
+
+
+def _has_daemonset(rows: Rows, parts: Sequence[str]) -> bool:
+    """Whether there is one that has one of these words in its name."""
+    return any(part in name for (name,) in _of(rows, "daemonset", 1) for part in parts)
+
+
+def _needs(addon: Addon) -> str:
+    """What belongs into the profile before the addon is of use, as the first half of a fix."""
+    return "".join(f"{need.line} in the profile, then " for need in addon.needs)

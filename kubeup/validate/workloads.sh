@@ -1,9 +1,10 @@
 # Appended to cluster.sh: what hinders people's own work. Prints, fields separated by tabs:
-# pending SERVICE, policy NAME, daemonset NAME, pool NAME,
+# pending SERVICE, policy NAME, daemonset NAME, supply KIND NAME of an object out of which an addon serves,
 # bad NAMESPACE/POD NODE SYSTEM IMAGE POLICY REASON "MESSAGE" of a container that waits (SYSTEM: yes for the cluster's own),
 # unplaced NAMESPACE/POD SYSTEM "MESSAGE" of a pod that no node takes.
+# The operator's half puts SUPPLIES before it: those kinds, with blanks between.
 # shellcheck shell=sh
-# shellcheck disable=SC2016
+# shellcheck disable=SC2016,SC2154
 admin get services,networkpolicies,daemonsets,pods --all-namespaces -o go-template='{{define "system"}}{{if eq .metadata.namespace "kube-system"}}yes{{else}}{{with .metadata.labels}}{{with index . "kubeup.io/addon"}}yes{{else}}no{{end}}{{else}}no{{end}}{{end}}{{end}}{{range .items}}{{if eq .kind "Service"}}{{if eq .spec.type "LoadBalancer"}}{{with .status.loadBalancer.ingress}}{{else}}pending{{"\t"}}{{.metadata.namespace}}/{{.metadata.name}}
 {{end}}{{end}}{{else if eq .kind "NetworkPolicy"}}policy{{"\t"}}{{.metadata.namespace}}/{{.metadata.name}}
 {{else if eq .kind "DaemonSet"}}daemonset{{"\t"}}{{.metadata.name}}
@@ -11,4 +12,6 @@ admin get services,networkpolicies,daemonsets,pods --all-namespaces -o go-templa
 {{end}}{{end}}{{range .status.initContainerStatuses}}{{$s := .}}{{if not .ready}}{{with .state.waiting}}{{if and (ne .reason "ContainerCreating") (ne .reason "PodInitializing")}}bad{{"\t"}}{{$p.metadata.namespace}}/{{$p.metadata.name}}{{"\t"}}{{$p.spec.nodeName}}{{"\t"}}{{template "system" $p}}{{"\t"}}{{$s.image}}{{"\t"}}{{range $p.spec.initContainers}}{{if eq .name $s.name}}{{.imagePullPolicy}}{{end}}{{end}}{{"\t"}}{{.reason}}{{"\t"}}{{with .message}}{{printf "%q" .}}{{else}}""{{end}}
 {{end}}{{end}}{{end}}{{end}}{{range .status.containerStatuses}}{{$s := .}}{{if not .ready}}{{with .state.waiting}}{{if and (ne .reason "ContainerCreating") (ne .reason "PodInitializing")}}bad{{"\t"}}{{$p.metadata.namespace}}/{{$p.metadata.name}}{{"\t"}}{{$p.spec.nodeName}}{{"\t"}}{{template "system" $p}}{{"\t"}}{{$s.image}}{{"\t"}}{{range $p.spec.containers}}{{if eq .name $s.name}}{{.imagePullPolicy}}{{end}}{{end}}{{"\t"}}{{.reason}}{{"\t"}}{{with .message}}{{printf "%q" .}}{{else}}""{{end}}
 {{end}}{{end}}{{end}}{{end}}{{end}}{{end}}' 2>/dev/null
-admin get ipaddresspools.metallb.io --all-namespaces -o jsonpath='{range .items[*]}pool{"\t"}{.metadata.name}{"\n"}{end}' 2>/dev/null
+for kind in $SUPPLIES; do
+    admin get "$kind" --all-namespaces -o jsonpath='{range .items[*]}{.metadata.name}{"\n"}{end}' 2>/dev/null | sed "s/^/supply$T$kind$T/"
+done

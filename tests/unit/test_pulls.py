@@ -81,7 +81,7 @@ def bad(
 
 
 def test_a_cluster_on_which_all_is_well_has_nothing_to_say() -> None:
-    assert judged(["daemonset", "speaker"], ["pool", "kubeup"]) == []
+    assert judged(["daemonset", "speaker"], ["supply", "ipaddresspools.metallb.io", "kubeup"]) == []
 
 
 def test_one_image_is_one_check_whatever_number_of_pods_wait_for_it() -> None:
@@ -129,7 +129,10 @@ def test_a_load_balancer_without_anybody_to_give_it_an_address_without_a_pool_an
     waiting = ["pending", "default/web"]
     assert "nothing gives Services" in judged(waiting)[0].message
     assert "no pool" in judged(waiting, ["daemonset", "speaker"])[0].message
-    assert "perhaps all are taken" in judged(waiting, ["daemonset", "speaker"], ["pool", "kubeup"])[0].message
+    assert (
+        "perhaps all are taken"
+        in judged(waiting, ["daemonset", "speaker"], ["supply", "ipaddresspools.metallb.io", "kubeup"])[0].message
+    )
 
 
 def test_policies_that_nobody_enforces() -> None:
