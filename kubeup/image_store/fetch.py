@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -140,8 +141,13 @@ def _pulled(cluster: Cluster, name: str, arch: str, path: Path, emit: EventSink)
     if reference is None:
         raise ImageError(f"`{name}` is not the name of an image")
     reasons = []
+
+    def wait(host: str, seconds: float) -> None:
+        emit(Working("this machine", f"waiting {seconds:.0f} s for {host}, which is busy"))
+        time.sleep(seconds)
+
     for base, ca in _places(cluster, reference):
-        site = Site(base, cluster.proxy, ca)
+        site = Site(base, cluster.proxy, ca, wait)
         try:
             registry.pull(site, reference, arch, path, emit)
         except UnavailableError as error:

@@ -35,7 +35,7 @@ def pull(site: Site, reference: Reference, arch: str, target: Path, emit: EventS
 
     def small(part: str) -> bytes:
         headers = {"Accept": archive_writer.ACCEPT} if part.startswith("manifests/") else {}
-        return site.read(f"{base}/{part}", SMALL, headers)[0]
+        return site.read(f"{base}/{part}", SMALL, headers)
 
     found = archive_writer.describe(small, str(reference), reference.wanted, arch)
     layers = dict.fromkeys(found.layers)

@@ -73,6 +73,14 @@ class Building:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A site asked to come back later. seconds: that are left."""
+
+    host: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Got:
     """It lies in the cache now. size in bytes."""
 
@@ -88,6 +96,6 @@ class Without:
     wanted: ArtifactRef
 
 
-ReleaseEvent = Tried | Progress | Building | Got | Without
+ReleaseEvent = Tried | Progress | Building | Waiting | Got | Without
 ReleaseSink = Callable[[ReleaseEvent], None]
 """Called from several threads."""

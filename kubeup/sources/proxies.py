@@ -5,8 +5,6 @@ from __future__ import annotations
 import ipaddress
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
-from typing import Any
 
 from kubeup.model.cluster import Proxy
 
@@ -52,16 +50,3 @@ def _matches(host: str, word: str) -> bool:
         # A name, or ranges of the other family.
         name = word.removeprefix("*").removeprefix(".").partition(":")[0]
         return bool(name) and (host == name or host.endswith(f".{name}"))
-
-
-class Handler(urllib.request.ProxyHandler):
-    """Sends each request, redirected ones too, through the proxy that is meant for it."""
-
-    def __init__(self, proxy: Proxy) -> None:
-        wanted: Mapping[str, str] = {"http": proxy.http, "https": proxy.https}
-        super().__init__({scheme: url for scheme, url in wanted.items() if url})
-        self._no_proxy = proxy.no_proxy
-
-    def proxy_open(self, req: urllib.request.Request, proxy: str, type: str) -> Any:
-        host = urllib.parse.urlsplit(req.full_url).hostname or ""
-        return None if is_exempt(host, self._no_proxy) else super().proxy_open(req, proxy, type)

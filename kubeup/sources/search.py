@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseSink, Without
+from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseSink, Waiting, Without
 from kubeup.release.catalog import row_of
 from kubeup.sources import bundle, cache, golang, web
 from kubeup.sources.resolution import Resolution, error_for
@@ -99,7 +100,7 @@ def _from(search: Resolution, source: Source, missing: Sequence[ArtifactRef]) ->
     elif source.kind == "bundle":
         _from_bundle(search, Path(source.url), missing)
     else:
-        _from_web(search, missing, Site(source.url, search.proxy))
+        _from_web(search, missing, source.url)
 
 
 def _from_cache(search: Resolution, missing: Sequence[ArtifactRef]) -> None:
@@ -162,8 +163,16 @@ def _check_pin(search: Resolution, artifact: Artifact) -> None:
     )
 
 
-def _from_web(search: Resolution, missing: Sequence[ArtifactRef], site: Site) -> None:
+def _from_web(search: Resolution, missing: Sequence[ArtifactRef], base: str) -> None:
     stopped = threading.Event()
+
+    def pause(host: str, seconds: float) -> None:
+        for left in range(math.ceil(seconds), 0, -1):
+            search.emit(Waiting(host, left))
+            if stopped.wait(min(1.0, seconds)):
+                raise web.StoppedError
+
+    site = Site(base, search.proxy, wait=pause)
     fetcher = web.Fetcher(site, search.root, search.pins, search.emit, stopped)
 
     def work(job: web.Job) -> None:

@@ -1,40 +1,61 @@
-"""Asking one site over HTTP(S), or a folder by file://: time limits, and a dead site is asked in vain only once."""
+"""Asking one site over HTTP(S), or a folder by file://: every wait has a limit, a dead site is asked in vain only once.
+
+Redirects are followed here, one hop after the other: each goes through the proxy that is meant for it, keeps its
+method, and loses the login where it leads to another host.
+"""
 
 from __future__ import annotations
 
 import base64
-import http.client
+import datetime
 import re
 import socket
-import ssl
 import threading
-import urllib.error
+import time
 import urllib.parse
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from email.message import Message
-from typing import IO, Any
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from kubeup.model.cluster import Proxy
 from kubeup.release.artifacts import ArtifactRef
 from kubeup.release.catalog import fill
-from kubeup.sources import proxies, tokens
+from kubeup.sources import come_back, proxies, tokens
+from kubeup.sources.client import Client, RequestError, words
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
 
 CONNECT_SECONDS = 5.0
 """For a name to be resolved and a connection to stand, all addresses of the name together."""
 READ_SECONDS = 60.0
 """Without a single byte."""
+BUSY_SECONDS = 120.0
+"""How long, all in all, a site is waited for that asks to come back later."""
+REDIRECTS = 10
 TEXT_LIMIT = 1 << 20
 CHUNK = 1 << 18
 
+Wait = Callable[[str, float], None]
+"""Waits for a host so many seconds, and says so."""
+
 
 class UnavailableError(Exception):
-    """A source cannot provide a file; the reason in words, for people. status: what HTTP answered, 0 for nothing."""
+    """A source cannot provide a file; the reason in words, for people. status, headers: what HTTP answered, 0 for
+    nothing."""
 
-    def __init__(self, reason: str, status: int = 0, challenge: str = "") -> None:
+    def __init__(self, reason: str, status: int = 0, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
-        self.status, self.challenge = status, challenge
+        self.status, self.headers = status, headers or {}
+
+
+class Stream(Protocol):
+    """What a body is read from."""
+
+    def read(self, amt: int, /) -> bytes: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -42,37 +63,39 @@ class Answer:
     """An open reply. begins: the offset of its first byte; total: size of the whole file, 0 where it is not said."""
 
     url: str
-    stream: IO[bytes]
-    headers: Message
+    stream: Stream
     begins: int
     total: int
 
     def chunks(self) -> Iterator[bytes]:
         """Its bytes; closes it. Raises UnavailableError where it breaks off."""
-        with self.stream:
-            while True:
-                try:
-                    chunk = self.stream.read(CHUNK)
-                except (OSError, http.client.HTTPException) as error:
-                    raise UnavailableError(f"{self.url} broke off ({_words(error)})") from error
-                if not chunk:
-                    return
+        try:
+            while chunk := self._next():
                 yield chunk
+        finally:
+            self.stream.close()
+
+    def _next(self) -> bytes:
+        import urllib3
+
+        try:
+            return self.stream.read(CHUNK)
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            raise UnavailableError(f"{self.url} broke off ({words(error)})") from error
 
 
 class Site:
     """Where URLs start: empty for upstream itself, else a mirror's URL, which may carry USER:PASSWORD@."""
 
-    def __init__(self, base: str, proxy: Proxy, ca: str = "") -> None:
+    def __init__(
+        self, base: str, proxy: Proxy, ca: str = "", wait: Wait = lambda _host, seconds: time.sleep(seconds)
+    ) -> None:
         """ca: certificates (PEM) of further authorities that this site is trusted by."""
         self.base, self._login = _without_login(base.rstrip("/"))
         self.title = self.base or "official"
         self._proxy = proxies.effective(proxy)
-        context = ssl.create_default_context()
-        if ca:
-            context.load_verify_locations(cadata=ca)
-        handlers = (proxies.Handler(self._proxy), _PlainHandler(), _TlsHandler(context=context))
-        self._opener = urllib.request.build_opener(*handlers)
+        self._client = Client(self._proxy, ca)
+        self._wait = wait
         self._lock = threading.Lock()
         self._hops: dict[tuple[str, int, bool], _Hop] = {}
         self._dead: dict[str, str] = {}
@@ -80,8 +103,16 @@ class Site:
         self._tokens: dict[str, str] = {}
 
     def url(self, pattern: str, wanted: ArtifactRef) -> str:
-        path = fill(pattern, wanted)
+        return self.place(fill(pattern, wanted))
+
+    def place(self, path: str) -> str:
+        """The URL of a path that begins with upstream's host."""
         return f"{self.base}/{path}" if self.base else f"https://{path}"
+
+    @property
+    def is_upstream(self) -> bool:
+        """Its files come from those who made them, and not from a mirror."""
+        return not self.base
 
     @property
     def is_for_nodes(self) -> bool:
@@ -94,59 +125,91 @@ class Site:
         A registry that wants a token names the place that gives one to anybody, or for the login.
         """
         repository = tokens.repository(url)
-        authorization = self._tokens.get(repository, "") or self._login
+        login = {"Authorization": found} if (found := self._tokens.get(repository, "") or self._login) else {}
         try:
-            return self._open(url, offset, method, headers or {}, authorization)
+            return self._open(url, offset, method, {**login, **(headers or {})})
         except UnavailableError as error:
-            place = tokens.place(error.challenge) if error.status == 401 else ""
+            place = tokens.place(error.headers.get("WWW-Authenticate", "")) if error.status == 401 else ""
             if not place or not repository:
                 raise
             self._tokens[repository] = self._token(place)
-        return self._open(url, offset, method, headers or {}, self._tokens[repository])
+        return self._open(url, offset, method, {"Authorization": self._tokens[repository], **(headers or {})})
 
     def _token(self, place: str) -> str:
-        with self._open(place, 0, "GET", {}, self._login).stream as stream:
-            found = tokens.token(stream.read(TEXT_LIMIT))
+        login = {"Authorization": self._login} if self._login else {}
+        answer = self._open(place, 0, "GET", login)
+        try:
+            found = tokens.token(answer.stream.read(TEXT_LIMIT))
+        finally:
+            answer.stream.close()
         if not found:
             raise UnavailableError(f"{place.partition('?')[0]} gave no token")
         return f"Bearer {found}"
 
-    def _open(self, url: str, offset: int, method: str, headers: Mapping[str, str], authorization: str) -> Answer:
-        host = self._reach(url)
-        request = urllib.request.Request(url, headers=dict(headers), method=method)
-        if offset:
-            request.add_header("Range", f"bytes={offset}-")
-        if authorization:
-            # Not sent on to where the site may redirect.
-            request.add_unredirected_header("Authorization", authorization)
-        try:
-            reply = self._opener.open(request, timeout=CONNECT_SECONDS)
-        except urllib.error.HTTPError as error:
-            error.close()
-            challenge = error.headers.get("WWW-Authenticate") or ""
-            raise UnavailableError(f"{url} answered {error.code} {error.reason}", error.code, challenge) from error
-        except (OSError, http.client.HTTPException) as error:
-            raise self._failed(url, host, error) from error
+    def _open(self, url: str, offset: int, method: str, headers: Mapping[str, str]) -> Answer:
+        if url.startswith("file:"):
+            return _open_file(url, offset)
+        sent = {**headers, **({"Range": f"bytes={offset}-"} if offset else {})}
+        reply, at = self._followed(url, method, sent)
+        if reply.status not in (200, 206):
+            reply.close()
+            raise _answered(url, at, reply)
         begins = _begin(reply.headers) if reply.status == 206 else 0
         length = int(reply.headers.get("Content-Length") or 0)
-        return Answer(url, reply, reply.headers, begins, begins + length if length else 0)
+        return Answer(url, reply, begins, begins + length if length else 0)
 
-    def read(self, url: str, limit: int, headers: Mapping[str, str] | None = None) -> tuple[bytes, Message]:
-        """All bytes at a URL, of which there may be ``limit``, and the reply's headers."""
+    def _followed(self, url: str, method: str, sent: dict[str, str]) -> tuple[BaseHTTPResponse, str]:
+        """The reply at the end of all redirects, and its URL."""
+        at = url
+        for _ in range(REDIRECTS):
+            reply = self._asked(at, method, sent)
+            location = reply.get_redirect_location()
+            if not location:
+                return reply, at
+            reply.close()
+            there = urllib.parse.urljoin(at, location)
+            allowed = ("https://",) if at.startswith("https://") else ("https://", "http://")
+            if not there.startswith(allowed):
+                raise UnavailableError(f"{url} redirects to {_shown(there)}, which TLS does not protect")
+            if _origin(there) != _origin(at):
+                sent = {name: value for name, value in sent.items() if name != "Authorization"}
+            at = there
+        raise UnavailableError(f"{url} redirects more than {REDIRECTS} times")
+
+    def _asked(self, url: str, method: str, sent: Mapping[str, str]) -> BaseHTTPResponse:
+        """The reply to one request. A site that says "not now" is asked again when it wants to be."""
+        waited = 0.0
+        while True:
+            host = self._reach(url)
+            try:
+                reply = self._client.send(method, url, sent, CONNECT_SECONDS, READ_SECONDS)
+            except RequestError as error:
+                raise self._failed(url, host, error) from error
+            seconds = come_back.seconds(reply.status, reply.headers, datetime.datetime.now(datetime.timezone.utc))
+            # A site that says 0 and means "later" is not asked without end.
+            seconds = seconds if seconds is None else max(1.0, seconds)
+            if seconds is None or waited + seconds > BUSY_SECONDS:
+                return reply
+            reply.close()
+            waited += seconds
+            self._wait(host, seconds)
+
+    def read(self, url: str, limit: int, headers: Mapping[str, str] | None = None) -> bytes:
+        """All bytes at a URL, of which there may be ``limit``."""
         answer = self.open(url, headers=headers)
         found = bytearray()
         for chunk in answer.chunks():
             found += chunk
             if len(found) > limit:
                 raise UnavailableError(f"{url} holds more than {limit} bytes")
-        return bytes(found), answer.headers
+        return bytes(found)
 
     def text(self, url: str) -> str:
         """What is at a URL, asked for once."""
         with self._lock:
             known = self._texts.get(url)
         if known is None:
-            known = self.read(url, TEXT_LIMIT)[0].decode("utf-8", "replace")
+            known = self.read(url, TEXT_LIMIT).decode("utf-8", "replace")
             with self._lock:
                 self._texts[url] = known
         return known
@@ -159,7 +222,7 @@ class Site:
         except ValueError as error:
             raise UnavailableError(f"{self.title} or its proxy is no URL that can be asked ({error})") from None
         if address is None:
-            return host
+            raise UnavailableError(f"{self.title} or its proxy is no URL that can be asked")
         with self._lock:
             hop = self._hops.setdefault(address, _Hop())
         with hop.lock:
@@ -170,13 +233,10 @@ class Site:
             raise UnavailableError(reason)
         return host
 
-    def _failed(self, url: str, host: str, error: Exception) -> UnavailableError:
-        cause = getattr(error, "reason", error)
-        if not host:
-            return UnavailableError(f"{url} cannot be read ({_words(cause)})")
-        if isinstance(cause, (ConnectionResetError, http.client.HTTPException)):
-            return UnavailableError(f"{url} broke off ({_words(cause)})")
-        reason = f"{host} cannot be asked ({_words(cause)})"
+    def _failed(self, url: str, host: str, error: RequestError) -> UnavailableError:
+        if error.broke:
+            return UnavailableError(f"{_shown(url)} broke off ({error})")
+        reason = f"{host} cannot be asked ({error})"
         with self._lock:
             self._dead[host] = reason
         return UnavailableError(reason)
@@ -200,7 +260,7 @@ def _why_not(host: str, port: int, is_proxy: bool) -> str:
             socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
             found.append("")
         except OSError as error:
-            found.append(_words(error))
+            found.append(words(error))
         done.set()
 
     threading.Thread(target=connect, daemon=True, name="kubeup-reach").start()
@@ -210,12 +270,37 @@ def _why_not(host: str, port: int, is_proxy: bool) -> str:
     return f"{'the proxy ' if is_proxy else ''}{place} is not reachable ({reason})" if reason else ""
 
 
-def _words(error: object) -> str:
-    """What the system says, without its number."""
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+def _open_file(url: str, offset: int) -> Answer:
+    path = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path))
+    try:
+        file = path.open("rb")
+        total = path.stat().st_size
+    except OSError as error:
+        raise UnavailableError(f"{url} cannot be read ({words(error)})") from error
+    file.seek(offset)
+    return Answer(url, file, offset, total)
 
 
-def _begin(headers: Message) -> int:
+def _answered(url: str, at: str, reply: BaseHTTPResponse) -> UnavailableError:
+    """at: where redirects led to; its query may be a ticket, and is shown nowhere."""
+    known = {one.value: one.phrase for one in HTTPStatus}
+    text = f"{reply.status} {reply.reason or known.get(reply.status, '')}".strip()
+    by = f", by {urllib.parse.urlsplit(at).netloc}" if at != url else ""
+    seconds = come_back.seconds(reply.status, reply.headers, datetime.datetime.now(datetime.timezone.utc))
+    later = f"; asked to come back in {seconds:.0f} s" if seconds else ""
+    return UnavailableError(f"{url} answered {text}{by}{later}", reply.status, reply.headers)
+
+
+def _shown(url: str) -> str:
+    return url.partition("?")[0]
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def _begin(headers: Mapping[str, str]) -> int:
     found = re.match(r"bytes (\d+)-", headers.get("Content-Range") or "")
     return int(found.group(1)) if found else 0
 
@@ -231,31 +316,3 @@ def _without_login(base: str) -> tuple[str, str]:
         return base, ""
     words = urllib.parse.unquote(login).encode()
     return parts._replace(netloc=place).geturl(), f"Basic {base64.b64encode(words).decode()}"
-
-
-class _Plain(http.client.HTTPConnection):
-    """Connecting has a short limit; reading, once connected, a longer one."""
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(READ_SECONDS)
-
-
-class _Tls(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(READ_SECONDS)
-
-
-class _PlainHandler(urllib.request.HTTPHandler):
-    def http_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_Plain, req)
-
-
-class _TlsHandler(urllib.request.HTTPSHandler):
-    def __init__(self, *, context: ssl.SSLContext) -> None:
-        super().__init__(context=context)
-        self._verifying = context
-
-    def https_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_Tls, req, context=self._verifying)

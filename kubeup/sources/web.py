@@ -188,7 +188,7 @@ class Fetcher:
 
         def get(part: str) -> bytes:
             headers = {"Accept": archive_writer.ACCEPT} if part.startswith("manifests/") else {}
-            content, _ = self.site.read(f"{base}/{part}", IMAGE_LIMIT, headers)
+            content = self.site.read(f"{base}/{part}", IMAGE_LIMIT, headers)
             self.emit(Progress(job.first, len(content), len(content)))
             return content
 

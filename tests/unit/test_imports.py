@@ -14,6 +14,7 @@ ONLY = {
     "click": {"cli"},
     "rich": {"report", "cli/console", "cli/release"},
     "jinja2": {"planning/render"},
+    "urllib3": {"sources/client", "sources/site"},
     "fabric": {"node/ssh/connector"},
     "paramiko": {"node/ssh/connector", "node/wire/transport", "node/ssh/login", "node/ssh/forwarding"},
 }

@@ -1,4 +1,8 @@
-"""A mirror with upstream's layout, served from a folder by a real HTTP server on loopback."""
+"""Upstream's sites and mirrors of them, served from a folder by a real HTTP server on loopback.
+
+Asked as a mirror it has upstream's hosts as its first folders. Asked as a proxy it is those hosts: with CONNECT it
+speaks TLS for all of them, by an authority of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import hashlib
 import io
 import json
 import re
+import ssl
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,7 +24,8 @@ class Upstream:
     """requests: ``METHOD PATH [RANGE]`` in order. breaks: path -> bytes after which the line is cut, once.
 
     holds: a path of which half is sent, and the rest only at the end of the test. token: asked for as registries do,
-    and given to anybody at /token.
+    and given to anybody at /token. redirects: path -> URL. refusals: path -> (status, headers) of its next answers.
+    proxy_login: USER:PASSWORD a proxy asks for. tls: what it answers CONNECT with. heard: headers of each request.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,6 +38,11 @@ class Upstream:
         self.login = ""
         self.token = ""
         self.ranges = True
+        self.redirects: dict[str, str] = {}
+        self.refusals: dict[str, list[tuple[int, Mapping[str, str]]]] = {}
+        self.proxy_login = ""
+        self.tls: ssl.SSLContext | None = None
+        self.heard: list[Mapping[str, str]] = []
 
     def put(self, path: str, content: bytes, sums: str = "") -> bytes:
         """A file at a path that begins with upstream's host. sums: how its checksum is published."""
@@ -81,6 +92,7 @@ def serving(upstream: Upstream) -> Iterator[Upstream]:
 
 class _Handler(BaseHTTPRequestHandler):
     site: Upstream
+    host = ""
 
     def do_HEAD(self) -> None:
         self._reply(body=False)
@@ -88,9 +100,50 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._reply(body=True)
 
+    def do_CONNECT(self) -> None:
+        """From here on it is the host that was asked for."""
+        self.site.requests.append(f"CONNECT {self.path}")
+        if self._wants_proxy_login() or self.site.tls is None:
+            return
+        self.host = self.path.removesuffix(":443")
+        self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        try:
+            self.connection = self.site.tls.wrap_socket(self.connection, server_side=True)
+        except (ssl.SSLError, OSError):
+            self.close_connection = True
+            return
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
+        self.close_connection = False
+
+    def _wants_proxy_login(self) -> bool:
+        given = self.headers.get("Proxy-Authorization", "").removeprefix("Basic ")
+        if not self.site.proxy_login or base64.b64decode(given).decode() == self.site.proxy_login:
+            return False
+        self._refuse(407, {"Proxy-Authenticate": 'Basic realm="proxy"'})
+        return True
+
+    def _refuse(self, status: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def _reply(self, body: bool) -> None:
+        self.close_connection = True
         asked = self.headers.get("Range", "")
+        self.path = f"/{self.host}{self.path}" if self.host else self.path
         self.site.requests.append(f"{self.command} {self.path} {asked}".strip())
+        self.site.heard.append(dict(self.headers))
+        place = self.path.partition("?")[0]
+        if self.path.startswith("http://") and self._wants_proxy_login():
+            return
+        if refusals := self.site.refusals.get(place):
+            self._refuse(*refusals.pop(0))
+            return
+        if place in self.site.redirects:
+            self._refuse(302, {"Location": self.site.redirects[place]})
+            return
         if self.site.token and self.path.partition("?")[0] == "/token":
             self._send(json.dumps({"token": self.site.token}).encode(), "", body)
             return
@@ -107,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_error(401)
                 return
         # A proxy is asked for whole URLs; this one serves all hosts from the one folder.
-        path = self.site.folder / re.sub(r"^http://", "", self.path).lstrip("/")
+        path = self.site.folder / re.sub(r"^http://", "", place).lstrip("/")
         if not path.is_file():
             self.send_error(404)
             return
