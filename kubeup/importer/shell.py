@@ -6,13 +6,14 @@ would have set is named in the note.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kubeup.importer.values import LONGEST, MOST, Evaluation, Setting
-from kubeup.importer.words import ASSIGNMENT, Lexer, Operator, Unreadable, Word
+from kubeup.importer.assignments import Assignments, assigned_name
+from kubeup.importer.lexer import Lexer
+from kubeup.importer.values import MOST, Evaluation, Setting
+from kubeup.importer.words import Operator, Unreadable, Word
 from kubeup.profile.problem import Problem
 
 LARGEST = 64 * 1024
@@ -70,9 +71,9 @@ class _Reader:
     """Puts tokens together to commands. blocks: the constructs that are open."""
 
     def __init__(self, lexer: Lexer) -> None:
-        self.settings: dict[str, Setting] = {}
         self.notes: list[Note] = []
         self._lexer = lexer
+        self._settings = Assignments(lexer.places)
         self._words: list[Word] = []
         self._blocks: list[_Block] = []
         self._function: tuple[str, int] | None = None
@@ -81,6 +82,10 @@ class _Reader:
         self._opened_parenthesis = False
         self._certain = True
         self._after_block = False
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        return self._settings.by_name
 
     def take(self, token: Word | Operator) -> None:
         if isinstance(token, Word):
@@ -186,33 +191,33 @@ class _Reader:
         certain = self._certain and operator not in ("|", "|&", "&")
         if words:
             self._command(words, certain)
-        assigns = not after_block and all(_assigned(word) for word in words)
+        assigns = not after_block and all(assigned_name(word) for word in words)
         self._certain = operator not in ("||", "|", "|&") and (operator != "&&" or (certain and assigns))
 
     def _command(self, words: Sequence[Word], certain: bool) -> None:
         declares = words[0].plain in DECLARES
-        assignments = [word for word in words[declares:] if _assigned(word)]
+        assignments = [word for word in words[declares:] if assigned_name(word)]
         if self._blocks:
-            self._blocks[-1].names.update(dict.fromkeys(filter(None, map(_assigned, assignments))))
+            self._blocks[-1].names.update(dict.fromkeys(filter(None, map(assigned_name, assignments))))
             return
         if not certain:
             self._left_out(words, "depends on what ran before it", assignments)
         elif declares or len(assignments) == len(words):
             for word in assignments:
-                self._assign(word)
+                self._settings.assign(word)
         elif words[0].plain == "unset":
             for word in words[1:]:
-                self.settings.pop(word.plain, None)
+                self._settings.by_name.pop(word.plain, None)
         else:
             self._other(words, assignments)
 
     def _other(self, words: Sequence[Word], assignments: Sequence[Word]) -> None:
         """A command: not carried out. Blanks around = make one of an assignment that was meant."""
-        evaluation = Evaluation(self.settings)
+        evaluation = Evaluation(self._settings.by_name)
         if words[0].plain in (":", "true"):
             evaluation.fields(words[1:])
             for name, text in evaluation.assigned.items():
-                self._put(self._setting(words[0], words[-1], name, text))
+                self._settings.put(self._settings.setting(words[0], words[-1], name, text))
         if words[0].plain in QUIET:
             return
         place = self._lexer.places.at(words[0].start)
@@ -221,90 +226,15 @@ class _Reader:
             name = words[0].plain
             message = f"blanks around = make a command of `{name}`: this sets nothing"
             self._lexer.problems.append(Problem(place, name, message, f"write {name}=... without blanks", "warning"))
-        elif _assigned(words[0]) and len(words) > 1 and words[0].end - words[0].start == len(_assigned(words[0])) + 1:
-            message = f"the blank after = leaves `{_assigned(words[0])}` as it was"
-            self._lexer.problems.append(
-                Problem(
-                    place, _assigned(words[0]), message, "take the blank away, or put the value in quotes", "warning"
-                )
-            )
+        elif (name := assigned_name(words[0])) and len(words) > 1 and words[0].end - words[0].start == len(name) + 1:
+            message = f"the blank after = leaves `{name}` as it was"
+            fix = "take the blank away, or put the value in quotes"
+            self._lexer.problems.append(Problem(place, name, message, fix, "warning"))
         self._left_out(words, "is a command, and not carried out", assignments)
 
     def _left_out(self, words: Sequence[Word], why: str, assignments: Sequence[Word]) -> None:
         written = " ".join(self._lexer.text[words[0].start : words[-1].end].split())
         shown = written if len(written) <= 60 else f"{written[:57]}..."
         line = self._lexer.places.at(words[0].start).line
-        names = tuple(dict.fromkeys(filter(None, map(_assigned, assignments))))
+        names = tuple(dict.fromkeys(filter(None, map(assigned_name, assignments))))
         self.notes.append(Note(line, f"`{shown}` {why}", names))
-
-    def _assign(self, word: Word) -> None:
-        first = word.parts[0].text
-        found = ASSIGNMENT.match(first)
-        assert found is not None
-        name, index, more = found.group(1), found.group(2), bool(found.group(3))
-        evaluation = Evaluation(self.settings)
-        if word.items is None:
-            rest = dataclasses.replace(word.parts[0], text=first[found.end() :])
-            value = evaluation.text((rest, *word.parts[1:]))
-        else:
-            value = evaluation.fields(word.items)
-        setting = self._setting(word, word, name, value.text)
-        setting = dataclasses.replace(
-            setting,
-            items=value.fields if word.items is not None else None,
-            unknown=value.unknown,
-            made_of=value.made_of,
-            environment=value.environment,
-        )
-        earlier = self.settings.get(name)
-        if index is not None:
-            setting = _with_element(earlier, setting, index)
-        elif more and earlier is not None:
-            setting = _longer(earlier, setting)
-        self._put(setting)
-        for other, text in evaluation.assigned.items():
-            self._put(self._setting(word, word, other, text))
-
-    def _setting(self, first: Word, last: Word, name: str, text: str) -> Setting:
-        place = self._lexer.places.at(first.start)
-        end = self._lexer.places.at(max(first.start, last.end - 1))
-        return Setting(name, text, place.line, place.column, end.line, first.start, last.end)
-
-    def _put(self, setting: Setting) -> None:
-        earlier = self.settings.get(setting.name)
-        if earlier is not None and setting.name not in (*setting.made_of, *setting.environment):
-            setting = dataclasses.replace(setting, replaces=earlier.line)
-        self.settings[setting.name] = setting
-
-
-def _assigned(word: Word) -> str:
-    """The name that a word assigns to, or nothing."""
-    first = word.parts[0] if word.parts else None
-    found = ASSIGNMENT.match(first.text) if first is not None and first.kind == "text" and not first.quoted else None
-    return found.group(1) if found else ""
-
-
-def _longer(earlier: Setting, setting: Setting) -> Setting:
-    """``x+=more``."""
-    made_of = tuple(dict.fromkeys((*setting.made_of, setting.name)))
-    unknown = tuple(dict.fromkeys((*earlier.unknown, *setting.unknown)))
-    items = None
-    value = earlier.value + setting.value
-    if earlier.items is not None or setting.items is not None:
-        items = (*earlier.words, *setting.words)[:MOST]
-        value = " ".join(items)
-    begun = dataclasses.replace(setting, line=earlier.line, column=earlier.column, start=earlier.start)
-    return dataclasses.replace(begun, value=value[:LONGEST], items=items, made_of=made_of, unknown=unknown)
-
-
-def _with_element(earlier: Setting | None, setting: Setting, index: str) -> Setting:
-    """``x[1]=value``."""
-    items = list(earlier.words) if earlier is not None else []
-    number = int(index) if re.fullmatch("[0-9]{1,3}", index) else -1
-    unknown = (*(earlier.unknown if earlier else ()), *setting.unknown)
-    if 0 <= number <= len(items):
-        items[number : number + 1] = [setting.value]
-    else:
-        unknown = (*unknown, f"{setting.name}[{index}]=")
-    made_of = (*setting.made_of, setting.name)
-    return dataclasses.replace(setting, items=tuple(items), value=" ".join(items), unknown=unknown, made_of=made_of)
