@@ -27,6 +27,7 @@ check: $(VENV)/ready
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/shellcheck -x $(SCRIPTS)
 	$(BIN)/pytest -q tests/unit/test_imports.py
+	$(BIN)/python docs/structure.py --check
 
 test: packages check
 	$(BIN)/kubeup release fetch tests/lab/release.yaml

@@ -1,1 +1,1 @@
-"""One file a use case: each reads like its own summary."""
+"""What commands do, one file a use case: up, down, addons. Each reads like its own summary."""

@@ -1,1 +1,1 @@
-"""The conversation with many nodes: the only place with threads."""
+"""A plan carried out on many nodes at once: one thread a node, all else single-threaded."""

@@ -1,1 +1,1 @@
-"""Image archives and names, and why a pull failed."""
+"""Images as values: their names, archives read and written, and why a pull failed."""

@@ -1,4 +1,4 @@
-"""kube-up's config-default.sh -> a profile. The file is read, and nothing in it is carried out."""
+"""kube-up's config-default.sh becomes a profile. The file is read, and nothing in it is carried out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""text -> Cluster. All problems of a profile are told at once, each with its place and what to write instead."""
+"""A profile's text becomes a Cluster. All problems are told at once, each with its place and what to write instead."""
 
 from __future__ import annotations
 
