@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import kubeadm
-from benchmarks.ground import ADMIN, HTTP, KEPT, NAME, NODES, READY, SUBNET, WAIT, bare, everywhere, ssh, timed
+from benchmarks.host_facts import ADMIN, HTTP, KEPT, NAME, NODES, READY, SUBNET, WAIT, bare, everywhere, ssh, timed
 from kubeup.lab import life
 
 

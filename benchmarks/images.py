@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.__main__ import Bench
-from benchmarks.ground import NAME, NODES, bare, everywhere, ssh, timed
+from benchmarks.host_facts import NAME, NODES, bare, everywhere, ssh, timed
 from kubeup.lab import life
-from tests import archives
+from tests.support import archives
 
 ROUNDS = 3
 CTR = "/opt/kubeup/bin/ctr -a /run/kube-containerd/containerd.sock -n k8s.io"

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks.ground import NODES, SUBNET, WAIT, bare, everywhere, ssh, timed
+from benchmarks.host_facts import NODES, SUBNET, WAIT, bare, everywhere, ssh, timed
 from kubeup.images import archive_writer
 from kubeup.model.cluster import Source, Versions
 from kubeup.release.artifacts import ArtifactRef

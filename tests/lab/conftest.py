@@ -22,6 +22,8 @@ PREFIX = os.environ.get("KUBEUP_TEST_LAB", "test")
 NET = int(os.environ.get("KUBEUP_TEST_NET", "201"))
 SUBNETS = {"debian": f"192.168.{NET}.0/24", "ubuntu": f"192.168.{NET + 1}.0/24"}
 UP_LIMIT = 1800
+# kubeup's own containerd, asked on a node.
+CTR = "/opt/kubeup/bin/ctr -a /run/kube-containerd/containerd.sock -n k8s.io"
 # Nodes share one disk with the machine: how full that is, in per cent, says nothing of them.
 OWN_DISK = (
     "imageGCHighThresholdPercent: 100, evictionHard: "

@@ -18,8 +18,8 @@ from kubeup.lab import life
 from kubeup.lab.model import Lab
 from kubeup.node.agent import snapshot
 from tests.lab.conftest import Cluster
-from tests.lab.standstill import HOLD, VARIABLE, Point
-from tests.lab.test_undo import differences, look
+from tests.lab.fault_point import HOLD, VARIABLE, Point
+from tests.lab.snapshots import differences, look
 
 ROOT = Path(__file__).parents[2]
 NODES = ("node3", "node4")
@@ -155,7 +155,7 @@ class Faults:
     def _start(self, point: Point, arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
         environment = {**self.cluster.environment(), VARIABLE: point.text(), "PYTHONPATH": str(ROOT)}
         with subprocess.Popen(
-            [sys.executable, "-m", "tests.lab.standstill", *arguments],
+            [sys.executable, "-m", "tests.lab.fault_point", *arguments],
             env=environment,
             cwd=self.cluster.home,
             stdin=subprocess.DEVNULL,

@@ -15,8 +15,8 @@ from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.planning import render
 from kubeup.release.addon_images import addon_images
 from tests.lab.conftest import Cluster
-from tests.lab.test_cluster import settle
-from tests.unit.test_plan import two_nodes
+from tests.support.plans import two_nodes
+from tests.support.polling import settle
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 PAUSE = f"registry.k8s.io/pause:{Versions().pause}"

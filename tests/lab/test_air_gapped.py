@@ -12,14 +12,13 @@ from kubeup.model.cluster import Versions
 from kubeup.release.addon_images import addon_images
 from kubeup.sources import bundle
 from kubeup.sources.cache import cache_root
-from tests import archives
-from tests.archives import Made, layer
-from tests.lab.conftest import Cluster, kubelet
+from tests.lab.conftest import CTR, Cluster, kubelet
+from tests.support import archives
+from tests.support.archives import Made, layer
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 READY = Path(__file__).parents[2] / "profiles/air-gapped.yaml"
 OWN = Made("registry.example.com/team/app:1.4", (layer("own", 1_000_000),))
-CTR = "/opt/kubeup/bin/ctr -a /run/kube-containerd/containerd.sock -n k8s.io"
 NOWHERE = "http://127.0.0.1:9"
 
 

@@ -14,7 +14,6 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from kubeup.model.cluster import Versions
 from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources.cache import cache_root, path_of
 from tests.lab.conftest import Cluster, kubelet, nothing_leaves
+from tests.support.polling import settle
 
 LOOK = r"""
 find /etc /opt /usr/local /var/lib /root /home -xdev \
@@ -43,14 +43,6 @@ ls /run /run/netns /var/log/pods /var/log/containers 2>&1 |
     grep -v -e '^user' -e test-cache -e 'motd' -e 'sudo' -e 'utmp' | sort
 find /sys/fs/cgroup -maxdepth 4 -name 'kubepods*'
 """
-
-
-def settle(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Poll, with a limit."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

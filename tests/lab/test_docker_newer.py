@@ -9,10 +9,10 @@ import subprocess
 import pytest
 
 from kubeup.lab import life
-from tests.lab import debian
 from tests.lab.conftest import Cluster
-from tests.lab.test_cluster import settle
-from tests.lab.test_docker import NAME, SEEN, start_container
+from tests.lab.own_docker import NAME, SEEN, start_container
+from tests.support import debian
+from tests.support.polling import settle
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 INSTALL = """

@@ -22,11 +22,11 @@ from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources import cache
 from kubeup.sources.cache import cache_root
 from kubeup.sources.golang import machine_arch
-from tests import archives
-from tests.archives import Made, layer
 from tests.lab.conftest import Cluster
-from tests.lab.test_cluster import settle
-from tests.lab.test_docker import SEEN, start_container
+from tests.lab.own_docker import SEEN, start_container
+from tests.support import archives
+from tests.support.archives import Made, layer
+from tests.support.polling import settle
 
 DOCKER = "26.1.5"
 OF_DOCKER = {

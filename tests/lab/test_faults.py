@@ -17,9 +17,9 @@ from kubeup.lab import life
 from kubeup.lab.model import Lab
 from kubeup.node.agent import snapshot
 from tests.lab.conftest import Cluster, kubelet
+from tests.lab.fault_point import Point
 from tests.lab.faults import COMMANDS, NODES, Faults, Ledger, Trial, look_apart, passed, trials
-from tests.lab.standstill import Point
-from tests.ssh.proxy import BadLine
+from tests.support.bad_line import BadLine
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 UP, DOWN = COMMANDS["up"], COMMANDS["down"]

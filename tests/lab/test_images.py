@@ -15,18 +15,17 @@ from kubeup.image_store.fetch import own_path
 from kubeup.model.cluster import Versions
 from kubeup.release.addon_images import addon_images
 from kubeup.sources.golang import machine_arch
-from tests import archives
-from tests.archives import Made, layer
 from tests.lab import registry
-from tests.lab.conftest import Cluster
+from tests.lab.conftest import CTR, Cluster
+from tests.lab.fault_point import Point
 from tests.lab.faults import Faults
-from tests.lab.standstill import Point
+from tests.support import archives
+from tests.support.archives import Made, layer
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 MB = 1_000_000
 BASE = layer("base", 20 * MB)
 ONE, TWO, THREE = (Made(f"lab.example/app:{name}", (BASE, layer(f"top-{name}"))) for name in ("1", "2", "3"))
-CTR = "/opt/kubeup/bin/ctr -a /run/kube-containerd/containerd.sock -n k8s.io"
 COREDNS = addon_images["coredns"].reference(Versions())
 
 

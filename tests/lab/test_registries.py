@@ -16,8 +16,9 @@ from kubeup.sources.cache import cache_root
 from kubeup.sources.golang import machine_arch
 from tests.lab import registry
 from tests.lab.conftest import Cluster
-from tests.lab.scan import Scan
-from tests.lab.test_cluster import settle
+from tests.lab.host_scan import HostScan
+from tests.support.forward_proxy import ForwardProxy, certificate
+from tests.support.polling import settle
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 LOGIN = "ann:registry-secret"
@@ -33,7 +34,7 @@ class Site:
     plain: str
     secure: str
     ca: str
-    proxy: registry.ForwardProxy
+    proxy: ForwardProxy
     files: Path
 
 
@@ -48,7 +49,7 @@ def site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("registry")
     registry.install(cluster, "node4", folder)
     address = cluster.addresses[1]
-    ca, key = registry.certificate(address)
+    ca, key = certificate(address)
     for name, text in (("tls.crt", ca), ("tls.key", key)):
         cluster.feed("node4", f"mkdir -p /srv; cat >/srv/{name} <<'END'\n{text}END\n")
     # A bcrypt hash made by the node's own libcrypt.
@@ -63,7 +64,7 @@ def site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     registry.push(f"https://{address}:5443", "private/sleeper", "1", archive(), LOGIN, ca)
     found = state.find(cluster.name)
     assert found is not None
-    proxy = registry.ForwardProxy(found.host_address, PROXY_LOGIN, {"outside.example": address})
+    proxy = ForwardProxy(found.host_address, PROXY_LOGIN, {"outside.example": address})
     (folder / "ca.pem").write_text(ca)
     (folder / "login").write_text(f"{LOGIN}\n")
     yield Site(f"{address}:5000", f"{address}:5443", ca, proxy, folder)
@@ -92,7 +93,7 @@ def test_images_come_from_wherever_the_profile_says(cluster: Cluster, site: Site
         registry_auth=f"{{'{site.secure}': {site.files}/login}}",
         proxy=f"{{http: '{site.proxy.url}'}}",
     )
-    with Scan(SECRETS) as scan:
+    with HostScan(SECRETS) as scan:
         planned = cluster.kubeup("plan", "-o", "json"), cluster.kubeup("plan")
         assert planned[1].returncode == 0, planned[1].stderr
         done = cluster.kubeup("up")
@@ -124,7 +125,7 @@ def test_images_come_from_wherever_the_profile_says(cluster: Cluster, site: Site
 
 def test_the_scan_finds_what_is_planted(cluster: Cluster, site: Site, tmp_path: Path) -> None:
     (tmp_path / "left").write_text("... registry-secret ...")
-    with Scan(SECRETS) as scan:
+    with HostScan(SECRETS) as scan:
         cluster.on("node3", "sh -c 'sleep 0.5; :' proxy-secret")
     scan.folder(tmp_path)
     assert any(place.startswith("process ") and place.endswith("proxy-secret") for place in scan.found)

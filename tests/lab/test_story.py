@@ -20,8 +20,8 @@ from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources.cache import cache_root, path_of
 from tests.lab import app
 from tests.lab.conftest import Cluster, nothing_leaves
-from tests.lab.test_cluster import settle
-from tests.lab.test_undo import differences, look
+from tests.lab.snapshots import differences, look
+from tests.support.polling import settle
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 APP = "appstore:5000/django:1"

@@ -6,7 +6,7 @@ import pytest
 
 from kubeup.lab import life
 from tests.lab.conftest import Cluster
-from tests.lab.test_cluster import settle
+from tests.support.polling import settle
 
 
 @pytest.fixture(autouse=True)

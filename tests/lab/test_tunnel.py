@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import archives
-from tests.archives import Made, layer
 from tests.lab import registry
-from tests.lab.conftest import Cluster
-from tests.lab.test_cluster import settle
-from tests.lab.test_images import CTR
+from tests.lab.conftest import CTR, Cluster
+from tests.support import archives
+from tests.support.archives import Made, layer
+from tests.support.forward_proxy import ForwardProxy
+from tests.support.polling import settle
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 HUB = "hub.example"
@@ -36,7 +36,7 @@ class Hub:
 
     image: str
     nowhere: str
-    proxy: registry.ForwardProxy
+    proxy: ForwardProxy
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     config = tmp_path / "config.yml"
     config.write_text(CONFIG.format(tmp_path, port))
     process = subprocess.Popen([registry.unpack(tmp_path), "serve", config], stderr=subprocess.DEVNULL)
-    proxy = registry.ForwardProxy("127.0.0.1", "ann:secret", {HUB: "127.0.0.1"})
+    proxy = ForwardProxy("127.0.0.1", "ann:secret", {HUB: "127.0.0.1"})
     try:
         settle(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 20, "a registry")
         made = Made(f"{HUB}:{port}/app:1", (layer("tunnelled", 5_000_000),))

@@ -10,9 +10,9 @@ import pytest
 
 from kubeup.lab import image, life, state
 from kubeup.node.agent import snapshot
-from tests.lab import debian
 from tests.lab.conftest import Cluster
-from tests.lab.test_undo import differences, look
+from tests.lab.snapshots import differences, look
+from tests.support import debian
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 ENABLE = """

@@ -12,8 +12,9 @@ import pytest
 from kubeup.model.cluster import Versions
 from kubeup.node.agent import snapshot
 from tests.lab.conftest import Cluster
-from tests.lab.test_cluster import settle
-from tests.lab.test_docker import SEEN, start_container
+from tests.lab.own_docker import SEEN, start_container
+from tests.lab.snapshots import differences, look
+from tests.support.polling import settle
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 WORK = """
@@ -51,7 +52,6 @@ ip tuntap add vpn1 mode tun && ip addr add 10.98.1.1/24 dev vpn1 && ip link set 
 sysctl -qw net.ipv4.conf.vpn1.forwarding=1 net.ipv4.conf.all.accept_redirects=0
 ip netns add mine
 """
-SHARED = re.compile(r"vm\.overcommit_memory|kernel\.panic|kernel\.panic_on_oops|kernel\.keys\.root_max.*")
 COUNTERS = """
 nft list chain inet mine in | grep -o 'packets [0-9]*'
 iptables -nvxL MINE | awk '/RETURN/ { print $1 }'
@@ -87,21 +87,6 @@ LEFTOVERS = {
     "docker-network": "docker network create left",
     "container": f"docker create --name left registry.k8s.io/pause:{Versions().pause}",
 }
-
-
-def look(cluster: Cluster, node: int) -> snapshot.Things:
-    path = cluster.home / "snapshot"
-    # Of the tests' own kubectl.
-    cluster.on(f"node{3 + node}", "rm -rf /dev/shm/test-cache")
-    done = cluster.kubeup("node", "snapshot", cluster.addresses[node], "-o", str(path))
-    assert done.returncode == 0, done.stderr
-    return snapshot.parse(path.read_text("utf-8", "surrogateescape"))
-
-
-def differences(before: snapshot.Things, after: snapshot.Things) -> str:
-    """None of a lab's nodes has these to itself: another lab's kubelet sets them, too."""
-    found = snapshot.compare(before, after, snapshot.exemptions())
-    return "\n".join(one.format() for one in found if not (one.kind == "sysctl" and SHARED.fullmatch(one.name)))
 
 
 def counters(cluster: Cluster) -> list[int]:

@@ -11,8 +11,8 @@ import pytest
 
 from kubeup.model.resources import Desired, SideEffect
 from kubeup.node.wire.remote_commands import Kind
-from tests.sandbox.conftest import Sandbox
-from tests.sandbox.test_apply import done, down, plan, up, wish
+from tests.support.sandbox import Sandbox
+from tests.support.sandbox_runs import done, down, plan, up, wish
 
 # What changes anything, or carries what does. Each is counted; at the number in /die nobody of the session lives on.
 PROGRAMS = "awk cat chmod chown cp date flock gzip ln mkdir mv rm rmdir sh sha256sum sync systemctl tail tar timeout"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kubeup.model.resources import Directory, File, SideEffect
-from tests.sandbox.conftest import Sandbox
-from tests.sandbox.test_apply import done, down, up, wish
+from tests.support.sandbox import Sandbox
+from tests.support.sandbox_runs import done, down, up, wish
 
 STATE = "/run/kube-containerd"
 TASKS = f"{STATE}/io.containerd.runtime.v2.task/k8s.io"

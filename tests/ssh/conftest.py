@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from kubeup.model.cluster import Cluster, HostKeys, Network, Node, Role
+from kubeup.model.errors import ConnectError
 from kubeup.node.ssh.connector import Connector
 from kubeup.node.ssh.secrets import Secrets
+from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import SshConnection
 from tests.ssh.machine import Daemon, Machine, make_key
 
@@ -123,3 +125,13 @@ def node(operator: Operator, sshd: Daemon) -> Node:
 @pytest.fixture
 def connection(operator: Operator, node: Node) -> SshConnection:
     return operator.connect(node)
+
+
+def gets_in(operator: Operator, node: Node) -> bool:
+    return operator.connect(node).call(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
+
+
+def refusal(operator: Operator, node: Node) -> ConnectError:
+    with pytest.raises(ConnectError) as raised:
+        operator.connect(node)
+    return raised.value

@@ -8,22 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.model.cluster import HostKeys, Node
-from kubeup.model.errors import ConnectError
-from kubeup.node.wire.remote_commands import Kind
+from kubeup.model.cluster import HostKeys
 from kubeup.node.wire.transport import SshConnection
-from tests.ssh.conftest import Operator
+from tests.ssh.conftest import Operator, gets_in, refusal
 from tests.ssh.machine import Daemon, Machine
-
-
-def gets_in(operator: Operator, node: Node) -> bool:
-    return operator.connect(node).call(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
-
-
-def refusal(operator: Operator, node: Node) -> ConnectError:
-    with pytest.raises(ConnectError) as raised:
-        operator.connect(node)
-    return raised.value
 
 
 def fingerprint(daemon: Daemon, kind: str = "ed25519") -> str:

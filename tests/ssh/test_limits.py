@@ -13,15 +13,9 @@ import pytest
 from kubeup.model.cluster import Node
 from kubeup.model.errors import ConnectError, NodeError
 from kubeup.node.wire.remote_commands import Kind
-from tests.ssh.conftest import Operator
+from tests.ssh.conftest import Operator, refusal
 from tests.ssh.machine import Daemon, Machine, free_port
-from tests.ssh.proxy import BadLine
-
-
-def refusal(operator: Operator, node: Node) -> ConnectError:
-    with pytest.raises(ConnectError) as raised:
-        operator.connect(node)
-    return raised.value
+from tests.support.bad_line import BadLine
 
 
 def test_a_name_that_does_not_resolve(operator: Operator, node: Node) -> None:

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from kubeup.model.cluster import Node
-from kubeup.model.errors import ConnectError
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import SshConnection
-from tests.ssh.conftest import Operator
+from tests.ssh.conftest import Operator, gets_in, refusal
 from tests.ssh.machine import PASSWORD, Daemon, Machine, make_key
 
 
@@ -30,16 +29,6 @@ def agent(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 def add_key(path: Path) -> None:
     subprocess.run(["ssh-add", "-q", str(path)], check=True)
-
-
-def gets_in(operator: Operator, node: Node) -> bool:
-    return operator.connect(node).call(Kind.PROBE, [b"echo in"]).stdout == b"in\n"
-
-
-def refusal(operator: Operator, node: Node) -> ConnectError:
-    with pytest.raises(ConnectError) as raised:
-        operator.connect(node)
-    return raised.value
 
 
 def locked(operator: Operator, folder: Path, kind: str = "ed25519") -> Path:

@@ -22,12 +22,12 @@ from kubeup.node.wire.transport import SshConnection
 from kubeup.plan.steps import NodePlan
 from kubeup.planning.diff import diff
 from kubeup.planning.removals import empty_diff
-from tests.lab.debian import download
-from tests.sandbox.conftest import SYSTEMCTL
-from tests.sandbox.test_apply import ORDER, inquiry, wish
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import PASSWORD, SUDOERS, USERS, Daemon, Machine
-from tests.ssh.proxy import BadLine
+from tests.support.bad_line import BadLine
+from tests.support.debian import download
+from tests.support.sandbox import SYSTEMCTL
+from tests.support.sandbox_runs import ORDER, inquiry, wish
 
 # A machine as a program that changes it sees it; what logging in leaves is not counted. Below it lies the root file
 # system of whoever runs the tests, whose home may be at work.

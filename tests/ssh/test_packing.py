@@ -21,7 +21,7 @@ from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine
-from tests.ssh.proxy import BadLine
+from tests.support.bad_line import BadLine
 
 MB = 1 << 20
 SLOW = 6.0 * MB

@@ -16,10 +16,10 @@ from kubeup.model.events import Event, Note
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import SshConnection
 from kubeup.tunnel import Tunnel, proxy
-from tests.lab.registry import ForwardProxy as OwnProxy
-from tests.lab.registry import certificate
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Machine, wait_for
+from tests.support.forward_proxy import ForwardProxy as OwnProxy
+from tests.support.forward_proxy import certificate
 
 LARGE = bytes(range(256)) * 40_000
 LOGIN = "ann:secret"

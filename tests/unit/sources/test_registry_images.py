@@ -1,18 +1,15 @@
-"""Image archives, written and pulled; registries are real HTTP servers on loopback."""
+"""Images that are pulled for the cluster itself: registries are real HTTP servers on loopback."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kubeup.images import archive_writer
 from kubeup.model.cluster import Source, Versions
 from kubeup.model.errors import ReleaseError
 from kubeup.release.addon_images import addon_images
@@ -21,19 +18,17 @@ from kubeup.release.catalog import BY_NAME, fill
 from kubeup.sources import image_builds
 from kubeup.sources.go_builds import RECIPES
 from kubeup.sources.search import resolve
-from tests.unit.upstream import Upstream, serving
+from tests.support.archives import contents
+from tests.support.upstream import Upstream, serving
 
 PAUSE = ArtifactRef("pause", "3.10.2", "arm64")
+
+
 HOST = "registry.k8s.io/v2/pause"
 
 
 def digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def members(archive: bytes) -> dict[str, bytes]:
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        return {info.name: file.read() for info in tar if (file := tar.extractfile(info))}
 
 
 @pytest.fixture
@@ -56,27 +51,9 @@ def registry(tmp_path: Path) -> Iterator[Upstream]:
         yield site
 
 
-def test_an_archive_is_the_same_every_time_and_says_what_it_is() -> None:
-    one = archive_writer.docker_archive("registry.k8s.io/pause:3.10.2", {"pause": b"program"}, ("/pause",), "arm64")
-    assert one == archive_writer.docker_archive(
-        "registry.k8s.io/pause:3.10.2", {"pause": b"program"}, ("/pause",), "arm64"
-    )
-    found = members(one)
-    (manifest,) = json.loads(found["manifest.json"])
-    assert manifest["RepoTags"] == ["registry.k8s.io/pause:3.10.2"]
-    assert manifest["Config"] == f"{hashlib.sha256(found[manifest['Config']]).hexdigest()}.json"
-    config = json.loads(found[manifest["Config"]])
-    assert (config["architecture"], config["os"]) == ("arm64", "linux")
-    assert config["config"]["Entrypoint"] == ["/pause"]
-    assert config["rootfs"]["diff_ids"] == [digest(found[layer]) for layer in manifest["Layers"]]
-    with tarfile.open(fileobj=io.BytesIO(found[manifest["Layers"][0]])) as layer:
-        (file,) = layer.getmembers()
-        assert (file.name, file.mode, file.mtime, file.uid) == ("pause", 0o755, 0, 0)
-
-
 def test_pause_is_pulled_for_its_architecture_and_becomes_an_archive(registry: Upstream, tmp_path: Path) -> None:
     (artifact,) = resolve([PAUSE], [Source("mirror", registry.url)], root=tmp_path / "cache")
-    found = members(artifact.path.read_bytes())
+    found = contents(artifact.path.read_bytes())
     (manifest,) = json.loads(found["manifest.json"])
     assert manifest["RepoTags"] == ["registry.k8s.io/pause:3.10.2"]
     assert found[manifest["Layers"][0]].startswith(b"arm64 pause ")
@@ -88,7 +65,7 @@ def test_pause_is_pulled_for_its_architecture_and_becomes_an_archive(registry: U
 def test_a_registry_that_wants_a_token_is_asked_for_one_once(registry: Upstream, tmp_path: Path) -> None:
     registry.token = "for-anybody"
     (artifact,) = resolve([PAUSE], [Source("mirror", registry.url)], root=tmp_path / "cache")
-    assert members(artifact.path.read_bytes())
+    assert contents(artifact.path.read_bytes())
     (asked,) = registry.asked("/token")
     assert "scope=repository%3Ax%3Apull" in asked
     assert "service=registry" in asked
@@ -104,25 +81,6 @@ def test_an_addons_image_has_upstreams_name(name: str) -> None:
     url = fill(row.url, wanted)
     assert url.startswith(f"{'registry-1.docker.io' if host == 'docker.io' else host}/v2/{path}/manifests/")
     assert not row.module or row.module in {**RECIPES, **image_builds.BUILDS}
-
-
-def test_a_layer_keeps_folders_links_and_capabilities() -> None:
-    files: archive_writer.Files = {
-        "tmp": archive_writer.Entry(is_dir=True, mode=0o1777),
-        "bin/sh": archive_writer.Entry(target="/bin/busybox"),
-        "coredns": archive_writer.Entry(b"program", 0o755, capabilities=1 << 10),
-    }
-    found = members(
-        archive_writer.archive("a/b:1", files, archive_writer.Settings(("/coredns",), user="65532:65532"), "amd64")
-    )
-    (manifest,) = json.loads(found["manifest.json"])
-    with tarfile.open(fileobj=io.BytesIO(found[manifest["Layers"][0]])) as layer:
-        assert layer.getmember("tmp").isdir()
-        assert layer.getmember("tmp").mode == 0o1777
-        assert layer.getmember("bin/sh").linkname == "/bin/busybox"
-        # What `setcap cap_net_bind_service=+ep` writes.
-        capability = layer.getmember("coredns").pax_headers["SCHILY.xattr.security.capability"]
-        assert capability.encode() == bytes.fromhex("0100000200040000000000000000000000000000")
 
 
 def test_a_pin_of_pause_is_of_its_archive(registry: Upstream, tmp_path: Path) -> None:
@@ -157,17 +115,3 @@ def test_a_page_instead_of_a_manifest_is_told(registry: Upstream, tmp_path: Path
     registry.put(f"{HOST}/manifests/3.10.2", b"<html>please log in</html>")
     with pytest.raises(ReleaseError, match=r"the manifest of 3\.10\.2 is no manifest"):
         resolve([PAUSE], [Source("mirror", registry.url)], root=tmp_path / "cache")
-
-
-def test_layers_that_are_not_the_configs_are_refused() -> None:
-    config = json.dumps({"rootfs": {"diff_ids": [digest(b"another")]}}).encode()
-    layer = b"layer"
-    parts = {
-        "manifests/1": json.dumps(
-            {"config": {"digest": digest(config)}, "layers": [{"digest": digest(layer)}]}
-        ).encode(),
-        f"blobs/{digest(config)}": config,
-        f"blobs/{digest(layer)}": layer,
-    }
-    with pytest.raises(ReleaseError, match="are not those of its config"):
-        archive_writer.pull(parts.__getitem__, "example.com/x:1", "1", "amd64")

@@ -20,7 +20,7 @@ from kubeup.model.facts import Facts, Record
 from kubeup.model.resources import Desired, File
 from kubeup.plan.steps import RestorePath, RunAction, WriteFile
 from kubeup.release.addon_images import BY_ADDON
-from tests.unit.test_plan import BARE, built, desired, plan, two_nodes
+from tests.support.plans import BARE, built, desired, plan, two_nodes
 
 EVERY = tuple(addons.BY_NAME)
 HEAD = "nodes: [root@192.168.200.13, root@192.168.200.14]\nroles: ai i\n"

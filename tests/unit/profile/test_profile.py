@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from kubeup import profile
 from kubeup.model.cluster import HostKeys, Role, Runtime, Source, Taint
 from kubeup.model.errors import ProfileError
-from tests.unit import mutations
-from tests.unit.patience import quickly
+from tests.support.cpu_budget import quickly
+from tests.unit.profile import mutations
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WRONG = sorted((Path(__file__).parent / "profiles_wrong").glob("*.yaml"))
 FUZZ = int(os.environ.get("KUBEUP_FUZZ", "1000"))
 GOOD = "nodes: [root@192.168.200.13, root@192.168.200.14]\nroles: ai i\n"

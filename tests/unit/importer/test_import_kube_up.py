@@ -20,9 +20,9 @@ from kubeup.importer import Outcome, shell
 from kubeup.importer.draft import scalar
 from kubeup.importer.settings import GONE, KNOWN
 from kubeup.model.errors import ProfileError
-from tests.unit.patience import quickly
+from tests.support.cpu_budget import quickly
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDER = Path(__file__).parent / "kube_up"
 FILES = sorted(FOLDER.glob("*.conf"))
 FUZZ = int(os.environ.get("KUBEUP_FUZZ", "300"))

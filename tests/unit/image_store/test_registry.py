@@ -16,8 +16,8 @@ from kubeup.model.cluster import Proxy
 from kubeup.model.errors import ReleaseError
 from kubeup.model.events import Event, Working
 from kubeup.sources.site import Site, UnavailableError
-from tests.archives import Made, layer, sha256
-from tests.unit.upstream import Upstream, serving
+from tests.support.archives import Made, layer, sha256
+from tests.support.upstream import Upstream, serving
 
 NAME = Reference("registry.example.com", "team/app", "1")
 IMAGE = Made(str(NAME), (layer("low", 300_000), layer("high", 5_000)))

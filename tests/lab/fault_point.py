@@ -1,4 +1,4 @@
-"""kubeup that stands still at a chosen point, to be killed or cut off there: ``python -m tests.lab.standstill up ...``
+"""kubeup that stands still at a chosen point, to be killed or cut off there: ``python -m tests.lab.fault_point up ...``
 
 It is the real command line in a process of its own. The point is a JSON object in KUBEUP_TEST_POINT. At a step the
 node's half stands still, too, for as long as /run/kubeup-test-hold exists on the node: so what is done when the fault
@@ -79,7 +79,7 @@ class HeldTrip(Payload):
     held = 0
 
 
-class Standstill:
+class FaultPoint:
     def __init__(self, point: Point) -> None:
         self._point = point
         self._trips: Counter[str] = Counter()
@@ -91,12 +91,12 @@ class Standstill:
     def install(self) -> None:
         executor.carry_out = self._watched
         payload._small = self._with_hold
-        standstill = self
+        fault_point = self
 
         def emit(view: View, event: Event) -> None:
-            standstill._emit(view, event)
+            fault_point._emit(view, event)
             if isinstance(event, Phase):
-                standstill._phase(event)
+                fault_point._phase(event)
 
         View.emit = emit  # type: ignore[method-assign,assignment]
 
@@ -182,5 +182,5 @@ def with_hold(small: bytes, number: int) -> bytes:
 
 
 if __name__ == "__main__":
-    Standstill(Point.parse(os.environ[VARIABLE])).install()
+    FaultPoint(Point.parse(os.environ[VARIABLE])).install()
     main.main(prog_name="kubeup")

@@ -24,7 +24,7 @@ from kubeup.sources import site
 from kubeup.sources.cache import path_of
 from kubeup.sources.proxies import is_exempt
 from kubeup.sources.search import resolve
-from tests.unit.upstream import Upstream, serving, tgz
+from tests.support.upstream import Upstream, serving, tgz
 
 K8S = "dl.k8s.io/release/v1.37.2/bin/linux/amd64"
 KUBELET = ArtifactRef("kubelet", "1.37.2", "amd64")

@@ -17,8 +17,8 @@ from kubeup.profile import load
 from kubeup.release.artifacts import Artifact, ArtifactRef, Download
 from kubeup.sources import bundle, cache
 from kubeup.sources.search import resolve
-from tests import archives
-from tests.archives import Made, layer
+from tests.support import archives
+from tests.support.archives import Made, layer
 
 KUBELET, COREDNS = ArtifactRef("kubelet", "1.37.2", "amd64"), ArtifactRef("image:coredns", "1.15.0", "amd64")
 CONTENTS = {KUBELET: b"kubelet" * 30_000, COREDNS: b"an archive" * 20_000}

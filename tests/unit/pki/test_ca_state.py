@@ -9,7 +9,7 @@ import pytest
 from kubeup.model.errors import PreflightError
 from kubeup.model.facts import Facts
 from kubeup.pki import ca_state, certificates, specs
-from tests.unit.test_plan import BARE, BOTH, built, plan, two_nodes
+from tests.support.plans import BARE, BOTH, built, plan, two_nodes
 
 
 def after(facts: Facts, paths: tuple[str, ...]) -> Facts:

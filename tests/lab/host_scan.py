@@ -10,7 +10,7 @@ from types import TracebackType
 SECONDS = 0.05
 
 
-class Scan:
+class HostScan:
     """Looks at the command lines of all processes every 50 ms; those of lab nodes are this machine's, too.
 
     found: what was seen, as PLACE: text around.
@@ -23,7 +23,7 @@ class Scan:
         self.found: set[str] = set()
         self.looks = 0
 
-    def __enter__(self) -> Scan:
+    def __enter__(self) -> HostScan:
         self._thread.start()
         return self
 

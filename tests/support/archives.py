@@ -8,11 +8,14 @@ import io
 import json
 import random
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 OCI = "application/vnd.oci.image"
 ARCH = "amd64"
+# Puts an archive into a file: the fixture `write`.
+Write = Callable[[bytes], Path]
 
 
 def sha256(content: bytes) -> str:
@@ -86,3 +89,14 @@ def oci(*images: Made, packed: bool = False, names: Sequence[str] = ()) -> bytes
         entries.append({**entry, "annotations": {"org.opencontainers.image.ref.name": name}})
     index = json.dumps({"schemaVersion": 2, "manifests": entries}).encode()
     return tar({"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index, **blobs})
+
+
+def contents(archive: bytes) -> dict[str, bytes]:
+    """Every file of an archive by its path."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return {info.name: file.read() for info in tar if (file := tar.extractfile(info))}
+
+
+# Two images that share their lowest layer.
+IMAGE = Made("lab.example/app:1", (layer("low", 5000), layer("high")))
+OTHER = Made("lab.example/other:1", (IMAGE.layers[0], layer("another")))

@@ -1,0 +1,62 @@
+"""What a node should have, from the cluster and its facts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kubeup.model.cluster import Node, Versions
+from kubeup.model.facts import DockerFact, UnitFact
+from tests.support.plans import BARE, BOTH, desired, docker_cluster, plan, two_nodes
+
+
+def test_secret_files_are_for_root_alone() -> None:
+    cluster = two_nodes()
+    for file in desired(cluster, cluster.nodes[0]).files:
+        if file.path.endswith((".key", ".conf")) and file.path.startswith("/etc/kubernetes"):
+            assert file.mode == 0o600, file.path
+        assert not (file.path.endswith(".key") and not file.secret)
+
+
+def test_three_masters_are_three_etcd_members() -> None:
+    nodes = tuple(Node(f"10.0.0.{n}", BOTH, name=f"m{n}", address=f"10.0.0.{n}") for n in (1, 2, 3))
+    cluster = two_nodes(nodes=nodes)
+    files = {file.path: file for file in desired(cluster, nodes[1]).files}
+    bootstrap = (files["/etc/default/etcd-bootstrap"].content or b"").decode()
+    assert "m1=https://10.0.0.1:2380,m2=https://10.0.0.2:2380,m3=https://10.0.0.3:2380" in bootstrap
+    flags = (files["/etc/default/etcd"].content or b"").decode()
+    assert "127.0.0.1:2380" not in flags, "peer addresses are never loopback"
+    etcd = next(unit for unit in desired(cluster, nodes[1]).units if unit.name == "etcd.service")
+    assert "/etc/default/etcd-bootstrap" not in etcd.reads
+
+
+def test_a_docker_of_the_node_s_own_is_left_alone() -> None:
+    cluster = docker_cluster()
+    facts = replace(
+        BARE,
+        docker=DockerFact("28.5.2", running=True, source="other", cgroup_driver="systemd"),
+        units={"docker.service": UnitFact("docker.service", "loaded", "active", "running", "enabled")},
+    )
+    found = plan(cluster, cluster.nodes[1], facts)
+    assert not [
+        put.file.path for put in found.files if "docker" in put.file.path and "cri-dockerd" not in put.file.path
+    ]
+    assert "docker.service" not in [start.unit.name for start in found.starts]
+    assert "cri-dockerd.service" in [start.unit.name for start in found.starts]
+    kubelet = next(put.file for put in found.files if put.file.path == "/etc/kubernetes/kubelet.yaml")
+    assert b"ExtendWebSocketsToKubelet: false" in (kubelet.content or b"")
+    assert b"unix:///run/cri-dockerd.sock" in (kubelet.content or b"")
+
+
+def test_an_absent_docker_is_installed_with_a_unit_and_settings_of_kubeup_s() -> None:
+    cluster = docker_cluster()
+    found = plan(cluster, cluster.nodes[1])
+    paths = {put.file.path for put in found.files}
+    assert {"/etc/systemd/system/docker.service", "/etc/default/docker"} <= paths
+    units = [start.unit.name for start in found.starts]
+    assert units.index("docker.service") < units.index("cri-dockerd.service") < units.index("kubelet.service")
+
+
+def test_older_kubelets_get_no_gate_they_do_not_know() -> None:
+    cluster = replace(docker_cluster(), versions=Versions(kubernetes="1.34.4"))
+    files = {file.path: file.content or b"" for file in desired(cluster, cluster.nodes[1]).files}
+    assert b"ExtendWebSocketsToKubelet" not in files["/etc/kubernetes/kubelet.yaml"]
