@@ -13,7 +13,7 @@ import pytest
 from kubeup.model.preflight_ids import PREFLIGHT_IDS
 from kubeup.preflight.problem import problem
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "kubeup/preflight"
 
 
