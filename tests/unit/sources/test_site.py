@@ -12,8 +12,8 @@ import pytest
 from kubeup.model.cluster import Proxy
 from kubeup.sources import come_back, site
 from kubeup.sources.site import Site, UnavailableError
-from tests.unit.authority import Authority
-from tests.unit.upstream import Upstream, serving
+from tests.support.authority import Authority
+from tests.support.upstream import Upstream, serving
 
 NOW = datetime.datetime(2026, 11, 27, 12, 0, 0, tzinfo=datetime.timezone.utc)
 FILE = b"what is wanted" * 1000
