@@ -1,0 +1,31 @@
+"""What docs/contributing.md says to write, so that a test follows the very words a contributor reads."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tests.support.checkout import ROOT
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of code. path: the first path in backticks in the paragraph before it. behind: the second thing in
+    backticks there, the line that it is to stand behind; empty where the piece is a whole file."""
+
+    path: str
+    behind: str
+    text: str
+
+
+def blocks(heading: str) -> tuple[Block, ...]:
+    """The pieces of code of the section ``## heading``. Raises LookupError where there is no such section."""
+    _, found, rest = (ROOT / "docs/contributing.md").read_text().partition(f"\n## {heading}\n")
+    if not found:
+        raise LookupError(f"docs/contributing.md has no section {heading!r}")
+    section = rest.split("\n## ")[0]
+    pieces = []
+    for before, text in re.findall(r"((?:[^\n]+\n)+)\n```\w*\n(.*?)```", section, re.DOTALL):
+        quoted = re.findall("`([^`]+)`", before.replace("\n", " "))
+        pieces.append(Block(quoted[0], quoted[1] if "behind `" in before.replace("\n", " ") else "", text))
+    return tuple(pieces)
