@@ -95,6 +95,22 @@ def pull(fetch: Fetch, name: str, tag: str, arch: str) -> bytes:
     Every part is checked against the digest by which another one names it. Raises ReleaseError.
     Protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pull
     """
+    config, layers = _layers(fetch, name, tag, arch)
+    return pack(name, config, layers)
+
+
+def pull_file(fetch: Fetch, name: str, tag: str, arch: str, path: str) -> bytes:
+    """One file of a registry's image, as its processes see it. path: without leading slash. Raises ReleaseError."""
+    for layer in reversed(_layers(fetch, name, tag, arch)[1]):
+        with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
+            for info in tar:
+                if info.name.removeprefix("./").removeprefix("/") == path and (file := tar.extractfile(info)):
+                    return file.read()
+    raise ReleaseError(f"{name} holds no /{path}", fix="has upstream's layout changed? take another version")
+
+
+def _layers(fetch: Fetch, name: str, tag: str, arch: str) -> tuple[bytes, list[bytes]]:
+    """(config, layers as plain tar files, lowest first), each held to its digest."""
     found = describe(fetch, name, tag, arch)
     blobs = [_checked(fetch, "blobs", digest) for digest, _ in found.layers]
     layers = [_plain(blob, name) for blob in blobs]
@@ -106,7 +122,7 @@ def pull(fetch: Fetch, name: str, tag: str, arch: str) -> bytes:
             evidence=[f"layers: {[_digest(layer) for layer in layers]}", f"config: {wanted}"],
             fix="take another source",
         )
-    return pack(name, found.config, layers)
+    return found.config, layers
 
 
 @dataclass(frozen=True)

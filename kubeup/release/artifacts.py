@@ -34,7 +34,8 @@ class Artifact:
     """A file that can be had. size in bytes; source: where it came from, for people.
 
     path: its place in the operator's cache; nothing lies there yet where ``in_cache`` is False, which only happens to
-    those who asked for it (``resolve(need_file=False)``): sum and size are upstream's word then.
+    those who asked for it (``resolve(need_file=False)``): sum and size are upstream's word then. first_sum: sha256 of
+    what was downloaded, where nobody says what it should be; from then on it has to stay that.
     """
 
     wanted: ArtifactRef
@@ -44,6 +45,7 @@ class Artifact:
     source: str
     downloads: tuple[Download, ...] = ()
     in_cache: bool = True
+    first_sum: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,14 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What a person should know of how a file is trusted, or why another way was taken."""
+
+    wanted: ArtifactRef
+    text: str
+
+
+@dataclass(frozen=True)
 class Got:
     """It lies in the cache now. size in bytes."""
 
@@ -96,6 +106,6 @@ class Without:
     wanted: ArtifactRef
 
 
-ReleaseEvent = Tried | Progress | Building | Waiting | Got | Without
+ReleaseEvent = Tried | Progress | Building | Waiting | Remark | Got | Without
 ReleaseSink = Callable[[ReleaseEvent], None]
 """Called from several threads."""

@@ -23,10 +23,11 @@ class Row:
     """url, sums, member: formats with {v}, {arch}, {name}, {plain}, {docker_arch}, without a scheme.
 
     version: the field of model.Versions that speaks of it. sums: the URL of upstream's checksum of what is at ``url``;
-    empty where upstream publishes none, so that a pin is needed. member: the path inside the archive at ``url``; empty
-    where the URL is the file itself. module: what builds it (recipes.RECIPES, image_builds.BUILDS), empty where nothing
-    does. optional: clusters run without it, or get it themselves. image: REPOSITORY:TAG of an image, as nodes call it;
-    ``url`` is its manifest in a registry then, and what is kept is an image archive.
+    empty where upstream publishes none (sources/trust.py has what is done then). member: the path inside the archive at
+    ``url``; empty where the URL is the file itself. module: what builds it (go_builds.RECIPES, image_builds.BUILDS),
+    empty where nothing does. optional: clusters run without it, or get it themselves. image: REPOSITORY:TAG of an
+    image, as nodes call it; ``url`` is its manifest in a registry then, and what is kept is an image archive. inside:
+    official images that hold the same file at ``inside_path``, as REPOSITORY:TAG.
     """
 
     names: tuple[str, ...]
@@ -37,11 +38,19 @@ class Row:
     module: str = ""
     optional: bool = False
     image: str = ""
+    inside: tuple[str, ...] = ()
+    inside_path: str = ""
+
+
+def manifest_url(image: str) -> str:
+    """Where a registry has the manifest of REPOSITORY:TAG, without a scheme."""
+    repository, _, tag = image.rpartition(":")
+    host, _, path = repository.partition("/")
+    return f"{REGISTRIES.get(host, host)}/v2/{path}/manifests/{tag}"
 
 
 def _image(name: str, version: str, repository: str, tag: str, module: str, *, optional: bool = False) -> Row:
-    host, _, path = repository.partition("/")
-    url = f"{REGISTRIES.get(host, host)}/v2/{path}/manifests/{tag}"
+    url = manifest_url(f"{repository}:{tag}")
     return Row((name,), version, url, module=module, image=f"{repository}:{tag}", optional=optional)
 
 
@@ -66,6 +75,8 @@ ROWS = (
         ("flanneld",),
         "flannel",
         GITHUB + "/flannel-io/flannel/releases/download/v{v}/flanneld-{arch}",
+        inside=("ghcr.io/flannel-io/flannel:v{v}", "docker.io/flannel/flannel:v{v}"),
+        inside_path="opt/bin/flanneld",
         module="flannel",
     ),
     Row(

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kubeup.model.events import Event, Failed, Finished, Note, Phase, Skipped, Working
-from kubeup.release.artifacts import Building, Got, Progress, ReleaseEvent, Tried, Waiting, Without
+from kubeup.release.artifacts import Building, Got, Progress, ReleaseEvent, Remark, Tried, Waiting, Without
 
 REFRESH = 8
 BUILDING_EVERY = 20.0
@@ -119,6 +119,8 @@ class View:
                     self._built[what] = seconds
                     if not self._is_live or seconds == 0:
                         self._print(f"           {escape(what)} ({seconds:.0f} s so far)")
+            case Remark(wanted=wanted, text=text):
+                self._print(f"           {escape(f'{wanted.name}: {text}')}")
             case Waiting(host=host, seconds=seconds):
                 title = f"waiting for {host}, which is busy"
                 if self._lines.get("this machine", _Line("", 0)).title != title:

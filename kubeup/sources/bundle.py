@@ -36,11 +36,12 @@ class Entry:
     size: int
     source: str = ""
     downloads: tuple[Download, ...] = ()
+    first_sum: str = ""
 
     @staticmethod
     def of(artifact: Artifact) -> Entry:
         one = artifact
-        return Entry(key_of(one.wanted), one.sha256, one.size, one.source, one.downloads)
+        return Entry(key_of(one.wanted), one.sha256, one.size, one.source, one.downloads, one.first_sum)
 
     @staticmethod
     def of_file(root: Path, path: Path) -> Entry:
@@ -105,7 +106,7 @@ class Bundle:
             entry, cache.path_of(root, wanted), lambda done: emit(Progress(wanted, done, entry.size))
         )
         emit(Got(wanted, "the bundle", entry.size))
-        return cache.take_in(root, wanted, partial, entry.source, entry.downloads, entry.sha256)
+        return cache.take_in(root, wanted, partial, entry.source, entry.downloads, entry.sha256, entry.first_sum)
 
     def take_file(self, root: Path, path: Path) -> bool:
         """The same for a file of the cache that is no release's. False if it is not in here."""

@@ -33,6 +33,10 @@ class _Note:
     mtime_ns: int
     source: str
     downloads: tuple[Download, ...] = ()
+    first_sum: str = ""
+
+    def artifact(self, wanted: ArtifactRef, path: Path, *, in_cache: bool = True) -> Artifact:
+        return Artifact(wanted, self.sha256, self.size, path, self.source, self.downloads, in_cache, self.first_sum)
 
 
 def cache_root() -> Path:
@@ -65,7 +69,7 @@ def find(root: Path, wanted: ArtifactRef) -> Artifact | None:
     stat = path.stat()
     known = _known(path)
     if known and (known.size, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-        return Artifact(wanted, known.sha256, known.size, path, known.source, known.downloads)
+        return known.artifact(wanted, path)
     digest = hash_of(path)
     if known is None:
         _check_by_hand(path, wanted)
@@ -76,30 +80,42 @@ def find(root: Path, wanted: ArtifactRef) -> Artifact | None:
             evidence=[f"{path}", f"sha256 now:  {digest}", f"sha256 then: {known.sha256}"],
             fix=f"rm {path} {_sidecar(path)}",
         )
-    return note(path, path, wanted, digest, known.source, known.downloads)
+    return note(path, path, wanted, digest, known.source, known.downloads, known.first_sum)
 
 
 def note(
-    path: Path, file: Path, wanted: ArtifactRef, digest: str, source: str, downloads: tuple[Download, ...] = ()
+    path: Path,
+    file: Path,
+    wanted: ArtifactRef,
+    digest: str,
+    source: str,
+    downloads: tuple[Download, ...] = (),
+    first_sum: str = "",
 ) -> Artifact:
     """Write down what ``path`` is; ``file`` is where its bytes are now."""
     stat = file.stat()
-    values = _Note(digest, stat.st_size, stat.st_mtime_ns, source, downloads)
+    values = _Note(digest, stat.st_size, stat.st_mtime_ns, source, downloads, first_sum)
     partial = _sidecar(path).with_suffix(f".new{os.getpid()}")
     partial.write_text(json.dumps(asdict(values)) + "\n")
     partial.rename(_sidecar(path))
-    return Artifact(wanted, digest, stat.st_size, path, source, downloads)
+    return values.artifact(wanted, path)
 
 
 def take_in(
-    root: Path, wanted: ArtifactRef, file: Path, source: str, downloads: tuple[Download, ...] = (), digest: str = ""
+    root: Path,
+    wanted: ArtifactRef,
+    file: Path,
+    source: str,
+    downloads: tuple[Download, ...] = (),
+    digest: str = "",
+    first_sum: str = "",
 ) -> Artifact:
-    """Move a finished file into the cache. digest: its sha256, where that is known."""
+    """Move a finished file into the cache. digest: its sha256, where that is known. first_sum: see Artifact."""
     path = path_of(root, wanted)
     path.parent.mkdir(parents=True, exist_ok=True)
     file.chmod(0o755)
     # Written down first: a run that ends between the two leaves no file of which nothing is known.
-    artifact = note(path, file, wanted, digest or hash_of(file), source, downloads)
+    artifact = note(path, file, wanted, digest or hash_of(file), source, downloads, first_sum)
     file.rename(path)
     return artifact
 
@@ -120,7 +136,13 @@ def promised(root: Path, wanted: ArtifactRef) -> Artifact | None:
     known = _read(_promised(path))
     if known is None:
         return None
-    return Artifact(wanted, known.sha256, known.size, path, known.source, known.downloads, in_cache=False)
+    return known.artifact(wanted, path, in_cache=False)
+
+
+def first_sum(root: Path, wanted: ArtifactRef) -> str:
+    """What the first download of it was, whether or not the file is still there; empty where others vouch for it."""
+    known = _known(path_of(root, wanted))
+    return known.first_sum if known else ""
 
 
 def hash_of(path: Path) -> str:

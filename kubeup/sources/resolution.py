@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import Artifact, ArtifactRef, Got, ReleaseSink, Tried
 from kubeup.release.catalog import row_of
-from kubeup.sources import bundle, cache, web
+from kubeup.sources import bundle, cache, trust
 from kubeup.sources.site import Site
+from kubeup.sources.trust import Terms
 
 
 @dataclass
@@ -21,8 +22,9 @@ class Resolution:
 
     root: Path
     sources: tuple[Source, ...]
-    pins: Mapping[str, str]
+    terms: Terms
     proxy: Proxy
+    ca: str
     emit: ReleaseSink
     need_file: bool
     insist: bool = False
@@ -31,9 +33,10 @@ class Resolution:
     refused: dict[ArtifactRef, ReleaseError] = field(default_factory=dict)
 
     def may_lack(self, wanted: ArtifactRef) -> bool:
-        """Clusters run without it; an image not where nodes have only what is in a bundle."""
+        """Clusters run without it; an image not where nodes have only what is in a bundle, or what is pinned."""
         row = row_of(wanted)
-        closed = row.image and any(source.kind == "bundle" for source in self.sources)
+        only = self.terms.require_pins or any(source.kind == "bundle" for source in self.sources)
+        closed = row.image and only
         return row.optional and not closed and not self.insist
 
     def open(self, wanted: Iterable[ArtifactRef]) -> list[ArtifactRef]:
@@ -83,9 +86,9 @@ def _advice(search: Resolution, lacking: Sequence[ArtifactRef]) -> str:
     if of_bundle:
         archs = sorted({one.arch for one in (*search.found, *lacking)})
         return bundle.MAKE.format(of_bundle + "".join(f" --arch {arch}" for arch in archs))
-    jobs = [web.Job(row_of(one), (one,)) for one in lacking]
-    unpinned = [web.pin_names(job)[0] for job in jobs if not job.row.sums and not job.row.image]
-    unpinned = [name for name in dict.fromkeys(unpinned) if name not in search.pins]
+    jobs = [trust.Job(row_of(one), (one,)) for one in lacking]
+    unpinned = [trust.pin_names(job)[0] for job in jobs if not job.row.sums and not job.row.image]
+    unpinned = [name for name in dict.fromkeys(unpinned) if name not in search.terms.pins]
     ways = ["add a mirror under sources: in the profile"]
     if all(job.row.module for job in jobs) and not any(source.kind == "go" for source in search.sources):
         ways.append("add `go` there, which builds them on this machine")

@@ -15,9 +15,10 @@ from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseSink, Waiting, Without
 from kubeup.release.catalog import row_of
-from kubeup.sources import bundle, cache, golang, web
+from kubeup.sources import bundle, cache, golang, trust, web
 from kubeup.sources.resolution import Resolution, error_for
 from kubeup.sources.site import Site, UnavailableError
+from kubeup.sources.trust import Terms
 
 PARALLEL = 4
 A_DAY = 86400.0
@@ -32,14 +33,21 @@ def resolve(
     root: Path | None = None,
     emit: ReleaseSink = lambda _: None,
     need_file: bool = True,
+    recorded: Mapping[str, str] | None = None,
+    require_pins: bool = False,
+    ca: str = "",
 ) -> tuple[Artifact, ...]:
     """Every wanted file in the operator's cache, in the order wanted; optional ones only where a source has them.
 
     need_file False: a file that nodes can fetch by themselves may be answered for by upstream's checksum and size
-    alone. ``say`` is called from several threads. Raises one ReleaseError that lists all that could not be had, with
-    every source's reason, and all that came and was refused.
+    alone. ``emit`` is called from several threads. pins, recorded, require_pins: see trust.Terms. ca: certificates
+    (PEM) of authorities beside the system's. Raises one ReleaseError that lists all that could not be had, with every
+    source's reason, and all that came and was refused.
     """
-    search = _run(wanted, sources, pins, proxy, root, emit, need_file)
+    terms = Terms(pins or {}, recorded or {}, require_pins)
+    place = root or cache.cache_root()
+    search = Resolution(place, tuple(sources), terms, proxy or Proxy(), ca, emit, need_file)
+    _run(search, wanted)
     lacking = _lacking(search, wanted)
     if lacking or search.refused:
         raise error_for(search, lacking, search.refused.values())
@@ -53,28 +61,23 @@ def attempt(
     pins: Mapping[str, str] | None = None,
     proxy: Proxy | None = None,
     emit: ReleaseSink = lambda _: None,
+    recorded: Mapping[str, str] | None = None,
+    require_pins: bool = False,
+    ca: str = "",
 ) -> tuple[Mapping[ArtifactRef, Artifact], Mapping[ArtifactRef, ReleaseError]]:
     """What of it can be had, and why the rest cannot, each for itself; optional ones are no exception."""
-    search = _run(wanted, sources, pins, proxy, None, emit, need_file=True, insist=True)
+    terms = Terms(pins or {}, recorded or {}, require_pins)
+    search = Resolution(
+        cache.cache_root(), tuple(sources), terms, proxy or Proxy(), ca, emit, need_file=True, insist=True
+    )
+    _run(search, wanted)
     return search.found, {**search.refused, **{one: error_for(search, [one]) for one in _lacking(search, wanted)}}
 
 
-def _run(
-    wanted: Sequence[ArtifactRef],
-    sources: Sequence[Source],
-    pins: Mapping[str, str] | None,
-    proxy: Proxy | None,
-    root: Path | None,
-    emit: ReleaseSink,
-    need_file: bool,
-    insist: bool = False,
-) -> Resolution:
+def _run(search: Resolution, wanted: Sequence[ArtifactRef]) -> None:
     once = tuple(dict.fromkeys(wanted))
-    search = Resolution(
-        root or cache.cache_root(), tuple(sources), pins or {}, proxy or Proxy(), emit, need_file, insist
-    )
     try:
-        for source in sources:
+        for source in search.sources:
             missing = [one for one in search.open(once) if not _given_up(search, one)]
             if missing:
                 _from(search, source, missing)
@@ -85,7 +88,6 @@ def _run(
             f"the cache cannot be used: {place}: {error.strerror or error}",
             fix=f"make room or give access there, or set KUBEUP_CACHE (now: {search.root})",
         ) from error
-    return search
 
 
 def _lacking(search: Resolution, wanted: Sequence[ArtifactRef]) -> list[ArtifactRef]:
@@ -152,13 +154,28 @@ def _out_of(search: Resolution, found: bundle.Bundle, one: ArtifactRef) -> None:
 def _check_pin(search: Resolution, artifact: Artifact) -> None:
     """A pin is of what is at upstream's URL: the archive, where there is one. What was built here has no such sum."""
     row = row_of(artifact.wanted)
-    pinned = web.pin_of(web.Job(row, (artifact.wanted,)), search.pins)
+    job = trust.Job(row, (artifact.wanted,))
+    pinned = search.terms.pin(job)
     sums = [one.sha256 for one in artifact.downloads] if row.member else [artifact.sha256]
-    if not pinned or not sums or artifact.source == golang.BUILT or pinned in sums:
+    first = "" if pinned else search.terms.first_sum(job, search.root)
+    if artifact.source == golang.BUILT:
         return
-    raise ReleaseError(
-        f"{artifact.wanted.title} in the cache is not what the profile pins",
-        evidence=[str(artifact.path), f"sha256 in the cache: {sums[0]}", f"sha256 pinned:       {pinned}"],
+    if search.terms.require_pins and not pinned and artifact.source != cache.BY_HAND:
+        raise ReleaseError(
+            f"{artifact.wanted.title} in the cache has no pin, and the profile requires one",
+            evidence=[str(artifact.path), *(f"sha256 in the cache: {one}" for one in sums)],
+            fix="kubeup release pins PROFILE prints what to paste",
+        )
+    if first and sums and first not in sums:
+        raise _other(artifact, "what this cluster was built with", sums[0], "at the start:  ", first)
+    if pinned and sums and pinned not in sums:
+        raise _other(artifact, "what the profile pins", sums[0], "pinned:       ", pinned)
+
+
+def _other(artifact: Artifact, what: str, here: str, word: str, demanded: str) -> ReleaseError:
+    return ReleaseError(
+        f"{artifact.wanted.title} in the cache is not {what}",
+        evidence=[str(artifact.path), f"sha256 in the cache: {here}", f"sha256 {word}{demanded}"],
         fix=f"rm {artifact.path}, or correct the pin",
     )
 
@@ -172,10 +189,10 @@ def _from_web(search: Resolution, missing: Sequence[ArtifactRef], base: str) -> 
             if stopped.wait(min(1.0, seconds)):
                 raise web.StoppedError
 
-    site = Site(base, search.proxy, wait=pause)
-    fetcher = web.Fetcher(site, search.root, search.pins, search.emit, stopped)
+    site = Site(base, search.proxy, search.ca, pause)
+    fetcher = web.Fetcher(site, search.root, search.terms, search.emit, stopped)
 
-    def work(job: web.Job) -> None:
+    def work(job: trust.Job) -> None:
         try:
             known = None if search.need_file else fetcher.known(job)
             if known:
@@ -189,7 +206,7 @@ def _from_web(search: Resolution, missing: Sequence[ArtifactRef], base: str) -> 
             search.refused.update(dict.fromkeys(job.wanted, error))
 
     pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="kubeup-fetch")
-    pending = {pool.submit(work, job) for job in web.jobs([(row_of(one), one) for one in missing], site)}
+    pending = {pool.submit(work, job) for job in trust.jobs([(row_of(one), one) for one in missing], site)}
     try:
         while pending:
             # A wait with a limit lets the main thread see Ctrl-C.
@@ -226,7 +243,7 @@ def _marker(search: Resolution, wanted: ArtifactRef) -> Path:
 
 def _asked(search: Resolution) -> str:
     """Which sources were asked: others may have it."""
-    return hashlib.sha256(repr((search.sources, sorted(search.pins.items()))).encode()).hexdigest()
+    return hashlib.sha256(repr((search.sources, sorted(search.terms.pins.items()))).encode()).hexdigest()
 
 
 def _given_up(search: Resolution, wanted: ArtifactRef) -> bool:
