@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kubeup.model.facts import FAMILIES
 from kubeup.model.resources import ProbeRequest, sha256
+from kubeup.node.agent.probe import probe_script
 from kubeup.node.wire import payload
 from kubeup.node.wire.payload import Payload, level_payload, stage_payload
 from kubeup.node.wire.remote_commands import Kind
 from tests.support.sandbox import Sandbox
-from tests.support.sandbox_runs import BINARY, ask, done, down, plan, up, wish
+from tests.support.sandbox_runs import BINARY, ask, done, down, inquiry, plan, up, wish
 
 
 def test_up_puts_everything_in_place_and_a_second_one_has_nothing_to_do(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -149,6 +153,16 @@ def test_the_probe_touches_nothing_and_survives_odd_names(sandbox: Sandbox) -> N
     assert facts.inotify_limit == int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
     assert facts.disk_size == disk.total
     assert facts.disk_free == pytest.approx(disk.free, rel=0.1)
+
+
+def test_every_line_that_the_probe_prints_is_one_that_a_family_of_facts_reads(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert done(up(sandbox, wish(), tmp_path))
+    request = replace(inquiry(wish()), checks=(("a", "true"),), units=("thing.service",), ports=(22, 6443))
+    text = sandbox.send(Kind.PROBE, probe_script(request)).stdout.partition(b"\ntar\n")[0].decode()
+    printed = {line.partition("\t")[0] for line in text.partition("kubeup-probe 1\n")[2].split("\n")}
+    scripts = "\n".join(family.script.read_text() for family in FAMILIES)
+    assert len(printed) > 15
+    assert [kind for kind in printed if not re.search(rf"\b(fact|each) {kind}\b", scripts)] == []
 
 
 def test_a_second_operator_is_told_who_is_at_work(sandbox: Sandbox) -> None:

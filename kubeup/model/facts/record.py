@@ -2,9 +2,55 @@
 
 from __future__ import annotations
 
-from kubeup.model.facts import Owned, Record
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+PATH = "/var/lib/kubeup/record"
 DELETED = "-"
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A path the record says kubeup made or replaced. kind: file, link, dir, tree.
+
+    value: sha256 (file), target (link), mode (dir). had_original: something was there before, kept under original/.
+    keep: survives ``down --keep-data``.
+    """
+
+    kind: str
+    path: str
+    value: str
+    had_original: bool
+    survives_keep_data: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """The node's own account of what kubeup did to it: /var/lib/kubeup/record. Empty on a bare node.
+
+    ready: unit -> (path -> value read) when it last became ready. units: unit -> state before kubeup
+    ("absent", or "enabled active" as systemctl says). actions: ids done. traces: (kind, name) -> state before.
+    """
+
+    meta: Mapping[str, str] = field(default_factory=dict)
+    owned: Mapping[str, Owned] = field(default_factory=dict)
+    ready: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    actions: tuple[str, ...] = ()
+    side_effects: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.meta)
+
+    @property
+    def generation(self) -> int:
+        """How many trips changed this node; moves with each, so that two operators notice each other."""
+        return int(self.meta.get("generation", "0"))
+
+    @property
+    def cluster(self) -> str:
+        return self.meta.get("cluster", "")
 
 
 def parse_record(text: str) -> Record:

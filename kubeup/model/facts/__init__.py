@@ -1,0 +1,98 @@
+"""What a probe brings back about one node.
+
+A fact is one place: a family of them is two files here, NAME.sh, which asks on the node, and NAME.py, which says what
+the facts are called and reads them out of the answer. A line that NAME.sh prints by `fact KIND VALUE...` or by
+`... | each KIND` is what NAME.py finds under KIND; a test holds the two together. Adding a fact: docs/contributing.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubeup.model.facts import checks, docker, files, firewall, hardware, kernel, kubeup, network, system, tools, units
+from kubeup.model.facts.answer import Answer
+from kubeup.model.facts.checks import CheckFacts
+from kubeup.model.facts.cluster import AuthorityFact, ClusterFacts
+from kubeup.model.facts.docker import DockerFact, DockerFacts
+from kubeup.model.facts.files import FileFact, FileFacts
+from kubeup.model.facts.firewall import FirewallFact, FirewallFacts
+from kubeup.model.facts.hardware import HardwareFacts
+from kubeup.model.facts.kernel import KernelFacts
+from kubeup.model.facts.kubeup import KubeupFacts
+from kubeup.model.facts.network import Listener, NetworkFacts
+from kubeup.model.facts.record import Owned, Record
+from kubeup.model.facts.system import SystemFacts
+from kubeup.model.facts.tools import ToolFacts
+from kubeup.model.facts.units import UnitFact, UnitFacts
+
+__all__ = [
+    "FAMILIES",
+    "Answer",
+    "AuthorityFact",
+    "ClusterFacts",
+    "DockerFact",
+    "Facts",
+    "Family",
+    "FileFact",
+    "FirewallFact",
+    "Listener",
+    "Owned",
+    "Record",
+    "UnitFact",
+    "read",
+]
+
+
+@dataclass(frozen=True)
+class Facts(
+    SystemFacts,
+    HardwareFacts,
+    KernelFacts,
+    NetworkFacts,
+    ToolFacts,
+    DockerFacts,
+    FirewallFacts,
+    FileFacts,
+    UnitFacts,
+    CheckFacts,
+    KubeupFacts,
+):
+    """One probe of one node: the fields of all families. Sizes in bytes, times in seconds."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """name: of its two files, and of the function ask_NAME in NAME.sh. parse: its facts out of an answer."""
+
+    name: str
+    parse: Callable[[Answer], object]
+
+    @property
+    def script(self) -> Path:
+        return Path(__file__).with_name(f"{self.name}.sh")
+
+
+FAMILIES = (
+    Family("checks", checks.parse),
+    Family("system", system.parse),
+    Family("hardware", hardware.parse),
+    Family("kernel", kernel.parse),
+    Family("network", network.parse),
+    Family("tools", tools.parse),
+    Family("docker", docker.parse),
+    Family("firewall", firewall.parse),
+    Family("files", files.parse),
+    Family("units", units.parse),
+    Family("kubeup", kubeup.parse),
+)
+"""In the order in which a node is asked."""
+
+
+def read(answer: Answer) -> Facts:
+    """Every family's facts, of one answer."""
+    found: dict[str, object] = {}
+    for family in FAMILIES:
+        found |= vars(family.parse(answer))
+    return Facts(**found)  # type: ignore[arg-type]

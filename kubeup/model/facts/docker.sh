@@ -1,0 +1,25 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154
+# ROOT, HOME_DIR and the helpers are those of node/agent/probe.sh.
+ask_docker() {
+    if have docker && [ "$(systemctl is-active docker.service 2>/dev/null)" = active ]; then
+        fact docker_running yes
+        # One question; Go templates say just what is needed.
+        timeout 5 docker info --format '{{.ServerVersion}} {{.CgroupDriver}}' 2>/dev/null | each docker_info
+        timeout 5 docker ps --format '{{if not (.Label "io.kubernetes.pod.uid")}}{{.Names}}{{end}}' 2>/dev/null | grep . | each docker_container
+    elif have dockerd; then
+        dockerd --version 2>/dev/null | each dockerd_version
+    fi
+    if [ -e /snap/bin/docker ]; then fact docker_source snap; fi
+    docker_unit | each docker_unit
+}
+
+# What Docker's unit and its drop-ins say without kubeup's own, with lines that go on joined.
+docker_unit() {
+    found=$(systemctl show --property=FragmentPath,DropInPaths docker.service 2>/dev/null)
+    for path in $(printf '%s\n' "$found" | sed -n 's/^FragmentPath=//p') $(printf '%s\n' "$found" | sed -n 's/^DropInPaths=//p'); do
+        case $path in */docker.service.d/kubeup.conf) continue ;; esac
+        tr '\t' ' ' <"$path" 2>/dev/null | sed -e ':more' -e '/\\$/{' -e 'N' -e 's/\\\n/ /' -e 'b more' -e '}' |
+            sed -n '/^ *\(ExecStart\|Environment\|EnvironmentFile\) *=/p'
+    done
+}

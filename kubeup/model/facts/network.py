@@ -1,0 +1,77 @@
+"""Addresses, routes, name servers, and who listens on the ports that kubeup needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kubeup.model.facts.answer import Answer
+
+# LISTEN 0 4096 127.0.0.1:2379 0.0.0.0:* users:(("etcd",pid=812,fd=7)); the address may be *, [::] or have %link.
+LISTENING = re.compile(r'^LISTEN\s+\S+\s+\S+\s+\S*:(\d+)\s.*users:\(\("([^"]*)",pid=(\d+)')
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A TCP port somebody listens on. unit: the service that the process belongs to, empty where it is none."""
+
+    port: int
+    process: str
+    pid: int
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """addresses: IPv4 as ``a.b.c.d/len``. primary_address, primary_device: of packets that leave the machine.
+
+    routes: (destination or "default", device) of the main table, one for each device of a route with several next
+    hops; the device is empty for a route that leads nowhere (unreachable, blackhole, prohibit, throw). resolv_conf:
+    the file whose name servers are real ones. listeners: at most one a port, by port.
+    """
+
+    addresses: tuple[str, ...] = ()
+    primary_address: str = ""
+    primary_device: str = ""
+    routes: tuple[tuple[str, str], ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    resolv_conf: str = "/etc/resolv.conf"
+    nameservers: tuple[str, ...] = ()
+
+
+def parse(answer: Answer) -> NetworkFacts:
+    primary = next((route for route in answer.objects("ip_route_get") if route.get("prefsrc")), {})
+    return NetworkFacts(
+        addresses=tuple(
+            f"{info['local']}/{info['prefixlen']}"
+            for link in answer.objects("ip_addr")
+            for info in _objects(link.get("addr_info"))
+        ),
+        primary_address=str(primary.get("prefsrc", "")),
+        primary_device=str(primary.get("dev", "")),
+        routes=tuple(dict.fromkeys(way for route in answer.objects("ip_route") for way in _ways(route))),
+        listeners=tuple(sorted(_listeners(answer), key=lambda one: one.port)),
+        resolv_conf=answer.text("resolv_conf", "/etc/resolv.conf"),
+        nameservers=tuple(text.split()[0] for text in answer.texts("nameserver") if text.strip()),
+    )
+
+
+def _ways(route: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for way in _objects(route.get("nexthops")) or (route,):
+        yield str(route.get("dst", "default")), str(way.get("dev", ""))
+
+
+def _objects(value: object) -> tuple[Mapping[str, object], ...]:
+    return tuple(one for one in value if isinstance(one, dict) and one) if isinstance(value, list) else ()
+
+
+def _listeners(answer: Answer) -> Iterator[Listener]:
+    units = {row[0]: "".join(row[1:]) for row in answer.all("process")}
+    seen = set()
+    for found in filter(None, map(LISTENING.match, answer.texts("listener"))):
+        port, process, pid = found.groups()
+        # A process that ended meanwhile listens no more.
+        if port not in seen and pid in units:
+            seen.add(port)
+            yield Listener(int(port), process, int(pid), units[pid])

@@ -1,0 +1,160 @@
+"""Facts: what is asked and what is read are the same things, and what tools print is read whatever they print."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+import pytest
+
+from kubeup.model.facts import FAMILIES, Facts, Family, FirewallFact, Listener, read
+from kubeup.model.facts.answer import Answer, parse_lines
+
+ASKED = re.compile(r"(?:\bfact|\| each|^\s*each) ([a-z_]\w*)", re.MULTILINE)
+READ = re.compile(r'\banswer\.\w+\(\s*"([a-z_]\w*)"')
+
+
+def asked(script: str) -> set[str]:
+    return set(ASKED.findall(script))
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_line_that_a_family_asks_for_is_read_and_nothing_else_is(family: Family) -> None:
+    """Both halves of a fact are changed together: what NAME.sh prints, NAME.py reads."""
+    lines = asked(family.script.read_text())
+    assert lines
+    assert lines == set(READ.findall(family.script.with_suffix(".py").read_text()))
+
+
+def test_no_two_families_print_the_same_kind_of_line() -> None:
+    count = Counter(kind for family in FAMILIES for kind in asked(family.script.read_text()))
+    assert [kind for kind, times in count.items() if times > 1] == []
+
+
+def test_every_field_belongs_to_one_family() -> None:
+    empty = Answer({}, {})
+    count = Counter(name for family in FAMILIES for name in vars(family.parse(empty)))
+    assert set(count) == {field.name for field in dataclasses.fields(Facts)}
+    assert [name for name, times in count.items() if times > 1] == []
+
+
+def test_a_node_that_has_nothing_to_say_has_the_facts_of_no_node() -> None:
+    assert read(Answer({}, {})) == Facts()
+
+
+def facts(*lines: str, contents: Mapping[str, bytes] | None = None) -> Facts:
+    return read(parse_lines("\n".join(line.replace(" -> ", "\t", 1) for line in lines), contents or {}))
+
+
+ROUTES = {
+    "an ordinary one": ('{"dst":"10.0.0.0/24","dev":"eth0","protocol":"kernel"}', [("10.0.0.0/24", "eth0")]),
+    "the default": ('{"dst":"default","gateway":"10.0.0.1","dev":"eth0"}', [("default", "eth0")]),
+    "of one address": ('{"dst":"10.8.0.1","dev":"tun0","scope":"link"}', [("10.8.0.1", "tun0")]),
+    "by an IPv6 neighbour": (
+        '{"dst":"10.7.0.0/16","via":{"family":"inet6","host":"fe80::1"},"dev":"eth0"}',
+        [("10.7.0.0/16", "eth0")],
+    ),
+    "throw": ('{"type":"throw","dst":"10.1.0.0/16"}', [("10.1.0.0/16", "")]),
+    "unreachable": ('{"type":"unreachable","dst":"10.2.0.0/16","metric":99}', [("10.2.0.0/16", "")]),
+    "unreachable with a device": ('{"type":"unreachable","dst":"10.2.0.0/16","dev":"lo"}', [("10.2.0.0/16", "lo")]),
+    "blackhole": ('{"type":"blackhole","dst":"10.3.0.0/16"}', [("10.3.0.0/16", "")]),
+    "prohibit": ('{"type":"prohibit","dst":"10.6.0.0/16"}', [("10.6.0.0/16", "")]),
+    "an unreachable default": ('{"type":"unreachable","dst":"default","metric":999}', [("default", "")]),
+    "throw, as iproute2 before 5.11 writes it": ('{"throw","dst":"10.1.0.0/16","flags":[]}', [("10.1.0.0/16", "")]),
+    "ECMP over two devices": (
+        '{"dst":"10.4.0.0/16","nexthops":[{"gateway":"10.9.0.2","dev":"eth0"},{"gateway":"10.8.0.3","dev":"eth1"}]}',
+        [("10.4.0.0/16", "eth0"), ("10.4.0.0/16", "eth1")],
+    ),
+    "an ECMP default over one device": (
+        '{"dst":"default","nexthops":[{"gateway":"10.9.0.2","dev":"eth0"},{"gateway":"10.9.0.3","dev":"eth0"}]}',
+        [("default", "eth0")],
+    ),
+    "by a group of nexthop objects": (
+        '{"dst":"10.10.0.0/16","nhid":7,"nexthops":[{"gateway":"10.9.0.9","dev":"eth0","weight":1}]}',
+        [("10.10.0.0/16", "eth0")],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ROUTES)
+def test_a_route_of_any_kind_is_read(kind: str) -> None:
+    printed, expected = ROUTES[kind]
+    assert list(facts(f"ip_route -> [{printed}]").routes) == expected
+
+
+@pytest.mark.parametrize("printed", ["", "[]", "[{}]", "{}", "Error: ipv4: FIB table does not exist.", "[{"])
+def test_an_ip_that_prints_nothing_of_use_leaves_nothing_known(printed: str) -> None:
+    found = facts(f"ip_addr -> {printed}", f"ip_route_get -> {printed}")
+    assert (found.addresses, found.primary_address) == ((), "")
+
+
+def test_addresses_and_the_way_out_are_read_from_json() -> None:
+    found = facts(
+        'ip_addr -> [{"ifname":"lo","addr_info":[{"local":"127.0.0.1","prefixlen":8}]},{},'
+        '{"ifname":"tun0","addr_info":[{"local":"10.8.0.2","address":"10.8.0.1","prefixlen":32}]}]',
+        'ip_route_get -> [{"dst":"1.1.1.1","gateway":"10.0.0.1","dev":"eth0","prefsrc":"10.0.0.7","cache":[]}]',
+    )
+    assert found.addresses == ("127.0.0.1/8", "10.8.0.2/32")
+    assert (found.primary_address, found.primary_device) == ("10.0.0.7", "eth0")
+
+
+def test_listeners_are_those_whose_process_is_still_there() -> None:
+    found = facts(
+        'listener -> LISTEN 0      4096               *:6443            *:*    users:(("kube-apiserver",pid=98,fd=3))',
+        'listener -> LISTEN 0      5           127.0.0.1%lo:2379      0.0.0.0:*    users:(("etcd",pid=97,fd=7))',
+        'listener -> LISTEN 0      5       [::]:10250       [::]:*    users:(("nginx",pid=5,fd=6),("ngx",pid=6,fd=6))',
+        'listener -> LISTEN 0      5         0.0.0.0:10250         0.0.0.0:*    users:(("nginx",pid=5,fd=7))',
+        "listener -> LISTEN 0      64        0.0.0.0:2049          0.0.0.0:*",
+        "process -> 98\tkube-apiserver.service",
+        "process -> 5\t",
+    )
+    assert found.listeners == (
+        Listener(6443, "kube-apiserver", 98, "kube-apiserver.service"),
+        Listener(10250, "nginx", 5),
+    )
+
+
+DISKS = {
+    "/dev/vda1        61631496 20000000  38437636      35% /": (61631496, 38437636),
+    "my long device   61631496 20000000  38437636      35% /var/lib": (61631496, 38437636),
+    "overlay          61631496 20000000  38437636        - /var/lib": (61631496, 38437636),
+}
+
+
+@pytest.mark.parametrize("line", DISKS)
+def test_a_disk_is_read_whatever_its_device_is_called(line: str) -> None:
+    head = "Filesystem     1024-blocks     Used Available Capacity Mounted on"
+    found = facts(f"disk -> {head}", f"disk -> {line}")
+    assert (found.disk_size // 1024, found.disk_free // 1024) == DISKS[line]
+
+
+def test_the_rules_of_each_firewall_are_its_own() -> None:
+    found = facts("firewall -> ufw", "ufw_rule -> Status: active", "firewall -> firewalld", "firewalld_rule -> public")
+    assert found.firewalls == (FirewallFact("ufw", ("Status: active",)), FirewallFact("firewalld", ("public",)))
+
+
+def test_the_controllers_of_cgroup_v1_are_the_enabled_ones() -> None:
+    table = ("#subsys_name\thierarchy\tnum_cgroups\tenabled", "cpu\t3\t1\t1", "memory\t0\t1\t0")
+    found = facts("cgroup -> 1", *(f"cgroup_v1 -> {line}" for line in table))
+    assert (found.cgroup, found.cgroup_controllers) == (1, ("cpu",))
+
+
+@pytest.mark.parametrize(
+    ("lines", "version"),
+    [
+        (["docker_running -> yes", "docker_info -> 28.3.0 systemd"], "28.3.0"),
+        (["docker_running -> yes", "docker_info ->  "], ""),
+        (["dockerd_version -> Docker version 26.1.5+dfsg1, build a72d7cd"], "26.1.5"),
+    ],
+)
+def test_the_version_of_docker_is_its_own_answer_or_that_of_the_program(lines: list[str], version: str) -> None:
+    assert facts(*lines).docker.version == version
+
+
+def test_a_sandbox_s_folder_is_no_part_of_a_path() -> None:
+    digest = "a" * 64
+    text = f"file\tregular file\t644\troot:root\t3\t/tmp/x/etc/y\nsha256sum\t{digest}  /tmp/x/etc/y"
+    found = read(parse_lines(text, {"/etc/y": b"abc"}, root="/tmp/x")).file("/etc/y")
+    assert (found.exists, found.mode, found.sha256, found.content) == (True, 0o644, digest, b"abc")
