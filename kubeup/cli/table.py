@@ -52,6 +52,7 @@ COMMANDS = (
         "kubeup.cli.release:release_group",
         "Binaries: what a profile needs, and getting it ahead of time.",
     ),
+    Entry("profile", "kubeup.cli.profile:profile_group", "The profile: what can stand in it."),
     Entry(
         "import",
         "kubeup.cli.import_kube_up:import_command",

@@ -18,7 +18,7 @@ def nodes_are_there(conversion: Conversion) -> None:
     strangers = [setting for name, setting in conversion.settings.items() if name in OTHER_PROVIDERS]
     if strangers:
         message = f"`{strangers[0].name}` is of kube-up for another provider than Ubuntu"
-        fix = "kubeup takes machines: nodes and roles; see docs/profile.md"
+        fix = "kubeup takes machines: nodes and roles; see kubeup profile keys nodes"
         conversion.error(strangers[0], strangers[0].name, message, fix)
     else:
         fix = 'write nodes="USER@ADDRESS USER@ADDRESS", or name the file that has them'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import ProfileError
-from kubeup.profile import lint, loader, tree
+from kubeup.profile import assemble, lint, tree
 from kubeup.profile.problem import MOST, Problem
 from kubeup.profile.reading import ParseContext
 
@@ -46,7 +46,7 @@ def load_text(text: str, file: str, folder: Path = Path()) -> LoadedProfile:
         raise ProfileError(
             f"{file}: {count}; no node was contacted",
             evidence=[*(problem.format(file, lines) for problem in errors[:MOST]), *more],
-            fix="docs/profile.md names every key",
+            fix="kubeup profile keys",
         )
     warnings = tuple(problem.format(file, lines) for problem in problems if problem.severity == "warning")
     return LoadedProfile(cluster, warnings, file)
@@ -57,8 +57,8 @@ def parse(text: str, stem: str, folder: Path = Path()) -> tuple[Cluster | None, 
     root, problems = tree.read(text)
     cluster = None
     if root is not None:
-        reading = ParseContext(problems)
-        cluster = loader.cluster(root, reading, folder, stem)
+        reading = ParseContext(problems, folder)
+        cluster = assemble.cluster(root, reading, stem)
         if cluster is not None:
             lint.check(cluster, reading)
     problems.sort(key=lambda problem: (problem.place.line, problem.place.column))

@@ -38,6 +38,11 @@ class YamlValue:
     def get(self, name: str) -> YamlValue | None:
         return next((value for key, value in self.entries if key.text == name), None)
 
+    def said(self, name: str) -> YamlValue | None:
+        """The same, where anything but nothing (null) stands there."""
+        value = self.get(name)
+        return value if value is not None and value.kind != "null" else None
+
     def keys(self) -> Iterator[Key]:
         return (key for key, _ in self.entries)
 

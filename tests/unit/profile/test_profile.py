@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kubeup import profile
 from kubeup.model.cluster import HostKeys, Role, Runtime, Source, Taint
 from kubeup.model.errors import ProfileError
+from kubeup.profile import keys
 from tests.support.cpu_budget import quickly
 from tests.unit.profile import mutations
 
@@ -219,8 +220,6 @@ def test_a_large_cluster_loads() -> None:
 
 
 def test_every_key_is_documented() -> None:
-    from kubeup.profile.loader import COMPONENTS, KEYS
-
     text = (ROOT / "docs/profile.md").read_text()
-    for key in (*KEYS, *(name.replace("-", "_") for name in COMPONENTS)):
-        assert f"`{key}`" in text, key
+    for key in keys.ALL:
+        assert f"`{key.name}`" in text, key.name

@@ -8,6 +8,7 @@ import re
 from packaging.version import Version
 
 from kubeup.model.cluster import Versions
+from kubeup.profile.keys.base import Form, Group, ProfileKey, Values
 from kubeup.profile.reading import ParseContext, expect
 from kubeup.profile.tree import Key, YamlValue
 
@@ -15,28 +16,22 @@ NEWEST = {"1.34": "1.34.4", "1.35": "1.35.4", "1.36": "1.36.3", "1.37": "1.37.2"
 """The minor versions kubeup knows, and the patch each stands for when only the minor is said."""
 ETCD_FLOORS = {"3.6": "3.6.14", "3.7": "3.7.1"}
 """Below these, authentication can be passed by: the advisories of 2026."""
+NAMES = tuple(field.name for field in dataclasses.fields(Versions))
 
 
-def read(kubernetes: YamlValue | None, others: YamlValue | None, reading: ParseContext) -> Versions:
-    """All versions, the defaults filled in."""
-    chosen: dict[str, str] = {}
-    if kubernetes is not None and expect(kubernetes, "text", reading, "kubernetes: 1.37"):
-        version = _kubernetes(kubernetes, reading)
-        if version:
-            chosen["kubernetes"] = version
-    names = [field.name for field in dataclasses.fields(Versions)]
-    if others is not None and expect(others, "mapping", reading, "versions: {etcd: 3.6.16}"):
-        for key, value in others.entries:
-            if key.text not in names:
-                reading.unknown(key, names, "component under versions")
-            elif expect(value, "text", reading, "versions: {etcd: 3.6.16}"):
-                version = _version(key, value, reading)
-                if version:
-                    chosen[key.text] = version
-    return dataclasses.replace(Versions(), **chosen)
+def _versions(value: YamlValue, key: ProfileKey, reading: ParseContext) -> Values:
+    chosen = {}
+    for name, item in value.entries:
+        if name.text not in NAMES:
+            reading.unknown(name, NAMES, "component under versions")
+        elif expect(item, "text", reading, key.line):
+            version = _version(name, item, reading)
+            if version:
+                chosen[f"versions.{name.text}"] = version
+    return chosen
 
 
-def _kubernetes(value: YamlValue, reading: ParseContext) -> str:
+def _kubernetes(value: YamlValue, _: ProfileKey, reading: ParseContext) -> str | None:
     text = value.text.removeprefix("v")
     if text in NEWEST:
         return NEWEST[text]
@@ -47,17 +42,17 @@ def _kubernetes(value: YamlValue, reading: ParseContext) -> str:
     reading.error(
         value, f"kubeup does not know Kubernetes {value.text}", f"known are {known}; newest: {max(NEWEST.values())}"
     )
-    return ""
+    return None
 
 
-def _version(key: Key, value: YamlValue, reading: ParseContext) -> str:
+def _version(name: Key, value: YamlValue, reading: ParseContext) -> str | None:
     text = value.text.removeprefix("v")
-    if key.text == "kubernetes":
-        return _kubernetes(value, reading)
+    if name.text == "kubernetes":
+        return _kubernetes(value, KUBERNETES, reading)
     if not re.fullmatch(r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?", text):
         reading.error(value, f"`{value.text}` is not a version", "write it like 3.6.16")
-        return ""
-    if key.text == "etcd":
+        return None
+    if name.text == "etcd":
         minor = ".".join(text.split(".")[:2])
         floor = ETCD_FLOORS.get(minor)
         if floor is None and Version(text) < Version("3.6"):
@@ -68,5 +63,28 @@ def _version(key: Key, value: YamlValue, reading: ParseContext) -> str:
                 f"etcd {text} has known holes in its authentication",
                 f"take {floor} or later; {Versions().etcd} is the default",
             )
-            return ""
+            return None
     return text
+
+
+KUBERNETES = ProfileKey(
+    "kubernetes",
+    Form("a version", _kubernetes),
+    "the version of Kubernetes, such as `1.37` or `1.37.2`",
+    example="1.37",
+    goes="versions.kubernetes",
+    default=Versions().kubernetes,
+)
+GROUP = Group(
+    "Versions",
+    (
+        KUBERNETES,
+        ProfileKey(
+            "versions",
+            Form("a mapping of names to versions", _versions, "mapping"),
+            f"versions of the others: {', '.join(f'`{name}`' for name in NAMES if name != 'kubernetes')}",
+            example="{etcd: 3.6.16}",
+            unsaid="known good ones",
+        ),
+    ),
+)

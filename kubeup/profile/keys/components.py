@@ -1,0 +1,105 @@
+"""Settings of the user's for one component, which win over kubeup's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from kubeup.model.cluster import Override, Value
+from kubeup.profile.keys import forms
+from kubeup.profile.keys.base import Form, Group, ProfileKey, read_keys
+from kubeup.profile.reading import ParseContext
+from kubeup.profile.tree import YamlValue
+
+COMPONENTS = (
+    "etcd",
+    "flannel",
+    "docker",
+    "cri-dockerd",
+    "containerd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+)
+
+
+def _flag(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | None:
+    text = forms.as_text(item, key, reading)
+    if text is not None and re.search(r"\s", text):
+        fix = "take the component's config"
+        reading.error(item, "a flag's value cannot hold blanks: systemd splits it there", fix)
+    return text
+
+
+def _flags(value: YamlValue, key: ProfileKey, reading: ParseContext) -> dict[str, str]:
+    found = ((name.text.lstrip("-"), _flag(item, key, reading)) for name, item in value.entries)
+    return {name: text for name, text in found if text is not None}
+
+
+def _override(value: YamlValue, _: ProfileKey, reading: ParseContext) -> Override:
+    return Override(**read_keys(SETTINGS, value, reading, "key of a component"))
+
+
+def freeze(value: YamlValue) -> Value:
+    """A settings value as YAML 1.2 reads it: true, 12, 0.5, words; lists are tuples."""
+    if value.kind == "mapping":
+        return {key.text: freeze(item) for key, item in value.entries}
+    if value.kind == "list":
+        return tuple(freeze(item) for item in value.items)
+    if value.kind == "null":
+        return None
+    return value.text if value.quoted else _scalar(value.text)
+
+
+def _scalar(text: str) -> str | int | float | bool:
+    if text in ("true", "True", "false", "False"):
+        return text.lower() == "true"
+    readers: tuple[tuple[str, Callable[[str], int | float]], ...] = (
+        # Longer ones are words: no setting is that large, and Python reads no more than 4300 digits.
+        ("[-+]?[0-9]{1,18}", int),
+        (r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?", float),
+    )
+    for form, reader in readers:
+        if re.fullmatch(form, text):
+            return reader(text)
+    return text
+
+
+SETTINGS = (
+    ProfileKey(
+        "config",
+        Form("a mapping", lambda value, *_: freeze(value), "mapping"),
+        "merged into the component's configuration file",
+        example="{maxPods: 200}",
+        goes="config",
+    ),
+    ProfileKey(
+        "flags",
+        Form("a mapping", _flags, "mapping"),
+        "into /etc/default/NAME, which its unit reads",
+        example="{v: 2}",
+        goes="flags",
+    ),
+)
+
+
+def _row(component: str) -> ProfileKey:
+    name = component.replace("-", "_")
+    return ProfileKey(
+        name,
+        Form("a mapping", _override, "mapping"),
+        f"settings of {component}",
+        example="{config: {maxPods: 200}, flags: {v: 2}}" if component == "kubelet" else "{flags: {FLAG: VALUE}}",
+        goes=f"overrides.{component}",
+        keys=SETTINGS,
+        also=(component,) if component != name else (),
+    )
+
+
+GROUP = Group(
+    "Settings of components",
+    tuple(map(_row, COMPONENTS)),
+    "Settings of yours win over kubeup's. `kube-proxy` does as well as `kube_proxy`.",
+)
