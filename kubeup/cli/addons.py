@@ -12,7 +12,7 @@ from kubeup import addons
 from kubeup.cli import console, session
 from kubeup.cli.options import BUNDLE, DRY_RUN, OUTPUT, PARALLEL, THROUGH_ME, profile_first
 from kubeup.commands import addons as command
-from kubeup.commands import up
+from kubeup.execution import probing
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import UsageError
 from kubeup.profile import LoadedProfile
@@ -51,12 +51,12 @@ def list_command(arguments: tuple[str, ...], parallel: int, output: str) -> None
     """What is installed, against what there is."""
     loaded, _ = _read(arguments)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
-        cluster, facts = up.ask(job, loaded.cluster)
-        found = command.installed(job, cluster, facts)
+        answers = probing.ask_all(job, loaded.cluster)
+        found = command.installed(job, answers.cluster, answers.facts)
     if output == "json":
-        print(report.as_json(cluster, found))
+        print(report.as_json(answers.cluster, found))
     else:
-        report.show(console.stdout(), cluster, found)
+        report.show(console.stdout(), answers.cluster, found)
 
 
 @addons_group.command("up")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -12,8 +13,9 @@ import click
 
 from kubeup.cli import console, session
 from kubeup.cli.options import BUNDLE, OUTPUT, PARALLEL, profile_first
-from kubeup.execution import executor
+from kubeup.execution import probing
 from kubeup.execution.job import Job
+from kubeup.execution.probing import Answers
 from kubeup.image_store import fetch, provision, push, required, survey
 from kubeup.image_store.survey import NodeImages
 from kubeup.images import archive_reader, decompress
@@ -21,7 +23,6 @@ from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import FleetError, KubeupError, UsageError
 from kubeup.model.facts import Facts
-from kubeup.planning import resolve
 from kubeup.report import images as report
 from kubeup.sources import cache
 
@@ -29,6 +30,8 @@ PROFILE = click.option(
     "--profile", "profile_path", type=click.Path(path_type=Path), help="Default: as for `kubeup up`."
 )
 ARGUMENT = click.argument("argument", metavar="[PROFILE]", required=False, type=click.Path(path_type=Path))
+
+BUILD = "kubeup up, then again"
 
 
 @click.group("images")
@@ -85,11 +88,11 @@ def push_command(words: tuple[str, ...], name: str, profile_path: Path | None, p
         images = [one for text in archives for one in _read(text, name, stack)]
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
         job = stack.enter_context(session.job(fleet))
-        cluster, facts, had, failures = _look(job, loaded.cluster)
-        _some_for_all(images, facts)
-        results = push.push(job, cluster, images, facts, had)
+        asked, had = _look(job, loaded.cluster)
+        _some_for_all(images, asked.facts)
+        results = push.push(job, asked.cluster, images, asked.facts, had)
     names = [name for one in images for name in one.names]
-    _tell(cluster, results.values, {**failures, **results.failures}, output, names)
+    _tell(asked.cluster, results.values, {**asked.failures, **results.failures}, output, names)
 
 
 @images_group.command("pull")
@@ -110,11 +113,11 @@ def pull_command(
     with ExitStack() as stack:
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
         job = stack.enter_context(session.job(fleet))
-        cluster, facts, failures = _ask(job, loaded.cluster)
-        wanted = names or [one.name for one in required.required_images(cluster)]
-        done = provision.ensure_images(job, cluster, wanted, facts, anew=bool(names))
+        asked = probing.ask_built(job, loaded.cluster, fix=BUILD)
+        wanted = names or [one.name for one in required.required_images(asked.cluster)]
+        done = provision.ensure_images(job, asked.cluster, wanted, asked.facts, anew=bool(names))
     told = [normal(name) for name in wanted if normal(name) not in done.failures]
-    _tell(cluster, done.nodes, {**failures, **done.failures}, output, told)
+    _tell(asked.cluster, done.nodes, {**asked.failures, **done.failures}, output, told)
 
 
 def _read(text: str, name: str, stack: ExitStack) -> Sequence[archive_reader.Image]:
@@ -127,26 +130,17 @@ def _read(text: str, name: str, stack: ExitStack) -> Sequence[archive_reader.Ima
     return archive_reader.read(path, name=name)
 
 
-def _look(
-    job: Job, cluster: Cluster
-) -> tuple[Cluster, dict[str, Facts], dict[str, NodeImages], dict[str, KubeupError]]:
-    """What the machines and their runtimes say; a node that does not answer is told at the end."""
-    resolved, facts, failures = _ask(job, cluster)
-    had = survey.list_node_images(job, resolved, facts)
-    failures |= had.failures
+def _look(job: Job, cluster: Cluster) -> tuple[Answers, Mapping[str, NodeImages]]:
+    """What the machines and, by node.host, their runtimes say; who does not answer is among the failures."""
+    asked = probing.ask_built(job, cluster, fix=BUILD)
+    had = survey.list_node_images(job, asked.cluster, asked.facts)
+    asked = replace(asked, failures={**asked.failures, **had.failures})
     if not had.values:
-        raise FleetError("no node has images to look at", tuple(failures.values()), fix="mend what is said above")
-    return resolved, facts, dict(had.values), failures
+        raise FleetError("no node has images to look at", tuple(asked.failures.values()), fix="mend what is said above")
+    return asked, had.values
 
 
-def _ask(job: Job, cluster: Cluster) -> tuple[Cluster, dict[str, Facts], dict[str, KubeupError]]:
-    asked = executor.probe_nodes(job.fleet, cluster, job.emit)
-    if asked.values and not any(found.record.exists for found in asked.values.values()):
-        raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up, then again")
-    return resolve.resolve(cluster, asked.values), dict(asked.values), dict(asked.failures)
-
-
-def _some_for_all(images: Sequence[archive_reader.Image], facts: dict[str, Facts]) -> None:
+def _some_for_all(images: Sequence[archive_reader.Image], facts: Mapping[str, Facts]) -> None:
     """An image that is for none of the machines is a slip."""
     archs = {found.arch for found in facts.values()}
     for one in images:
@@ -159,9 +153,9 @@ def _some_for_all(images: Sequence[archive_reader.Image], facts: dict[str, Facts
 def _table(profile_path: Path | None, parallel: int) -> report.Table:
     loaded = session.load(profile_path)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
-        cluster, facts, had, failures = _look(job, loaded.cluster)
-    needed = required.required_images(cluster)
-    return report.table(cluster, needed, had, fetch.known(needed, facts), failures)
+        asked, had = _look(job, loaded.cluster)
+    needed = required.required_images(asked.cluster)
+    return report.table(asked.cluster, needed, had, fetch.known(needed, asked.facts), asked.failures)
 
 
 def _tell(

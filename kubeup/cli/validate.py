@@ -9,9 +9,7 @@ import click
 
 from kubeup.cli import console, session
 from kubeup.cli.options import OUTPUT, PARALLEL, PROFILE
-from kubeup.execution import executor
-from kubeup.model.errors import KubeupError
-from kubeup.planning import resolve
+from kubeup.execution import probing
 from kubeup.report import data, health
 from kubeup.validate.run import validate
 
@@ -29,11 +27,8 @@ def validate_command(profile_path: Path | None, parallel: int, output: str, read
     """
     loaded = session.load(profile_path)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
-        results = executor.probe_nodes(job.fleet, loaded.cluster, job.emit)
-        if results.values and not any(facts.record.exists for facts in results.values.values()):
-            raise KubeupError("kubeup has built no cluster on these nodes", fix=f"kubeup up {loaded.path}")
-        cluster = resolve.resolve(loaded.cluster, results.values)
-        found = validate(job, cluster, deep=not read_only, facts=results.values, problems=results.failures)
+        asked = probing.ask_built(job, loaded.cluster, fix=f"kubeup up {loaded.path}")
+        found = validate(job, asked.cluster, deep=not read_only, facts=asked.facts, problems=asked.failures)
     if output == "json":
         print(data.health(found))
     else:

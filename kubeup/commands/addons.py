@@ -10,7 +10,7 @@ from kubeup import addons
 from kubeup.addons import manifests, rollout_errors
 from kubeup.commands import up
 from kubeup.components.addons import ACTION, OF_ADDON
-from kubeup.execution import executor
+from kubeup.execution import executor, probing
 from kubeup.execution.job import Job, Prepared
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import FleetError, KubeupError, NodeError
@@ -60,7 +60,8 @@ class Installed:
 
 def prepare(job: Job, cluster: Cluster) -> Prepared:
     """The plan of what concerns addons, and nothing else. cluster: with the addons it is to have."""
-    cluster, facts = up.ask(job, cluster)
+    answers = probing.ask_all(job, cluster)
+    cluster, facts = answers.cluster, answers.facts
     first = cluster.control_plane[0]
     if not facts[first.host].record.exists:
         raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up")
@@ -117,14 +118,13 @@ def _is_ours(step: Step) -> bool:
 def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lambda: None) -> tuple[Change, ...]:
     """bring_images: before addons need them. Raises FleetError, in words, when an addon does not come up."""
     execution = executor.Execution(
-        job.fleet,
-        prepared.cluster,
-        prepared.plan,
-        {},
-        {artifact.sha256: artifact.path for artifact in prepared.artifacts if artifact.in_cache},
-        prepared.facts,
-        job.operator,
-        job.emit,
+        fleet=job.fleet,
+        cluster=prepared.cluster,
+        plan=prepared.plan,
+        facts=prepared.facts,
+        paths={artifact.sha256: artifact.path for artifact in prepared.artifacts if artifact.in_cache},
+        operator=job.operator,
+        emit=job.emit,
         packer=Packer(cache.cache_root() / "packed"),
         before={up.ADDONS_LEVEL: bring_images},
     )

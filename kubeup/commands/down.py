@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup.execution import executor
+from kubeup.execution import executor, probing
 from kubeup.execution.job import Job, NodeOutcome, Outcome
 from kubeup.execution.results import Results
 from kubeup.model.cluster import Cluster, Node, Role
@@ -60,7 +60,7 @@ class Surveyed:
 
 def survey(job: Job, cluster: Cluster, *, keep_data: bool, limit: frozenset[str] = frozenset()) -> Surveyed:
     """Ask every node; the plan follows from what their records say, not from the profile."""
-    results: Results[Facts] = executor.probe_nodes(job.fleet, cluster, job.emit)
+    results: Results[Facts] = probing.probe_nodes(job.fleet, cluster, job.emit)
     nodes = tuple(_as_recorded(node, results.values.get(node.host)) for node in cluster.nodes)
     cluster = replace(cluster, nodes=nodes)
     plans = []
@@ -161,7 +161,9 @@ def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_acce
     )
     reachable = replace(surveyed.cluster, nodes=nodes)
     plan = Plan(surveyed.plan.cluster, plans)
-    execution = executor.Execution(job.fleet, reachable, plan, {}, {}, surveyed.facts, job.operator, job.emit)
+    execution = executor.Execution(
+        fleet=job.fleet, cluster=reachable, plan=plan, facts=surveyed.facts, operator=job.operator, emit=job.emit
+    )
     if not plan.empty:
         execution.run()
     if forget_access and not unreachable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 
-from kubeup.execution import executor
+from kubeup.execution import probing
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import ClusterFacts
@@ -63,7 +63,7 @@ def _bring(
     holder = next(iter(cluster_facts.authorities.values())).holders[0]
     master = next(node for node in cluster.control_plane if node.title == holder)
     paths = [authority.key_path for authority in specs.CERTIFICATE_AUTHORITIES]
-    found = executor.read_secrets(fleet.connection(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
+    found = probing.read_secrets(fleet.connection(master), [*paths, SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB])
     pairs = {
         authority.name: KeyPair(cluster_facts.authorities[authority.name].certificate, found[authority.key_path])
         for authority in specs.CERTIFICATE_AUTHORITIES

@@ -12,12 +12,12 @@ from kubeup import components, preflight
 from kubeup.addons import rollout_errors
 from kubeup.commands import issue_certificates
 from kubeup.components.base import Context
-from kubeup.execution import executor
+from kubeup.execution import executor, probing
 from kubeup.execution.fleet import Fleet
 from kubeup.execution.job import Job, NodeOutcome, Outcome, Prepared
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import FleetError, PreflightError
-from kubeup.model.events import Note, Phase
+from kubeup.model.events import Phase
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.payload import IssuedSecrets
@@ -36,7 +36,8 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
 
     Raises PreflightError or FleetError with everything that is wrong, nothing having been touched.
     """
-    cluster, facts = ask(job, cluster)
+    answers = probing.ask_all(job, cluster)
+    cluster, facts = answers.cluster, answers.facts
     problems = preflight.check(cluster, facts)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
@@ -67,24 +68,6 @@ def _resolve(job: Job, cluster: Cluster, needed: Sequence[ArtifactRef], *, need_
         emit=job.emit_release,
         need_file=need_file,
     )
-
-
-def ask(job: Job, cluster: Cluster) -> tuple[Cluster, Mapping[str, Facts]]:
-    """The cluster as its machines know it, and what each of them said. Raises FleetError where one does not answer."""
-    results = executor.probe_nodes(job.fleet, cluster, job.emit)
-    if results.failures:
-        known = resolve.resolve(cluster, results.values)
-        problems = preflight.check(known, results.values)
-        told = list(results.failures.values())
-        raise FleetError(
-            f"{len(told)} of {len(cluster.nodes)} nodes did not answer; nothing was touched",
-            [*told, *(problem.error() for problem in problems if problem.severity == "error")],
-            fix="mend what is said above and run the same command again",
-        )
-    resolved = resolve.resolve(cluster, results.values)
-    if cluster.runtime is None and resolved.runtime is not None:
-        job.emit(Note(f"container runtime: {resolved.runtime.value} (the profile leaves the choice to kubeup)"))
-    return resolved, results.values
 
 
 def refuse_restarts(prepared: Prepared, *, allowed: bool) -> None:
@@ -124,17 +107,17 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
     begin = time.monotonic()
     issued = issue_certificates.fill(prepared.cluster, prepared.plan, prepared.cluster_facts, job.fleet, job.now())
     execution = executor.Execution(
-        job.fleet,
-        prepared.cluster,
-        prepared.plan,
-        issued,
-        {artifact.sha256: artifact.path for artifact in prepared.artifacts if artifact.in_cache},
-        prepared.facts,
-        job.operator,
-        job.emit,
-        {one.sha256: one.downloads[0] for one in prepared.artifacts if one.downloads},
-        lambda sums: _fetch(job, prepared, sums),
-        Packer(cache.cache_root() / "packed"),
+        fleet=job.fleet,
+        cluster=prepared.cluster,
+        plan=prepared.plan,
+        facts=prepared.facts,
+        issued=issued,
+        paths={artifact.sha256: artifact.path for artifact in prepared.artifacts if artifact.in_cache},
+        downloads={one.sha256: one.downloads[0] for one in prepared.artifacts if one.downloads},
+        fetch=lambda sums: _fetch(job, prepared, sums),
+        packer=Packer(cache.cache_root() / "packed"),
+        operator=job.operator,
+        emit=job.emit,
         before={ADDONS_LEVEL: bring_images},
     )
     if not prepared.plan.empty:
@@ -188,6 +171,6 @@ def give_access(job: Job, prepared: Prepared, issued: Mapping[str, IssuedSecrets
         )
     else:
         paths = [specs.CERTIFICATE_AUTHORITIES[0].cert_path, admin, admin.removesuffix(".crt") + ".key"]
-        found = executor.read_secrets(job.fleet.connection(first), paths)
+        found = probing.read_secrets(job.fleet.connection(first), paths)
         access = kubeconfig.Access(cluster.api_server, *(found[one] for one in paths))
     return kubeconfig.merge(path, cluster.name, access)

@@ -1,21 +1,18 @@
-"""The conversation with the nodes: gather facts, stage bytes, activate level by level."""
+"""A plan is carried out: bytes are staged on every node, then every level is activated, with a barrier between."""
 
 from __future__ import annotations
 
-import base64
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kubeup.execution.fleet import Fleet
-from kubeup.execution.results import Results
+from kubeup.execution.results import tell_failures
 from kubeup.model.cluster import Cluster, Node
-from kubeup.model.errors import FleetError, KubeupError, NodeError, StepError
-from kubeup.model.events import EventSink, Failed, Finished, Note, Phase, Skipped, Working
+from kubeup.model.errors import FleetError, KubeupError, StepError
+from kubeup.model.events import EventSink, Finished, Note, Phase, Skipped, Working
 from kubeup.model.facts import Facts
-from kubeup.model.resources import ProbeRequest
-from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire import payload
 from kubeup.node.wire.exchange import Reply
 from kubeup.node.wire.packing import Packer
@@ -23,82 +20,53 @@ from kubeup.node.wire.payload import IssuedSecrets, Payload
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import NodePlan, Plan
-from kubeup.planning import render
 from kubeup.release.artifacts import Download
 
-TripBuilder = Callable[[Node, NodePlan, int], Payload]
-"""Builds one node's trip: (node, plan, the generation the node's record must have)."""
+PayloadBuilder = Callable[[Node, NodePlan, int], Payload]
+"""Makes what one node is sent in a phase, of: node, plan, the generation that the node's record must have."""
 Fetch = Callable[[frozenset[str]], Mapping[str, Path]]
 """Brings files that no node got by itself into the operator's cache: their sha256 -> where they lie by then."""
-PROBE_TIMEOUT_SECONDS = 180.0
 LEVEL_TIMEOUT_SECONDS = 900.0
+"""For one trip; longer where its steps ask for more."""
 
 
-def probe_nodes(fleet: Fleet, cluster: Cluster, emit: EventSink) -> Results[Facts]:
-    """One probe of every node."""
-    emit(Phase("asking the nodes"))
-
-    def ask(node: Node, connection: NodeConnection) -> Facts:
-        emit(Working(node.title, "asking"))
-        facts = probe(connection, render.probe_request(cluster, node))
-        emit(Finished(node.title, "asked", 0.0))
-        return facts
-
-    results = fleet.each(cluster.nodes, ask)
-    tell_failures(results, cluster.nodes, emit)
-    return results
-
-
-def probe(connection: NodeConnection, request: ProbeRequest) -> Facts:
-    """One round trip that changes nothing."""
-    reply = connection.call(Kind.PROBE, [probe_script(request)], timeout=PROBE_TIMEOUT_SECONDS)
-    return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=connection.title)
-
-
-def tell_failures(results: Results[object], nodes: Sequence[Node], emit: EventSink) -> None:
-    for node in nodes:
-        if node.host in results.failures:
-            emit(Failed(node.title, results.failures[node.host]))
-
-
-def read_secrets(connection: NodeConnection, paths: Sequence[str]) -> Mapping[str, bytes]:
-    """Files that leave a control-plane node only while something is signed. One round trip; nothing is kept."""
-    script = "".join(f"printf '{path}\\t'; base64 -w 0 <'{path}'; echo\n" for path in paths)
-    reply = connection.call(Kind.PROBE, [script.encode()], timeout=PROBE_TIMEOUT_SECONDS)
-    found = {}
-    for line in reply.stdout.decode("ascii", "replace").split("\n"):
-        path, tab, text = line.partition("\t")
-        if tab and path in paths and text:
-            found[path] = base64.b64decode(text)
-    missing = [path for path in paths if path not in found]
-    if missing:
-        raise NodeError(
-            connection.title,
-            "reading the cluster's keys",
-            f"{', '.join(missing)} could not be read",
-            evidence=reply.stderr.decode("utf-8", "replace").split("\n")[-5:],
-            fix="restore the cluster's keys on this control-plane node, or run `kubeup down` and `kubeup up`",
-        )
-    return found
-
-
-@dataclass
+@dataclass(kw_only=True)
 class Execution:
-    """A plan being carried out. generations: host -> what the node's record says by now; None until first touched."""
+    """A plan being carried out: what is to be done, what to do it with, and how far it has come.
+
+    What is to be done:
+    fleet, cluster, plan: plan.nodes stand in the order of cluster.nodes. facts: by node.host, of the probe that the
+    plan was made from.
+    issued: by node.host, what goes into files whose content the plan does not have (keys, certificates).
+
+    Where binaries are:
+    paths: sha256 -> the file on this machine, of those that are here already. downloads: sha256 -> where a node gets
+    one by itself; those that a node did not get are brought here by ``fetch``, and pushed.
+    packer: packs what is pushed and keeps it packed; None sends it as it is.
+
+    Whom to tell:
+    operator: USER@HOST, for the record on the nodes. emit: takes events; called from the nodes' threads.
+    before: level -> what is called, once for all nodes, before the first of them begins that level.
+
+    How far it has come, by node.host:
+    generations: what the node's record says by now; a node is not in it before its first trip, for which the plan's
+    generation counts. failures: why a node is given up. held: why a node that did not fail does not go on.
+    notes: what the node's half said for this side to read, ``KIND<tab>WORDS``.
+    seconds: by the title of a phase, how long all nodes took for it together.
+    """
 
     fleet: Fleet
     cluster: Cluster
     plan: Plan
-    issued: Mapping[str, IssuedSecrets]
-    paths: Mapping[str, Path]
     facts: Mapping[str, Facts]
-    operator: str
-    emit: EventSink
+    issued: Mapping[str, IssuedSecrets] = field(default_factory=dict)
+    paths: Mapping[str, Path] = field(default_factory=dict)
     downloads: Mapping[str, Download] = field(default_factory=dict)
     fetch: Fetch = lambda _: {}
     packer: Packer | None = None
+    operator: str
+    emit: EventSink
     before: Mapping[int, Callable[[], None]] = field(default_factory=dict)
-    """What happens before a level."""
     generations: dict[str, int] = field(default_factory=dict)
     failures: dict[str, KubeupError] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
@@ -106,7 +74,11 @@ class Execution:
     notes: dict[str, list[str]] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Stage everywhere, then each level everywhere; raises one FleetError with every failure at the end."""
+        """Stage everywhere, then each level everywhere. Once.
+
+        A node that fails holds no other up, but for those that need its API server. Raises one FleetError with every
+        failure when all is done that could be.
+        """
         self._download()
         self._stage()
         numbers = self.plan.level_numbers
@@ -183,7 +155,7 @@ class Execution:
                 self.held[node.host] = reason
                 self.emit(Skipped(node.title, reason))
 
-    def _phase(self, title: str, wanted: Mapping[str, NodePlan], build: TripBuilder) -> None:
+    def _phase(self, title: str, wanted: Mapping[str, NodePlan], build: PayloadBuilder) -> None:
         if not wanted:
             return
         self.emit(Phase(title))

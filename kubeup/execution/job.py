@@ -18,7 +18,12 @@ from kubeup.release.artifacts import Artifact, ReleaseEvent
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that was found out before anything is touched. facts: by node.host."""
+    """All that was found out before anything is touched.
+
+    cluster: resolved, with names, addresses and runtime as the machines know them. facts: by node.host, of every node.
+    plan: nodes in the order of cluster.nodes. artifacts: every binary and image archive that any node needs, those
+    that it has included. warnings: of preflight; what it calls an error has ended the command before.
+    """
 
     cluster: Cluster
     facts: Mapping[str, Facts]
@@ -30,7 +35,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class NodeOutcome:
-    """What happened on one node. files and units: what changed. bytes: sent."""
+    """What happened on one node. name: its title. files and units: paths and names of what changed. bytes: sent."""
 
     name: str
     round_trips: int
@@ -41,7 +46,10 @@ class NodeOutcome:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What ``up`` did. seconds: by phase."""
+    """What a command did. changed: whether there was anything to do.
+
+    seconds: by the title of a phase, and ``all``. kubeconfig: what became of the operator's, where it was looked at.
+    """
 
     changed: bool
     nodes: tuple[NodeOutcome, ...]
@@ -51,7 +59,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Job:
-    """What every command needs: who asks, whom to tell, the links."""
+    """What every command is given: the way to the nodes, whom to tell, and what it may not find out for itself.
+
+    fleet: connections, opened when first used. emit: takes events, from any thread; emit_release: those of looking for
+    and fetching files. operator: USER@HOST, written into the record of every node that is changed. now: the time, with
+    its zone; certificates are issued by it. environ: this process's environment (KUBECONFIG, XDG_STATE_HOME).
+    """
 
     fleet: Fleet
     emit: EventSink

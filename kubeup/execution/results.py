@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError
+from kubeup.model.events import EventSink, Failed
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -17,3 +19,9 @@ class Results(Generic[T_co]):
 
     values: Mapping[str, T_co] = field(default_factory=dict)
     failures: Mapping[str, KubeupError] = field(default_factory=dict)
+
+
+def tell_failures(results: Results[object], nodes: Sequence[Node], emit: EventSink) -> None:
+    for node in nodes:
+        if node.host in results.failures:
+            emit(Failed(node.title, results.failures[node.host]))

@@ -18,7 +18,7 @@ from kubeup.components.containerd import CTR
 from kubeup.components.docker import remove_images
 from kubeup.execution import executor
 from kubeup.execution.job import Job
-from kubeup.execution.results import Results
+from kubeup.execution.results import Results, tell_failures
 from kubeup.image_store.survey import NodeImages, chain_ids
 from kubeup.images.archive_reader import MANIFEST, Blob, Image
 from kubeup.model.cluster import Cluster, Node, Runtime
@@ -87,7 +87,7 @@ def push(
         return Pushed(names, connection.sent - before, seconds, last - begin)
 
     results = job.fleet.each([node for node in cluster.workers if node.host in had], bring)
-    executor.tell_failures(results, cluster.nodes, job.emit)
+    tell_failures(results, cluster.nodes, job.emit)
     return results
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.execution import executor
+from kubeup.execution import executor, probing
 from kubeup.lab import image, model
 from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError, StepError
@@ -63,7 +63,7 @@ class Way:
         )
 
     def ask(self) -> Facts:
-        facts = executor.probe(self.connection, inquiry(self.desired))
+        facts = probing.probe(self.connection, inquiry(self.desired))
         units = self.machine.run("cd /units 2>/dev/null && head -n 1 * /dev/null | grep -A1 thing || true")
         running = {"thing.service": UnitFact("thing.service", "loaded", "active")} if "active" in units else {}
         return replace(facts, units=running, checks={"act": "act" in facts.record.actions})
@@ -91,7 +91,7 @@ class Way:
             generation += 1
 
     def down(self) -> None:
-        found = empty_diff("odd", executor.probe(self.connection, ProbeRequest()))
+        found = empty_diff("odd", probing.probe(self.connection, ProbeRequest()))
         for level in found.levels:
             self.carry(level_payload(level, found.generation, found.generation + 1, "ann", {}))
 
@@ -173,7 +173,7 @@ def test_a_node_without_python_perl_curl_and_wget(
     away = machine.run(gone).split()
     assert any("curl" in path for path in away)
     try:
-        assert "curl" not in executor.probe(operator.connect(node), ProbeRequest()).downloader
+        assert "curl" not in probing.probe(operator.connect(node), ProbeRequest()).downloader
         whole_way(operator, machine, node, tmp_path)
     finally:
         machine.run("".join(f"mv -T {path}.away {path}; " for path in away))
@@ -218,10 +218,10 @@ def test_a_rust_sudo_that_is_given_no_or_a_wrong_password(operator: Operator, ru
     operator.trust(daemon)
     connection = operator.connect(operator.node(daemon, "asked"))
     with pytest.raises(KubeupError, match="sudo wants a password of asked, and none was given"):
-        executor.probe(connection, ProbeRequest())
+        probing.probe(connection, ProbeRequest())
     operator.environment["KUBEUP_SUDO_PASSWORD"] = "wrong"
     with pytest.raises(KubeupError, match="sudo did not take the password of asked"):
-        executor.probe(operator.connect(operator.node(daemon, "asked")), ProbeRequest())
+        probing.probe(operator.connect(operator.node(daemon, "asked")), ProbeRequest())
 
 
 # Lines
@@ -277,7 +277,7 @@ def test_a_disk_that_is_full_while_staging(operator: Operator, machine: Machine,
             with pytest.raises(StepError, match="KiB free in /var/lib/kubeup") as raised:
                 way.up()
             assert "run the same command again" in raised.value.fix
-            arrived = executor.probe(way.connection, ProbeRequest()).pieces[sha256(way.content)]
+            arrived = probing.probe(way.connection, ProbeRequest()).pieces[sha256(way.content)]
             assert arrived > 2_000_000
             machine.run("mount -o remount,size=30m /var/lib/kubeup")
             sent = way.connection.sent

@@ -1,0 +1,117 @@
+"""Questions to the nodes that change nothing: one round trip each."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kubeup import preflight
+from kubeup.execution.fleet import Fleet
+from kubeup.execution.job import Job
+from kubeup.execution.results import Results, tell_failures
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.errors import FleetError, KubeupError, NodeError
+from kubeup.model.events import EventSink, Finished, Note, Phase, Working
+from kubeup.model.facts import Facts
+from kubeup.model.resources import ProbeRequest
+from kubeup.node.agent.probe import parse, probe_script
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.transport import NodeConnection
+from kubeup.planning import render, resolve
+
+PROBE_TIMEOUT_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the nodes said when all of them were asked.
+
+    cluster: as its machines know it (names, addresses, runtime). facts, failures: by node.host; each node is in one.
+    """
+
+    cluster: Cluster
+    facts: Mapping[str, Facts]
+    failures: Mapping[str, KubeupError]
+
+
+def ask(job: Job, cluster: Cluster) -> Answers:
+    """Ask every node. One that does not answer is among the failures, and the others count all the same."""
+    results = probe_nodes(job.fleet, cluster, job.emit)
+    return Answers(resolve.resolve(cluster, results.values), dict(results.values), dict(results.failures))
+
+
+def ask_built(job: Job, cluster: Cluster, *, fix: str = "kubeup up") -> Answers:
+    """``ask``, for what only makes sense once there is a cluster.
+
+    Raises KubeupError, with this fix, where nodes answer and none of them is of a cluster that kubeup built.
+    """
+    answers = ask(job, cluster)
+    if answers.facts and not any(facts.record.exists for facts in answers.facts.values()):
+        raise KubeupError("kubeup has built no cluster on these nodes", fix=fix)
+    return answers
+
+
+def ask_all(job: Job, cluster: Cluster) -> Answers:
+    """``ask``, for what must not begin before every node is known. The runtime, where kubeup chose it, is told.
+
+    Raises FleetError where one does not answer, with what preflight has against the others: all is mended in one go.
+    """
+    answers = ask(job, cluster)
+    if answers.failures:
+        problems = preflight.check(answers.cluster, answers.facts)
+        told = list(answers.failures.values())
+        raise FleetError(
+            f"{len(told)} of {len(cluster.nodes)} nodes did not answer; nothing was touched",
+            [*told, *(problem.error() for problem in problems if problem.severity == "error")],
+            fix="mend what is said above and run the same command again",
+        )
+    runtime = answers.cluster.runtime
+    if cluster.runtime is None and runtime is not None:
+        job.emit(Note(f"container runtime: {runtime.value} (the profile leaves the choice to kubeup)"))
+    return answers
+
+
+def probe_nodes(fleet: Fleet, cluster: Cluster, emit: EventSink) -> Results[Facts]:
+    """One probe of every node."""
+    emit(Phase("asking the nodes"))
+
+    def ask(node: Node, connection: NodeConnection) -> Facts:
+        emit(Working(node.title, "asking"))
+        facts = probe(connection, render.probe_request(cluster, node))
+        emit(Finished(node.title, "asked", 0.0))
+        return facts
+
+    results = fleet.each(cluster.nodes, ask)
+    tell_failures(results, cluster.nodes, emit)
+    return results
+
+
+def probe(connection: NodeConnection, request: ProbeRequest) -> Facts:
+    """One round trip that changes nothing."""
+    reply = connection.call(Kind.PROBE, [probe_script(request)], timeout=PROBE_TIMEOUT_SECONDS)
+    return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=connection.title)
+
+
+def read_secrets(connection: NodeConnection, paths: Sequence[str]) -> Mapping[str, bytes]:
+    """Files that leave a control-plane node only while something is signed, by their path. Nothing is kept there.
+
+    Raises NodeError where one of them cannot be read.
+    """
+    script = "".join(f"printf '{path}\\t'; base64 -w 0 <'{path}'; echo\n" for path in paths)
+    reply = connection.call(Kind.PROBE, [script.encode()], timeout=PROBE_TIMEOUT_SECONDS)
+    found = {}
+    for line in reply.stdout.decode("ascii", "replace").split("\n"):
+        path, tab, text = line.partition("\t")
+        if tab and path in paths and text:
+            found[path] = base64.b64decode(text)
+    missing = [path for path in paths if path not in found]
+    if missing:
+        raise NodeError(
+            connection.title,
+            "reading the cluster's keys",
+            f"{', '.join(missing)} could not be read",
+            evidence=reply.stderr.decode("utf-8", "replace").split("\n")[-5:],
+            fix="restore the cluster's keys on this control-plane node, or run `kubeup down` and `kubeup up`",
+        )
+    return found
