@@ -8,13 +8,14 @@ from kubeup.model.cluster import Runtime
 from kubeup.model.resources import Action, SideEffect
 
 SOCKET = "/run/cri-dockerd.sock"
+STATE = "/var/lib/cri-dockerd"
 
 
 def flags(context: Context) -> Flags:
     return {
         "cni-bin-dir": "/opt/kubeup/cni",
-        # Where containerd's pods have theirs, and `down` looks; its own default is a folder further down.
-        "cni-cache-dir": "/var/lib/cni",
+        # What libcni notes of pods' networks: by default among that of other programs, without a name to know it by.
+        "cni-cache-dir": f"{STATE}/cni",
         "cni-conf-dir": "/etc/kubeup/cni/net.d",
         "container-runtime-endpoint": f"unix://{SOCKET}",
         "network-plugin": "cni",
@@ -49,7 +50,11 @@ COMPONENT = Component(
     actions=actions,
     side_effects=(
         SideEffect("docker-pods", "io.kubernetes.pod.uid"),
-        SideEffect("tree", "/var/lib/cri-dockerd"),
+        SideEffect("tree", STATE),
+        SideEffect("tree", SOCKET),
+        # Docker's containerd makes these with its first container, and again when they are gone.
+        SideEffect("folder", "/run/containerd/io.containerd.runtime.v2.task/moby"),
+        SideEffect("folder", "/run/containerd/s"),
         *CNI_TRACES,
     ),
     ready=lambda _: f"test -S {SOCKET}",
