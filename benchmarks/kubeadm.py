@@ -12,9 +12,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.host_facts import NODES, SUBNET, WAIT, bare, everywhere, ssh, timed
+from kubeup import components
+from kubeup.components.etcd import ETCD
 from kubeup.images import archive_writer
 from kubeup.model.cluster import Source, Versions
 from kubeup.release.artifacts import ArtifactRef
+from kubeup.release.catalog import kubernetes_binary
 from kubeup.sources import search
 from kubeup.sources.golang import machine_arch
 
@@ -97,19 +100,21 @@ def measure(home: Path) -> float:
 def _files() -> dict[str, bytes]:
     """Name in /root of the control-plane node (kubeadm: in /usr/bin of both) -> content."""
     versions, arch = Versions(), machine_arch()
-    wanted = [ArtifactRef("kubeadm", versions.kubernetes, arch), ArtifactRef("etcd", versions.etcd, arch)]
-    wanted += [ArtifactRef(name, versions.kubernetes, arch) for name in CONTROL_PLANE]
+    wanted = [components.artifact("etcd", versions.of(ETCD), arch)]
+    wanted += [
+        ArtifactRef(name, versions.kubernetes, arch, kubernetes_binary(name)) for name in ("kubeadm", *CONTROL_PLANE)
+    ]
     found = search.resolve(wanted, (Source("cache"), Source("go")))
     files = {"kubelet.service": KUBELET.encode(), "rules.yaml": RULES.encode()}
     address = str(SUBNET.network_address + 13)
-    text = CONFIG.format(address=address, socket=SOCKET, version=versions.kubernetes, etcd=versions.etcd)
+    text = CONFIG.format(address=address, socket=SOCKET, version=versions.kubernetes, etcd=versions.of(ETCD))
     files["kubeadm.yaml"] = text.encode()
     for artifact in found:
         name, content = artifact.wanted.name, artifact.path.read_bytes()
         if name == "kubeadm":
             files[name] = content
             continue
-        tag = versions.etcd if name == "etcd" else f"v{versions.kubernetes}"
+        tag = versions.of(ETCD) if name == "etcd" else f"v{versions.kubernetes}"
         inside = {f"usr/local/bin/{name}": content}
         files[f"{name}.image"] = archive_writer.docker_archive(f"{REPOSITORY}/{name}:{tag}", inside, (), arch, "0:0")
     return files

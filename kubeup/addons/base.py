@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kubeup.model.cluster import Cluster, Value
+from kubeup.model.cluster import Cluster, Program, Value
 from kubeup.model.facts import Facts
 from kubeup.model.resources import Directory
 
@@ -47,8 +47,8 @@ class Addon:
     """One addon.
 
     name: its template and its word in a profile. summary: what it gives, in one line. runs: the program behind it.
-    version: that program's, a field of model.Versions. values: for its template, from the cluster and the first
-    control-plane node's facts; their names are no other addon's. known_as: other names for it. remark: what they should
+    program: whose version the addon's is. values: for its template, from the cluster and the first control-plane
+    node's facts; their names are no other addon's. known_as: other names for it. remark: what they should
     know. hint: what to type once it runs. needs: keys of the profile. What images it runs: release.BY_ADDON.
 
     makes: what its programs make by themselves, so that it goes with the addon and keeps no kind and no namespace from
@@ -63,7 +63,7 @@ class Addon:
     name: str
     summary: str
     runs: str
-    version: str
+    program: Program
     values: Callable[[Cluster, Facts], Mapping[str, Value]] = no_values
     known_as: tuple[str, ...] = ()
     remark: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kubeup.addons.base import Addon
 from kubeup.model.cluster import Cluster
+from kubeup.release.addon_images import HEADLAMP
 
 
 def hint(_: Cluster) -> str:
@@ -15,7 +16,7 @@ ADDON = Addon(
     name="dashboard",
     summary="the cluster in a browser",
     runs="Headlamp",
-    version="headlamp",
+    program=HEADLAMP,
     known_as=("headlamp", "kubernetes-dashboard"),
     # https://github.com/kubernetes-retired/dashboard
     remark="Headlamp: the Kubernetes dashboard is archived upstream",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from kubeup.addons.base import Addon, replicas
 from kubeup.model.cluster import Cluster, Value
 from kubeup.model.facts import Facts
+from kubeup.release.addon_images import COREDNS
 
 
 def values(cluster: Cluster, facts: Facts) -> Mapping[str, Value]:
@@ -32,7 +33,7 @@ ADDON = Addon(
     name="dns",
     summary="names of services and pods",
     runs="CoreDNS",
-    version="coredns",
+    program=COREDNS,
     values=values,
     known_as=("coredns", "kube-dns"),
 )

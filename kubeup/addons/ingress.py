@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from kubeup.addons.base import Addon, replicas
 from kubeup.model.cluster import Cluster, Value
 from kubeup.model.facts import Facts
+from kubeup.release.addon_images import CONTOUR
 
 
 def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:
-    return {"contour_replicas": replicas(cluster)}
+    version = cluster.versions.of(CONTOUR)
+    return {"contour_replicas": replicas(cluster), "contour_version": version}
 
 
 def hint(cluster: Cluster) -> str:
@@ -23,7 +25,7 @@ ADDON = Addon(
     name="ingress",
     summary="HTTP by host and path, ports 80 and 443 of the nodes",
     runs="Contour and Envoy",
-    version="contour",
+    program=CONTOUR,
     values=values,
     known_as=("contour", "ingress-nginx", "nginx", "gateway"),
     # versions.yaml of the release; ingress-nginx: https://github.com/kubernetes/ingress-nginx, archived in 2026.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubeup.addons.base import Addon, Need, Serves
+from kubeup.release.addon_images import METALLB
 
 ADDRESSES = Need(
     key="load_balancer_addresses",
@@ -15,7 +16,7 @@ ADDON = Addon(
     name="load-balancer",
     summary="addresses for Services of type LoadBalancer (layer 2)",
     runs="MetalLB",
-    version="metallb",
+    program=METALLB,
     known_as=("metallb", "loadbalancer"),
     remark="needs load_balancer_addresses in the profile",
     needs=(ADDRESSES,),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kubeup.addons.base import Addon
 from kubeup.model.cluster import Cluster, Value
 from kubeup.model.facts import Facts
+from kubeup.release.addon_images import METRICS_SERVER
 
 
 def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:
@@ -17,7 +18,7 @@ ADDON = Addon(
     name="metrics-server",
     summary="CPU and memory of nodes and pods",
     runs="metrics-server",
-    version="metrics_server",
+    program=METRICS_SERVER,
     values=values,
     known_as=("metrics", "heapster"),
     hint=lambda _: "kubectl top nodes",

@@ -8,6 +8,7 @@ from kubeup.addons.base import Addon, Serves
 from kubeup.model.cluster import Cluster, Value
 from kubeup.model.facts import Facts
 from kubeup.model.resources import Directory
+from kubeup.release.addon_images import LOCAL_PATH_PROVISIONER
 
 VOLUMES = "/var/lib/kubeup-volumes"
 """Where volumes lie unless the profile says otherwise; it goes with the cluster, and stays with --keep-data."""
@@ -21,7 +22,7 @@ ADDON = Addon(
     name="storage",
     summary="volumes on the nodes' own disks, for claims without a class",
     runs="local-path-provisioner",
-    version="local_path_provisioner",
+    program=LOCAL_PATH_PROVISIONER,
     values=values,
     known_as=("local-path", "storageclass"),
     directories=(Directory(VOLUMES, 0o755, owned_recursively=True, survives_keep_data=True),),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kubeup.components import (
     addon_images,
     addons,
+    cni_plugins,
     containerd,
     cri_dockerd,
+    crictl,
     docker,
     etcd,
     flannel,
@@ -16,23 +20,26 @@ from kubeup.components import (
     kube_scheduler,
     kubectl,
     kubelet,
+    pause,
+    runc,
 )
 from kubeup.components.base import Component, Context, Template
-from kubeup.model.cluster import Cluster, Node
+from kubeup.model.cluster import KUBERNETES, Cluster, Node, Program
 from kubeup.plan.steps import ComponentOrder
+from kubeup.release.artifacts import ArtifactRef
 
 ALL: tuple[Component, ...] = (
     kubectl.TOOL,
     kubectl.MASTER_TOOL,
     kubectl.COMPONENT,
-    containerd.PAUSE,
-    containerd.RUNC,
-    containerd.CNI,
+    pause.COMPONENT,
+    runc.COMPONENT,
+    cni_plugins.COMPONENT,
     containerd.COMPONENT,
     docker.COMPONENT,
     docker.ADOPTED,
     cri_dockerd.COMPONENT,
-    containerd.CRICTL,
+    crictl.COMPONENT,
     etcd.COMPONENT,
     kube_apiserver.COMPONENT,
     kube_controller_manager.COMPONENT,
@@ -45,6 +52,18 @@ ALL: tuple[Component, ...] = (
     addons.COMPONENT,
 )
 BY_NAME = {component.name: component for component in ALL}
+
+
+def programs() -> Mapping[str, Program]:
+    """What a profile may choose the version of, by its word there."""
+    found = [part.release.program for part in ALL if part.release]
+    return {program.key: program for program in (KUBERNETES, *found)}
+
+
+def artifact(name: str, version: str, arch: str) -> ArtifactRef:
+    """One file by the name of its binary or image; without a row where no component has it."""
+    rows = {binary: part.release for part in ALL for binary in part.binaries}
+    return ArtifactRef(name, version, arch, rows.get(name))
 
 
 def of_node(cluster: Cluster, node: Node) -> tuple[Component, ...]:
@@ -70,4 +89,4 @@ def order(cluster: Cluster, node: Node) -> tuple[ComponentOrder, ...]:
     return tuple(sorted(stages, key=lambda stage: stage.level))
 
 
-__all__ = ["ALL", "BY_NAME", "Component", "Context", "Template", "level_of", "of_node", "order"]
+__all__ = ["ALL", "BY_NAME", "Component", "Context", "Template", "artifact", "level_of", "of_node", "order", "programs"]

@@ -63,9 +63,8 @@ def _component(image: str, one: AddonImage) -> Component:
     return Component(
         name=f"image-{image}",
         role=WORKER,
-        binaries=(one.name,),
+        release=one.row,
         links={one.name: ""},
-        version=one.version,
         after=("containerd", "cri-dockerd"),
         actions=_actions(image, one),
         when=_is_wanted(image),

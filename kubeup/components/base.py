@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from kubeup.model.cluster import Cluster, Node, Role, Runtime, Value
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Action, Directory, File, SideEffect
+from kubeup.release.artifacts import Row
 
 CONTROL_PLANE = Role.CONTROL_PLANE
 WORKER = Role.WORKER
@@ -67,8 +68,8 @@ class Template:
 class Component:
     """One component.
 
-    name: its unit, template, settings file and profile key are named after it. binaries: linked into /opt/kubeup/bin
-    unless ``links`` says where else. version: the field of model.Versions. after: what must be ready before.
+    name: its unit, template, settings file and profile key are named after it. release: how upstream publishes its
+    binaries, which are linked into /opt/kubeup/bin unless ``links`` says where else. after: what must be ready before.
     files: what no template says (merged options of the machine's own Docker). asks: further paths whose contents its
     files are made of. reads: further paths it reads at start. reloads: those it takes in while it runs.
     ready: succeeds on the node once it really works. values: further values
@@ -79,8 +80,7 @@ class Component:
 
     name: str
     role: Role
-    binaries: tuple[str, ...] = ()
-    version: str = "kubernetes"
+    release: Row | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     templates: tuple[Template, ...] = ()
@@ -105,6 +105,10 @@ class Component:
     unit_name: str = ""
 
     @property
+    def binaries(self) -> tuple[str, ...]:
+        return self.release.names if self.release else ()
+
+    @property
     def unit(self) -> str:
         return f"{self.unit_name or self.name}.service"
 
@@ -115,6 +119,11 @@ class Component:
     @property
     def defaults_path(self) -> str:
         return f"/etc/default/{self.name}"
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether a profile may override them: it has a unit, and that is kubeup's."""
+        return self.has_unit and not self.preexisting
 
     def runs_on(self, node: Node, runtime: Runtime | None) -> bool:
         """Whether a node of this role carries it under this runtime."""
@@ -128,23 +137,3 @@ def http_ok(port: int, path: str = "/healthz") -> str:
         f'printf "GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n" >&3 && '
         'read -r _ code _ <&3 && test "$code" = 200\''
     )
-
-
-UPSTREAM = "registry.k8s.io"
-CNI_TRACES = (
-    SideEffect("netns-prefix", "cni-"),
-    SideEffect("cni", "kubeup"),
-    SideEffect("folder", "/var/lib/cni/results"),
-    SideEffect("folder", "/var/lib/cni/networks"),
-    SideEffect("folder", "/var/lib/cni"),
-    SideEffect("folder", "/run/netns"),
-    SideEffect("link", "cni0"),
-)
-"""What pods' networks leave; kubeup is the network's name in templates/flannel-cni."""
-CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
-
-
-def pause_name(context: Context) -> str:
-    """The sandbox image's name, as the runtime is configured with it."""
-    repository = context.cluster.image_repository or UPSTREAM
-    return f"{repository}/pause:{context.cluster.versions.pause}"

@@ -3,20 +3,31 @@ for a second containerd on the same root takes the first one's database lock."""
 
 from __future__ import annotations
 
-from kubeup.components import registries
-from kubeup.components.base import CNI_PLUGINS, CNI_TRACES, UPSTREAM, WORKER, Component, Context, Template, pause_name
-from kubeup.model.cluster import Runtime
-from kubeup.model.resources import Action, Directory, SideEffect
+from collections.abc import Mapping
 
+from kubeup.components import pause, registries
+from kubeup.components.base import WORKER, Component, Context, Template
+from kubeup.components.cni_plugins import CNI_TRACES
+from kubeup.model.cluster import Program, Runtime, Value
+from kubeup.model.resources import Action, Directory, SideEffect
+from kubeup.release.artifacts import Row
+from kubeup.release.catalog import GITHUB
+
+CONTAINERD = Program("containerd", "2.4.2")
 STATE = "/run/kube-containerd"
 ROOT = "/var/lib/kubeup/containerd"
 SOCKET = f"{STATE}/containerd.sock"
 CTR = f"/opt/kubeup/bin/ctr --address={SOCKET} --namespace=k8s.io"
 CONFIG = "/etc/kubeup/containerd.toml"
+ARCHIVE = GITHUB + "/containerd/containerd/releases/download/v{v}/containerd-static-{v}-linux-{arch}"
+
+
+def values(context: Context) -> Mapping[str, Value]:
+    return {"pause": pause.name(context.cluster)}
 
 
 def actions(context: Context) -> tuple[Action, ...]:
-    name = pause_name(context)
+    name = pause.name(context.cluster)
     return (
         Action(
             id="pause-image",
@@ -30,7 +41,7 @@ def actions(context: Context) -> tuple[Action, ...]:
 
 def _tagged(context: Context, name: str) -> str:
     """The archive has upstream's name; a profile's image_repository gives it another one."""
-    upstream = f"{UPSTREAM}/pause:{context.cluster.versions.pause}"
+    upstream = pause.upstream(context.cluster)
     return "" if name == upstream else f" && {CTR} images tag --force {upstream} {name}"
 
 
@@ -38,14 +49,21 @@ COMPONENT = Component(
     name="containerd",
     unit_name="kube-containerd",
     role=WORKER,
-    version="containerd",
-    binaries=("containerd", "containerd-shim-runc-v2", "ctr"),
+    release=Row(
+        ("containerd", "containerd-shim-runc-v2", "ctr"),
+        CONTAINERD,
+        f"{ARCHIVE}.tar.gz",
+        sums=f"{ARCHIVE}.tar.gz.sha256sum",
+        member="bin/{name}",
+        module="containerd",
+    ),
     templates=(
         Template("kube-containerd.service", "/etc/systemd/system/kube-containerd.service", unit=True),
         Template("kube-containerd.toml", CONFIG),
     ),
     reads=(CONFIG,),
     files=registries.containerd_files,
+    values=values,
     actions=actions,
     directories=(Directory(ROOT, 0o711, owned_recursively=True),),
     side_effects=(
@@ -66,24 +84,3 @@ COMPONENT = Component(
     ready=lambda _: f"{CTR} plugins ls | grep -Eq '^io[.]containerd[.]grpc[.]v1 +cri .* ok *$'",
     runtime=Runtime.CONTAINERD,
 )
-RUNC = Component(
-    name="runc", role=WORKER, version="runc", binaries=("runc",), runtime=Runtime.CONTAINERD, has_unit=False
-)
-CNI = Component(
-    name="cni-plugins",
-    role=WORKER,
-    version="cni_plugins",
-    binaries=CNI_PLUGINS,
-    links={name: f"/opt/kubeup/cni/{name}" for name in CNI_PLUGINS},
-    has_unit=False,
-)
-CRICTL = Component(
-    name="crictl",
-    role=WORKER,
-    version="crictl",
-    binaries=("crictl",),
-    links={"crictl": "/usr/local/bin/crictl"},
-    templates=(Template("crictl.yaml", "/etc/crictl.yaml"),),
-    has_unit=False,
-)
-PAUSE = Component(name="pause", role=WORKER, version="pause", binaries=("pause",), links={"pause": ""}, has_unit=False)

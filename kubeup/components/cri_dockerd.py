@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from kubeup.components.base import CNI_TRACES, UPSTREAM, WORKER, Component, Context, Flags, Template, pause_name
+from kubeup.components import pause
+from kubeup.components.base import WORKER, Component, Context, Flags, Template
+from kubeup.components.cni_plugins import CNI_TRACES
 from kubeup.components.docker import remove_images
-from kubeup.model.cluster import Runtime
+from kubeup.model.cluster import Program, Runtime
 from kubeup.model.resources import Action, SideEffect
+from kubeup.release.artifacts import Row
+from kubeup.release.catalog import GITHUB
 
+CRI_DOCKERD = Program("cri_dockerd", "0.4.3")
 SOCKET = "/run/cri-dockerd.sock"
 STATE = "/var/lib/cri-dockerd"
 
@@ -19,14 +24,14 @@ def flags(context: Context) -> Flags:
         "cni-conf-dir": "/etc/kubeup/cni/net.d",
         "container-runtime-endpoint": f"unix://{SOCKET}",
         "network-plugin": "cni",
-        "pod-infra-container-image": pause_name(context),
+        "pod-infra-container-image": pause.name(context.cluster),
         # kubelet alone asks it for exec, logs and port-forward, without TLS: nobody else on the network is to.
         "streaming-bind-addr": "127.0.0.1",
     }
 
 
 def actions(context: Context) -> tuple[Action, ...]:
-    name, upstream = pause_name(context), f"{UPSTREAM}/pause:{context.cluster.versions.pause}"
+    name, upstream = pause.name(context.cluster), pause.upstream(context.cluster)
     return (
         Action(
             id="pause-image",
@@ -42,8 +47,12 @@ def actions(context: Context) -> tuple[Action, ...]:
 COMPONENT = Component(
     name="cri-dockerd",
     role=WORKER,
-    version="cri_dockerd",
-    binaries=("cri-dockerd",),
+    release=Row(
+        ("cri-dockerd",),
+        CRI_DOCKERD,
+        GITHUB + "/Mirantis/cri-dockerd/releases/download/v{v}/cri-dockerd-{v}.{arch}.tgz",
+        member="cri-dockerd/cri-dockerd",
+    ),
     after=("docker", "docker-adopted"),
     templates=(Template("cri-dockerd.service", "/etc/systemd/system/cri-dockerd.service", unit=True),),
     flags=flags,

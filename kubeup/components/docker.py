@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 from kubeup.components import docker_daemon
 from kubeup.components.base import WORKER, Component, Context, Template
-from kubeup.model.cluster import Runtime
+from kubeup.model.cluster import Program, Runtime
 from kubeup.model.resources import Directory, File, SideEffect
+from kubeup.release.artifacts import Row
 
+DOCKER = Program("docker", "28.5.2")
 FOLDER = "/opt/kubeup/docker"
 BINARIES = (
     "docker:dockerd",
@@ -40,8 +42,12 @@ def options(context: Context) -> tuple[File, ...]:
 COMPONENT = Component(
     name="docker",
     role=WORKER,
-    version="docker",
-    binaries=BINARIES,
+    release=Row(
+        BINARIES,
+        DOCKER,
+        "download.docker.com/linux/static/stable/{docker_arch}/docker-{v}.tgz",
+        member="docker/{plain}",
+    ),
     links={
         **{name: f"{FOLDER}/{name.removeprefix('docker:')}" for name in BINARIES},
         "docker:docker": "/usr/local/bin/docker",

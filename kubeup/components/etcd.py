@@ -4,8 +4,12 @@ than the API servers."""
 from __future__ import annotations
 
 from kubeup.components.base import CONTROL_PLANE, PKI, Component, Context, Flags, Template, http_ok
+from kubeup.model.cluster import Program
 from kubeup.model.resources import Directory
+from kubeup.release.artifacts import Row
+from kubeup.release.catalog import GITHUB
 
+ETCD = Program("etcd", "3.6.16")
 DATA = "/var/lib/etcd"
 
 
@@ -33,8 +37,14 @@ def flags(context: Context) -> Flags:
 COMPONENT = Component(
     name="etcd",
     role=CONTROL_PLANE,
-    version="etcd",
-    binaries=("etcd", "etcdctl", "etcdutl"),
+    release=Row(
+        ("etcd", "etcdctl", "etcdutl"),
+        ETCD,
+        GITHUB + "/etcd-io/etcd/releases/download/v{v}/etcd-v{v}-linux-{arch}.tar.gz",
+        sums=GITHUB + "/etcd-io/etcd/releases/download/v{v}/SHA256SUMS",
+        member="etcd-v{v}-linux-{arch}/{name}",
+        module="etcd",
+    ),
     templates=(
         Template("etcd.service", "/etc/systemd/system/etcd.service", unit=True),
         # Read once in a member's life, so a change of it is no reason to restart.

@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubeup.components.base import PKI, WORKER, Component, Context, Flags, Template, http_ok
-from kubeup.model.cluster import Value
+from kubeup.model.cluster import Program, Value
 from kubeup.model.resources import SideEffect
+from kubeup.release.artifacts import Row
+from kubeup.release.catalog import GITHUB
 
+FLANNEL = Program("flannel", "0.28.10")
 NET_CONF = "/etc/kubeup/net-conf.json"
 CNI_WRITER = "/opt/kubeup/libexec/flannel-cni"
 
@@ -32,8 +35,14 @@ def values(context: Context) -> Mapping[str, Value]:
 COMPONENT = Component(
     name="flannel",
     role=WORKER,
-    version="flannel",
-    binaries=("flanneld",),
+    release=Row(
+        ("flanneld",),
+        FLANNEL,
+        GITHUB + "/flannel-io/flannel/releases/download/v{v}/flanneld-{arch}",
+        inside=("ghcr.io/flannel-io/flannel:v{v}", "docker.io/flannel/flannel:v{v}"),
+        inside_path="opt/bin/flanneld",
+        module="flannel",
+    ),
     after=("kube-apiserver",),
     templates=(
         Template("flannel.service", "/etc/systemd/system/flannel.service", unit=True),

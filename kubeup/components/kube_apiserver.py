@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
 from kubeup.model.resources import Action
+from kubeup.release.catalog import kubernetes_binary
 
 OBJECTS = "/etc/kubeup/cluster.yaml"
 ACTION = "cluster-objects"
@@ -76,7 +77,7 @@ def actions(context: Context) -> tuple[Action, ...]:
 COMPONENT = Component(
     name="kube-apiserver",
     role=CONTROL_PLANE,
-    binaries=("kube-apiserver",),
+    release=kubernetes_binary("kube-apiserver"),
     after=("etcd",),
     templates=(
         Template("kube-apiserver.service", "/etc/systemd/system/kube-apiserver.service", unit=True),

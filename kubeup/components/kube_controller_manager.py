@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
+from kubeup.release.catalog import kubernetes_binary
 
 KUBECONFIG = "/etc/kubernetes/kube-controller-manager.conf"
 
@@ -34,7 +35,7 @@ def flags(context: Context) -> Flags:
 COMPONENT = Component(
     name="kube-controller-manager",
     role=CONTROL_PLANE,
-    binaries=("kube-controller-manager",),
+    release=kubernetes_binary("kube-controller-manager"),
     after=("kube-apiserver",),
     templates=(
         Template("kube-controller-manager.service", "/etc/systemd/system/kube-controller-manager.service", unit=True),

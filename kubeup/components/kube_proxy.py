@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from kubeup.components.base import PKI, WORKER, Component, Context, Flags, Template, http_ok
 from kubeup.model.cluster import Value
 from kubeup.model.resources import SideEffect
+from kubeup.release.catalog import kubernetes_binary
 
 KUBECONFIG = "/etc/kubernetes/kube-proxy.conf"
 CONFIG = "/etc/kubernetes/kube-proxy.yaml"
@@ -24,7 +25,7 @@ def values(context: Context) -> Mapping[str, Value]:
 COMPONENT = Component(
     name="kube-proxy",
     role=WORKER,
-    binaries=("kube-proxy",),
+    release=kubernetes_binary("kube-proxy"),
     after=("kube-apiserver",),
     templates=(
         Template("kube-proxy.service", "/etc/systemd/system/kube-proxy.service", unit=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
+from kubeup.release.catalog import kubernetes_binary
 
 KUBECONFIG = "/etc/kubernetes/kube-scheduler.conf"
 CONFIG = "/etc/kubernetes/kube-scheduler.yaml"
@@ -24,7 +25,7 @@ def flags(_: Context) -> Flags:
 COMPONENT = Component(
     name="kube-scheduler",
     role=CONTROL_PLANE,
-    binaries=("kube-scheduler",),
+    release=kubernetes_binary("kube-scheduler"),
     after=("kube-apiserver",),
     templates=(
         Template("kube-scheduler.service", "/etc/systemd/system/kube-scheduler.service", unit=True),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from kubeup.components.base import CONTROL_PLANE, WORKER, Component
+from kubeup.release.catalog import kubernetes_binary
 
-TOOL = Component(name="kubectl", role=WORKER, binaries=("kubectl",), has_unit=False)
+RELEASE = kubernetes_binary("kubectl")
+TOOL = Component(name="kubectl", role=WORKER, release=RELEASE, has_unit=False)
 COMPONENT = Component(
     name="kubectl-on-path",
     role=CONTROL_PLANE,
-    binaries=("kubectl",),
+    release=RELEASE,
     links={"kubectl": "/usr/local/bin/kubectl"},
     has_unit=False,
 )
-MASTER_TOOL = Component(name="kubectl-master", role=CONTROL_PLANE, binaries=("kubectl",), has_unit=False)
+MASTER_TOOL = Component(name="kubectl-master", role=CONTROL_PLANE, release=RELEASE, has_unit=False)

@@ -11,6 +11,7 @@ from kubeup.components.base import KUBECTL, PKI, WORKER, Component, Context, Fla
 from kubeup.components.containerd import SOCKET
 from kubeup.model.cluster import Runtime, Value
 from kubeup.model.resources import Directory, SideEffect
+from kubeup.release.catalog import kubernetes_binary
 
 KUBECONFIG = "/etc/kubernetes/kubelet.conf"
 CONFIG = "/etc/kubernetes/kubelet.yaml"
@@ -49,7 +50,7 @@ def ready(context: Context) -> str:
 COMPONENT = Component(
     name="kubelet",
     role=WORKER,
-    binaries=("kubelet",),
+    release=kubernetes_binary("kubelet"),
     after=("kube-apiserver", "containerd", "cri-dockerd"),
     templates=(
         Template("kubelet.service", "/etc/systemd/system/kubelet.service", unit=True),

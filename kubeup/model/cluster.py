@@ -123,27 +123,36 @@ def nth(addresses: ipaddress.IPv4Network, number: int) -> ipaddress.IPv4Address:
 
 
 @dataclass(frozen=True)
-class Versions:
-    """Versions without a leading ``v``."""
+class Program:
+    """What upstream releases under one version: a value that stands with the component or addon that runs it.
 
-    kubernetes: str = "1.37.2"
-    etcd: str = "3.6.16"
-    flannel: str = "0.28.10"
-    containerd: str = "2.4.2"
-    runc: str = "1.5.2"
-    cni_plugins: str = "1.9.1"
-    cri_dockerd: str = "0.4.3"
-    crictl: str = "1.37.0"
-    docker: str = "28.5.2"
-    pause: str = "3.10.2"
-    coredns: str = "1.15.0"
-    metrics_server: str = "0.9.0"
-    contour: str = "1.33.8"
-    envoy: str = "1.40.0"
-    metallb: str = "0.16.2"
-    local_path_provisioner: str = "0.0.30"
-    kube_network_policies: str = "1.1.2"
-    headlamp: str = "0.45.0"
+    key: its word under a profile's ``versions:``. version: what a cluster gets whose profile says nothing, without a
+    leading ``v``.
+    """
+
+    key: str
+    version: str
+
+
+KUBERNETES = Program("kubernetes", "1.37.2")
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Which versions a cluster runs.
+
+    said: Program.key -> version without a leading ``v``, for those that the profile speaks of.
+    """
+
+    said: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, program: Program) -> str:
+        """The version of a program: the profile's, else kubeup's own choice."""
+        return self.said.get(program.key, program.version)
+
+    @property
+    def kubernetes(self) -> str:
+        return self.of(KUBERNETES)
 
 
 @dataclass(frozen=True)

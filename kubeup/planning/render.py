@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from kubeup import addons, components
 from kubeup.addons import manifests
-from kubeup.components.base import Component, Context, Template, pause_name
+from kubeup.components.base import Component, Context, Template
 from kubeup.model import resources
 from kubeup.model.cluster import Cluster, Manifest, Node, Value
 from kubeup.model.errors import KubeupError
@@ -144,7 +144,7 @@ def _addon_files(context: Context, files: Sequence[File]) -> list[File]:
             own.append(File(manifests.path_of(name), content, component=part.name))
     by_path = {file.path: file for file in (*files, *own)}
     found = {name: by_path[path] for name in cluster.addons if (path := manifests.path_of(name)) in by_path}
-    versions = {one.name: str(getattr(cluster.versions, one.version)) for one in addons.ALL}
+    versions = {one.name: cluster.versions.of(one.program) for one in addons.ALL}
     listed = manifests.inventory(found, versions)
     return [*own, File(manifests.INVENTORY, listed, component=part.name)]
 
@@ -219,7 +219,6 @@ def render(name: str, part: Component, context: Context, **extra: object) -> str
         "component": part,
         "pod_cidrs": context.pod_cidrs,
         "pod_cidr": context.pod_cidrs.get(context.node.name, ""),
-        "pause": pause_name(context),
         "revision": "",
         **values,
         **extra,

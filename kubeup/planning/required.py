@@ -9,7 +9,6 @@ from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.release.artifacts import ArtifactRef
-from kubeup.release.catalog import version_field
 
 
 def for_node(cluster: Cluster, node: Node, facts: Facts) -> tuple[ArtifactRef, ...]:
@@ -17,10 +16,10 @@ def for_node(cluster: Cluster, node: Node, facts: Facts) -> tuple[ArtifactRef, .
     context = Context(cluster, node, facts, ClusterFacts(), {})
     return tuple(
         dict.fromkeys(
-            ArtifactRef(name, getattr(cluster.versions, version_field(name)), facts.arch)
+            wanted
             for part in components.of_node(cluster, node)
-            if part.when(context)
-            for name in part.binaries
+            if part.release and part.when(context)
+            for wanted in part.release.wanted(cluster.versions, facts.arch)
         )
     )
 

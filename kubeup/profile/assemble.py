@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 from kubeup.model.cluster import Cluster, Proxy, Registries, Versions
@@ -33,7 +32,7 @@ def cluster(root: YamlValue, reading: ParseContext, stem: str) -> Cluster | None
         | {
             "nodes": tuple(with_login(node, login) for node in values["nodes"]),
             "network": network(part(values, "network")),
-            "versions": dataclasses.replace(Versions(), **part(values, "versions")),
+            "versions": Versions(part(values, "versions")),
             "proxy": Proxy(**part(values, "proxy")),
             "registries": Registries(**part(values, "registries")),
             "overrides": part(values, "overrides"),

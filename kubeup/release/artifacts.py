@@ -1,19 +1,54 @@
-"""What is wanted from the release sources, and what was found."""
+"""How upstream publishes files, which of them are wanted, and what was found."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from kubeup.model.cluster import Program, Versions
+
+
+@dataclass(frozen=True)
+class Row:
+    """How upstream publishes some files: one row a component, which stands with it.
+
+    url, sums, member: formats with {v}, {arch}, {name}, {plain}, {docker_arch}, without a scheme.
+
+    names: of the files, unique among all rows. program: whose version they have. sums: the URL of upstream's checksum
+    of what is at ``url``; empty where upstream publishes none (sources/trust.py has what is done then). member: the
+    path inside the archive at ``url``; empty where the URL is the file itself. module: what builds it
+    (go_builds.RECIPES, image_builds.BUILDS), empty where nothing does. optional: clusters run without it, or get it
+    themselves. image: REPOSITORY:TAG of an image, as nodes call it; ``url`` is its manifest in a registry then, and
+    what is kept is an image archive. inside: official images that hold the same file at ``inside_path``, as
+    REPOSITORY:TAG.
+    """
+
+    names: tuple[str, ...]
+    program: Program
+    url: str
+    sums: str = ""
+    member: str = ""
+    module: str = ""
+    optional: bool = False
+    image: str = ""
+    inside: tuple[str, ...] = ()
+    inside_path: str = ""
+
+    def wanted(self, versions: Versions, arch: str) -> tuple[ArtifactRef, ...]:
+        """All its files, in a cluster's version."""
+        return tuple(ArtifactRef(name, versions.of(self.program), arch, self) for name in self.names)
 
 
 @dataclass(frozen=True, order=True)
 class ArtifactRef:
-    """One file: a binary, or an image archive. arch: amd64 or arm64."""
+    """One file: a binary, or an image archive. arch: amd64 or arm64. row: how upstream publishes it; None for what is
+    only looked up in the cache."""
 
     name: str
     version: str
     arch: str
+    row: Row | None = field(default=None, compare=False, repr=False)
 
     @property
     def title(self) -> str:

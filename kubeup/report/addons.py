@@ -22,7 +22,7 @@ def show(console: Console, cluster: Cluster, found: Mapping[str, Installed]) -> 
         table.add_row(
             name,
             (here.version if here and here.version != "-" else "yes") if here else "-",
-            getattr(cluster.versions, addon.version) if addon else "-",
+            cluster.versions.of(addon.program) if addon else "-",
             f"{here.ready}/{here.wanted}" if here and here.wanted else "-",
             _asked(cluster, name),
             what(name),
@@ -55,7 +55,7 @@ def as_json(cluster: Cluster, found: Mapping[str, Installed]) -> str:
             {
                 "name": name,
                 "installed": here.version if here else None,
-                "available": getattr(cluster.versions, addon.version) if addon else None,
+                "available": cluster.versions.of(addon.program) if addon else None,
                 "ready": here.ready if here else 0,
                 "wanted": here.wanted if here else 0,
                 "asked": _asked(cluster, name),

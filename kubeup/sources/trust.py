@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import ArtifactRef, ReleaseSink
-from kubeup.release.catalog import Row, fill
+from kubeup.release.artifacts import ArtifactRef, ReleaseSink, Row
+from kubeup.release.catalog import fill
 from kubeup.sources import cache, github
 from kubeup.sources.site import Site, UnavailableError
 
@@ -109,7 +109,7 @@ def published(site: Site, job: Job) -> str:
 
 def pin_names(job: Job) -> tuple[str, ...]:
     """The keys of a profile's pins that speak of what is at a job's URL, the clearest first."""
-    group = [job.row.version.replace("_", "-")] if job.row.member else []
+    group = [job.row.program.key.replace("_", "-")] if job.row.member else []
     names = dict.fromkeys([*group, *(one.name for one in job.wanted)])
     first = job.first
     exact = [f"{name}-{first.version}-{first.arch}" for name in names]

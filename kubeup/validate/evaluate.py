@@ -34,10 +34,6 @@ def _journal(node: Node, unit: str) -> str:
     return f"ssh {node.host} journalctl -u {unit} -n 50"
 
 
-def pause_image(cluster: Cluster) -> str:
-    return f"{cluster.image_repository or 'registry.k8s.io'}/pause:{cluster.versions.pause}"
-
-
 def unreachable(node: Node, error: KubeupError) -> Check:
     return _check(False, f"node-answers/{node.title}", error.title(), error.fix, error.evidence)
 

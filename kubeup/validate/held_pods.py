@@ -7,6 +7,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Sequence
 
+from kubeup.components import pause
 from kubeup.execution.job import Job
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError
@@ -33,7 +34,7 @@ class HeldPods:
         self._script = script(
             "pods.sh",
             NODES=" ".join(node.name for node in workers),
-            IMAGE=evaluate.pause_image(cluster),
+            IMAGE=pause.name(cluster),
             RUN=secrets.token_hex(4),
         )
         self._release = threading.Event()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 
-from kubeup.model.cluster import Versions
+from kubeup.components.pause import PAUSE
 from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources.cache import cache_root, path_of
 from kubeup.sources.golang import machine_arch
 from tests.lab.conftest import Cluster
 
-NAME = f"registry.k8s.io/pause:{Versions().pause}"
+NAME = f"registry.k8s.io/pause:{PAUSE.version}"
 
 
 SEEN = """
@@ -26,7 +26,7 @@ docker network ls --format '{{.Name}}' | sort
 
 def start_container(cluster: Cluster, node: str = "node4") -> str:
     """A node gets a Docker with options of its own and a container at work; what it looks like."""
-    archive = path_of(cache_root(), ArtifactRef("pause", Versions().pause, machine_arch())).read_bytes()
+    archive = path_of(cache_root(), ArtifactRef("pause", PAUSE.version, machine_arch())).read_bytes()
     cluster.on(node, 'mkdir -p /etc/docker; echo \'{"log-level": "warn"}\' >/etc/docker/daemon.json')
     cluster.on(node, "echo 'DOCKER_OPTS=\"--registry-mirror=http://mirror.example:5000\"' >/etc/default/docker")
     cluster.on(node, "systemctl start docker", limit=120)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubeup.model.cluster import Versions
+from kubeup.components.cri_dockerd import CRI_DOCKERD
 from kubeup.node.agent import snapshot
 from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources.cache import cache_root, path_of
@@ -17,7 +17,7 @@ from tests.lab.own_docker import SEEN, start_container
 from tests.lab.snapshots import differences, look
 from tests.support.polling import settle
 
-REAL = path_of(cache_root(), ArtifactRef("cri-dockerd", Versions().cri_dockerd, machine_arch()))
+REAL = path_of(cache_root(), ArtifactRef("cri-dockerd", CRI_DOCKERD.version, machine_arch()))
 pytestmark = [
     pytest.mark.parametrize("cluster", ["debian"], indirect=True),
     pytest.mark.skipif(not REAL.exists(), reason="no cri-dockerd lies in the release cache, and no registry has one"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.model.cluster import Versions
+from kubeup.components.cri_dockerd import CRI_DOCKERD
 from kubeup.sources.cache import cache_root
 from kubeup.sources.golang import machine_arch
 from tests.lab.conftest import Cluster
@@ -41,7 +41,7 @@ def test_a_runtime_that_no_source_has_is_said_before_anything_is_touched(
     cluster.profile(runtime="docker")
     done = cluster.kubeup("up")
     assert done.returncode == 1
-    assert f"cri-dockerd {Versions().cri_dockerd} ({machine_arch()}):" in done.stderr
+    assert f"cri-dockerd {CRI_DOCKERD.version} ({machine_arch()}):" in done.stderr
     assert "put the file there by hand" in done.stderr
     assert cluster.on("node4", SEEN) == seen
     assert "No such file" in cluster.on("node4", "ls /var/lib/kubeup/record")

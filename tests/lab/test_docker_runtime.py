@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 
+from kubeup import components
+from kubeup.components.cri_dockerd import CRI_DOCKERD
+from kubeup.components.pause import PAUSE
 from kubeup.lab import life
-from kubeup.model.cluster import Versions
 from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources import cache
 from kubeup.sources.cache import cache_root
@@ -87,7 +89,7 @@ def mirror(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     archive.parent.mkdir(parents=True)
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         tar.add(binaries, "docker")
-    version, other = Versions().cri_dockerd, machine_arch()
+    version, other = CRI_DOCKERD.version, machine_arch()
     release = root / f"github.com/Mirantis/cri-dockerd/releases/download/v{version}/cri-dockerd-{version}.{other}.tgz"
     release.parent.mkdir(parents=True)
     script = root / "cri-dockerd"
@@ -98,7 +100,7 @@ def mirror(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     for node in ("node3", "node4"):
         cluster.on(node, f"mkdir -p {STANDIN}")
         for name, its in (("containerd", "containerd"), ("containerd-shim-runc-v2", "containerd"), ("runc", "runc")):
-            copy(cluster, str(path_of(name, getattr(Versions(), its))), f"{node}:{STANDIN}/{name}")
+            copy(cluster, str(path_of(name, components.programs()[its].version)), f"{node}:{STANDIN}/{name}")
     cluster.on("node3", "dpkg --purge docker.io docker-cli docker-buildx containerd runc; rm -rf /var/lib/docker/*")
     # The lab's own wrapper around runc, which the archive has, calls it there.
     copy(cluster, str(root / "runc.real"), "node3:/usr/sbin/runc.real")
@@ -159,7 +161,7 @@ def test_an_absent_docker_is_installed_and_one_at_work_is_left_alone(
     assert DOCKER in cluster.on("node3", "docker version --format '{{.Server.Version}}'")
     assert "/opt/kubeup/docker/dockerd" in cluster.on("node3", "systemctl show -p ExecStart docker")
     assert "max-size=10m" in cluster.on("node3", "cat /etc/default/docker")
-    pause = f"registry.k8s.io/pause:{Versions().pause}"
+    pause = f"registry.k8s.io/pause:{PAUSE.version}"
     assert pause in cluster.on("node3", "docker image ls --format '{{.Repository}}:{{.Tag}}'")
     started = cluster.on("node3", f"docker run -d --network none --name probe {pause} && docker rm -f probe")
     assert started.endswith("probe\n"), started
@@ -275,7 +277,7 @@ def test_down_takes_the_installed_docker_away_and_leaves_the_other(cluster: Clus
 
 
 def test_the_real_one_carries_pods(cluster: Cluster, mirror: tuple[Path, dict[str, str]]) -> None:
-    if not path_of("cri-dockerd", Versions().cri_dockerd).exists():
+    if not path_of("cri-dockerd", CRI_DOCKERD.version).exists():
         pytest.skip("no cri-dockerd lies in the release cache, and no registry has one")
     root, pins = mirror
     cluster.extra.pop("KUBEUP_CACHE", None)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from kubeup.components import pause
 from kubeup.lab import apt
-from kubeup.model.cluster import Versions
 from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources.cache import cache_root, path_of
 from kubeup.sources.golang import machine_arch
@@ -30,7 +30,7 @@ PACKAGES = (
     "curl,sudo,udev,apparmor,ipvsadm,netplan.io,docker.io,docker-cli,keepalived,linux-image-cloud-amd64,initramfs-tools"
 )
 # The container's image; it is in the release cache anyway.
-PAUSE = ArtifactRef("pause", Versions().pause, machine_arch())
+PAUSE = ArtifactRef("pause", pause.PAUSE.version, machine_arch())
 PORT = 2222
 PROFILE = f"""name: guest
 nodes: [{{host: 127.0.0.1, port: {PORT}, address: 10.0.2.15, user: root, role: ai}}]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kubeup.components.pause import PAUSE
 from kubeup.image_store.fetch import own_path
 from kubeup.model.cluster import Versions
 from kubeup.release.addon_images import addon_images
@@ -62,7 +63,7 @@ def ids(cluster: Cluster, node: str) -> str:
 
 def test_what_is_needed_and_where_each_node_stands(running: Cluster) -> None:
     found = states(running)
-    pause = f"registry.k8s.io/pause:{Versions().pause}"
+    pause = f"registry.k8s.io/pause:{PAUSE.version}"
     assert found[pause] == {"node3": "yes", "node4": "yes"}
     assert found[ONE.name] == {"node3": "missing", "node4": "missing"}
     checked = running.kubeup("images", "check")

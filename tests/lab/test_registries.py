@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from kubeup.components.pause import PAUSE
 from kubeup.lab import state
-from kubeup.model.cluster import Versions
 from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources import cache
 from kubeup.sources.cache import cache_root
@@ -40,7 +40,7 @@ class Site:
 
 def archive() -> bytes:
     """An image with one program in it that runs until it is ended: pause's."""
-    wanted = ArtifactRef("pause", Versions().pause, machine_arch())
+    wanted = ArtifactRef("pause", PAUSE.version, machine_arch())
     return cache.path_of(cache_root(), wanted).read_bytes()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.model.cluster import Versions
+from kubeup.components.pause import PAUSE
 from kubeup.node.agent import snapshot
 from tests.lab.conftest import Cluster
 from tests.lab.own_docker import SEEN, start_container
@@ -82,10 +82,10 @@ LEFTOVERS = {
     "process": "setsid tail -f /dev/null >/dev/null 2>&1 </dev/null &",
     "swap": "cp /proc/swaps /dev/shm/swaps; echo /left.swap file 1 0 -2 >>/dev/shm/swaps; "
     "mount --bind /dev/shm/swaps /proc/swaps",
-    "docker-image": f"docker tag registry.k8s.io/pause:{Versions().pause} left:1",
+    "docker-image": f"docker tag registry.k8s.io/pause:{PAUSE.version} left:1",
     "docker-volume": "docker volume create left",
     "docker-network": "docker network create left",
-    "container": f"docker create --name left registry.k8s.io/pause:{Versions().pause}",
+    "container": f"docker create --name left registry.k8s.io/pause:{PAUSE.version}",
 }
 
 
@@ -97,7 +97,7 @@ def start_pod(cluster: Cluster, node: str) -> None:
     """With a port of the machine's, a volume in memory, and a folder of the machine's mounted into kubelet's."""
     pod = (
         f"{{apiVersion: v1, kind: Pod, metadata: {{name: busy}}, spec: {{nodeName: {node}, containers: [{{name: c, "
-        f"image: 'registry.k8s.io/pause:{Versions().pause}', ports: [{{containerPort: 80, hostPort: 8085}}], "
+        f"image: 'registry.k8s.io/pause:{PAUSE.version}', ports: [{{containerPort: 80, hostPort: 8085}}], "
         "volumeMounts: [{name: m, mountPath: /m}, {name: h, mountPath: /h, subPath: sub}]}], volumes: "
         "[{name: m, emptyDir: {medium: Memory}}, {name: h, hostPath: {path: /srv/mine}}]}}"
     )

@@ -5,24 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from kubeup import components
 from kubeup.model.cluster import Override, Value
 from kubeup.profile.keys import forms
 from kubeup.profile.keys.base import Form, Group, ProfileKey, read_keys
 from kubeup.profile.reading import ParseContext
 from kubeup.profile.tree import YamlValue
-
-COMPONENTS = (
-    "etcd",
-    "flannel",
-    "docker",
-    "cri-dockerd",
-    "containerd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kubelet",
-    "kube-proxy",
-)
 
 
 def _flag(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | None:
@@ -100,6 +88,6 @@ def _row(component: str) -> ProfileKey:
 
 GROUP = Group(
     "Settings of components",
-    tuple(map(_row, COMPONENTS)),
+    tuple(_row(part.name) for part in components.ALL if part.has_settings),
     "Settings of yours win over kubeup's. `kube-proxy` does as well as `kube_proxy`.",
 )

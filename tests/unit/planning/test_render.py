@@ -57,6 +57,6 @@ def test_an_absent_docker_is_installed_with_a_unit_and_settings_of_kubeup_s() ->
 
 
 def test_older_kubelets_get_no_gate_they_do_not_know() -> None:
-    cluster = replace(docker_cluster(), versions=Versions(kubernetes="1.34.4"))
+    cluster = replace(docker_cluster(), versions=Versions({"kubernetes": "1.34.4"}))
     files = {file.path: file.content or b"" for file in desired(cluster, cluster.nodes[1]).files}
     assert b"ExtendWebSocketsToKubelet" not in files["/etc/kubernetes/kubelet.yaml"]

@@ -8,19 +8,24 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from kubeup import components
 from kubeup.cli.main import main
 from kubeup.cli.release import _wanted
 from kubeup.image_store import fetch
-from kubeup.model.cluster import Source, Versions
+from kubeup.model.cluster import Source
 from kubeup.model.errors import ReleaseError
 from kubeup.profile import load
+from kubeup.release import addon_images
 from kubeup.release.artifacts import Artifact, ArtifactRef, Download
 from kubeup.sources import bundle, cache
 from kubeup.sources.search import resolve
 from tests.support import archives
 from tests.support.archives import Made, layer
 
-KUBELET, COREDNS = ArtifactRef("kubelet", "1.37.2", "amd64"), ArtifactRef("image:coredns", "1.15.0", "amd64")
+KUBELET, COREDNS = (
+    components.artifact("kubelet", "1.37.2", "amd64"),
+    components.artifact("image:coredns", "1.15.0", "amd64"),
+)
 CONTENTS = {KUBELET: b"kubelet" * 30_000, COREDNS: b"an archive" * 20_000}
 
 
@@ -105,7 +110,7 @@ def test_a_bundle_that_was_cut_off_is_refused(made: Path, tmp_path: Path, share:
 
 
 def test_what_it_lacks_is_named_with_what_it_has_instead(made: Path, tmp_path: Path) -> None:
-    newer, other = ArtifactRef("kubelet", "1.38.0", "amd64"), ArtifactRef("etcd", "3.6.16", "arm64")
+    newer, other = components.artifact("kubelet", "1.38.0", "amd64"), components.artifact("etcd", "3.6.16", "arm64")
     with pytest.raises(ReleaseError) as caught:
         take(made, tmp_path / "empty", COREDNS, newer, other)
     text = "\n".join(caught.value.evidence)
@@ -129,7 +134,7 @@ def test_an_image_that_cannot_be_had_is_said_when_the_bundle_is_made(
     done = CliRunner().invoke(main, ["release", "bundle", str(profile), "-o", str(tmp_path / "kubeup.tar")])
     assert done.exit_code == 1
     assert "image:coredns" in done.output
-    assert f"image_coredns/{Versions().coredns}/amd64/image_coredns" in done.output, "where to put it by hand"
+    assert f"image_coredns/{addon_images.COREDNS.version}/amd64/image_coredns" in done.output, "where to put it by hand"
     assert not (tmp_path / "kubeup.tar").exists()
 
 

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from kubeup import components
 from kubeup.model.cluster import Source, Versions
 from kubeup.model.errors import ReleaseError
 from kubeup.release.addon_images import addon_images
-from kubeup.release.artifacts import ArtifactRef
-from kubeup.release.catalog import BY_NAME, fill
+from kubeup.release.catalog import fill
 from kubeup.sources import image_builds
 from kubeup.sources.go_builds import RECIPES
 from kubeup.sources.search import resolve
 from tests.support.archives import contents
 from tests.support.upstream import Upstream, serving
 
-PAUSE = ArtifactRef("pause", "3.10.2", "arm64")
+PAUSE = components.artifact("pause", "3.10.2", "arm64")
 
 
 HOST = "registry.k8s.io/v2/pause"
@@ -74,8 +74,8 @@ def test_a_registry_that_wants_a_token_is_asked_for_one_once(registry: Upstream,
 @pytest.mark.parametrize("name", addon_images)
 def test_an_addons_image_has_upstreams_name(name: str) -> None:
     image = addon_images[name]
-    row = BY_NAME[image.name]
-    wanted = image.wanted(Versions(), "amd64")
+    row = image.row
+    (wanted,) = row.wanted(Versions(), "amd64")
     assert fill(row.image, wanted) == image.reference(Versions())
     host, _, path = image.repository.partition("/")
     url = fill(row.url, wanted)
@@ -106,7 +106,9 @@ def test_a_part_that_is_not_what_its_digest_says_is_refused(registry: Upstream, 
 
 def test_an_architecture_that_is_not_there_is_told_with_those_that_are(registry: Upstream, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError) as caught:
-        resolve([ArtifactRef("pause", "3.10.2", "s390x")], [Source("mirror", registry.url)], root=tmp_path / "cache")
+        resolve(
+            [components.artifact("pause", "3.10.2", "s390x")], [Source("mirror", registry.url)], root=tmp_path / "cache"
+        )
     assert caught.value.message == "registry.k8s.io/pause:3.10.2 is not there for linux/s390x"
     assert caught.value.evidence == ("there is: linux/amd64, linux/arm64",)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from kubeup import components
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
 from kubeup.model.resources import sha256
@@ -27,11 +28,11 @@ from kubeup.sources.search import resolve
 from tests.support.upstream import Upstream, serving, tgz
 
 K8S = "dl.k8s.io/release/v1.37.2/bin/linux/amd64"
-KUBELET = ArtifactRef("kubelet", "1.37.2", "amd64")
-KUBECTL = ArtifactRef("kubectl", "1.37.2", "amd64")
-FLANNELD = ArtifactRef("flanneld", "0.28.10", "amd64")
-CRICTL = ArtifactRef("crictl", "1.37.0", "amd64")
-ETCD = tuple(ArtifactRef(name, "3.6.16", "amd64") for name in ("etcd", "etcdctl", "etcdutl"))
+KUBELET = components.artifact("kubelet", "1.37.2", "amd64")
+KUBECTL = components.artifact("kubectl", "1.37.2", "amd64")
+FLANNELD = components.artifact("flanneld", "0.28.10", "amd64")
+CRICTL = components.artifact("crictl", "1.37.0", "amd64")
+ETCD = tuple(components.artifact(name, "3.6.16", "amd64") for name in ("etcd", "etcdctl", "etcdutl"))
 ETCD_TGZ = "github.com/etcd-io/etcd/releases/download/v3.6.16/etcd-v3.6.16-linux-amd64.tar.gz"
 BYTES = bytes(range(256)) * 4096
 CACHE, GO = Source("cache"), Source("go")
@@ -188,7 +189,7 @@ def test_a_site_that_never_answers_costs_one_time_limit(
 
 
 def test_a_source_that_lacks_a_file_is_told_and_passed_over(operator: Operator, upstream: Upstream) -> None:
-    newer = ArtifactRef("kubelet", "1.99.0", "amd64")
+    newer = components.artifact("kubelet", "1.99.0", "amd64")
     error = operator.refusal([newer], CACHE, upstream)
     assert error.message == f"1 file could not be had from any source (cache, {upstream.url})"
     url = f"{upstream.url}/dl.k8s.io/release/v1.99.0/bin/linux/amd64/kubelet.sha256"
@@ -292,7 +293,7 @@ def test_what_upstream_publishes_no_sum_of_asks_for_a_pin(operator: Operator, up
 
 def test_one_pin_speaks_for_all_of_an_archive(operator: Operator, upstream: Upstream) -> None:
     names = ("docker:dockerd", "docker:docker-proxy")
-    wanted = [ArtifactRef(name, "28.5.2", "arm64") for name in names]
+    wanted = [components.artifact(name, "28.5.2", "arm64") for name in names]
     path = "download.docker.com/linux/static/stable/aarch64/docker-28.5.2.tgz"
     archive = upstream.put(path, tgz({"docker/dockerd": b"d", "docker/docker-proxy": b"p"}))
     assert "pins: {docker-28.5.2-arm64: SHA256}" in operator.refusal(wanted, upstream).fix
@@ -351,7 +352,7 @@ def test_a_folder_is_a_mirror_as_well(operator: Operator, upstream: Upstream) ->
 def test_all_that_is_wrong_is_told_at_once(operator: Operator, upstream: Upstream) -> None:
     (upstream.folder / f"{K8S}/kubelet").write_bytes(b"not kubelet")
     (upstream.folder / f"{K8S}/kubectl").write_bytes(b"not kubectl")
-    proxy = ArtifactRef("kube-proxy", "1.37.2", "amd64")
+    proxy = components.artifact("kube-proxy", "1.37.2", "amd64")
     error = operator.refusal([KUBELET, KUBECTL, proxy, FLANNELD], CACHE, upstream)
     assert error.message.startswith("2 files could not be had from any source (cache, http://")
     assert error.message.endswith("and 2 files had to be refused")
@@ -398,7 +399,7 @@ def test_go_is_never_run_where_the_profile_does_not_name_it(
     operator: Operator, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran = fake_go(tmp_path, monkeypatch, "exit 1")
-    error = operator.refusal([ArtifactRef("kubelet", "1.36.3", "amd64")], CACHE, upstream)
+    error = operator.refusal([components.artifact("kubelet", "1.36.3", "amd64")], CACHE, upstream)
     assert not ran.exists()
     assert "add `go` there, which builds them on this machine" in error.fix
 
@@ -452,8 +453,9 @@ def test_a_build_ends_with_a_kubeup_that_is_killed(
     fake_go(tmp_path, monkeypatch, f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 60")
     code = (
         "from pathlib import Path; from kubeup.model.cluster import Source; "
-        "from kubeup.release.artifacts import ArtifactRef; from kubeup.sources.search import resolve; "
-        f"resolve([ArtifactRef('kubelet', '1.37.2', 'amd64')], [Source('go')], root=Path({str(operator.root)!r}))"
+        "from kubeup import components; from kubeup.sources.search import resolve; "
+        f"wanted = [components.artifact('kubelet', '1.37.2', 'amd64')]; "
+        f"resolve(wanted, [Source('go')], root=Path({str(operator.root)!r}))"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as kubeup:
         wait_for(pid.exists)
@@ -554,7 +556,7 @@ def test_a_mirrors_password_is_used_and_never_shown(operator: Operator, upstream
     (artifact,) = operator.get([KUBELET], source)
     assert artifact.source == upstream.url
     assert artifact.downloads == ()
-    error = operator.refusal([ArtifactRef("kubelet", "1.99.0", "amd64")], source)
+    error = operator.refusal([components.artifact("kubelet", "1.99.0", "amd64")], source)
     wrong = operator.refusal([KUBECTL], upstream)
     assert "answered 401" in wrong.evidence[-1]
     shown = str((operator.events, error.message, error.evidence, error.fix, artifact.path.parent.glob("*.json")))
@@ -570,6 +572,6 @@ def test_a_cache_without_access_is_told(operator: Operator, upstream: Upstream) 
 
 def test_an_unknown_name_is_refused(operator: Operator) -> None:
     assert (
-        operator.refusal([ArtifactRef("kublet", "1.37.2", "amd64")], CACHE).message
+        operator.refusal([components.artifact("kublet", "1.37.2", "amd64")], CACHE).message
         == "kubeup knows no release of `kublet`"
     )

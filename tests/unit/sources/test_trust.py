@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kubeup import components
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseEvent, Remark
@@ -20,11 +21,11 @@ from tests.support.archives import sha256, tar
 from tests.support.authority import Authority
 from tests.support.upstream import Upstream, serving, tgz
 
-FLANNELD = ArtifactRef("flanneld", "0.28.10", "amd64")
-CRI_DOCKERD = ArtifactRef("cri-dockerd", "0.4.3", "amd64")
-DOCKERD = ArtifactRef("docker:dockerd", "28.5.2", "amd64")
-DOCKER = ArtifactRef("docker:docker", "28.5.2", "amd64")
-KUBELET = ArtifactRef("kubelet", "1.37.2", "amd64")
+FLANNELD = components.artifact("flanneld", "0.28.10", "amd64")
+CRI_DOCKERD = components.artifact("cri-dockerd", "0.4.3", "amd64")
+DOCKERD = components.artifact("docker:dockerd", "28.5.2", "amd64")
+DOCKER = components.artifact("docker:docker", "28.5.2", "amd64")
+KUBELET = components.artifact("kubelet", "1.37.2", "amd64")
 FLANNEL_FILE = "github.com/flannel-io/flannel/releases/download/v0.28.10/flanneld-amd64"
 CRI_FILE = "github.com/Mirantis/cri-dockerd/releases/download/v0.4.3/cri-dockerd-0.4.3.amd64.tgz"
 DOCKER_FILE = "download.docker.com/linux/static/stable/x86_64/docker-28.5.2.tgz"
