@@ -26,7 +26,7 @@ check: $(VENV)/ready
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/shellcheck -x $(SCRIPTS)
-	$(BIN)/pytest -q tests/unit/test_imports.py tests/unit/test_tests.py
+	$(BIN)/pytest -q tests/unit/test_imports.py tests/unit/test_tests.py tests/unit/test_docs.py
 	$(BIN)/python docs/structure.py --check
 
 test: packages check
