@@ -2,9 +2,11 @@
 # wants any more, waits until all of it runs. It speaks live on descriptor 3, one a line: live TEXT, note KIND TEXT.
 # Where it fails, it prints why: lines "bad ADDON POD NODE IMAGE REASON MESSAGE", or what kubectl said.
 # The operator's half puts before it: FOLDER, INVENTORY, LABEL, PATIENCE and LIMIT (seconds); and MAKES, what addons'
-# programs make by themselves, a line each: "ADDON KIND/NAME" an object, "ADDON PLURAL.GROUP" all of a kind.
+# programs make by themselves, a line each: "ADDON KIND/NAME" an object, "ADDON PLURAL.GROUP" all of a kind;
+# and AWAITS, what else is to be so before an addon counts as running, a line each: "ADDON KIND/NAME CONDITION".
 # shellcheck shell=sh
-# shellcheck disable=SC2154
+# dash, bash and busybox have `local`, though POSIX has not.
+# shellcheck disable=SC2154,SC3043
 T=$(printf '\t')
 k() { /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=60s "$@"; }
 live() { printf 'live\t%s\n' "$*" >&3; }
@@ -15,12 +17,17 @@ cd "$work" || exit 1
 
 # What the cluster has of the objects in the files, one a line: KIND NAME NAMESPACE ADDON REVISION
 standing() {
-    k get -f "$FOLDER" --ignore-not-found -o go-template='{{define "one"}}{{.kind}} {{.metadata.name}} {{with .metadata.namespace}}{{.}}{{else}}-{{end}} {{with .metadata.labels}}{{with index . "'"$LABEL"'"}}{{.}}{{else}}-{{end}}{{else}}-{{end}} {{with .metadata.generation}}g{{.}}{{else}}{{.metadata.resourceVersion}}{{end}}
-{{end}}{{if .items}}{{range .items}}{{template "one" .}}{{end}}{{else if .kind}}{{if ne .kind "List"}}{{template "one" .}}{{end}}{{end}}' 2>/dev/null | sort
+    local column
+    column=$(printf '%s' "$LABEL" | sed 's/[.]/\\./g')
+    # What the API server counts no generations of changes with every write.
+    k get -f "$FOLDER" --ignore-not-found --no-headers -o custom-columns="\
+kind:.kind,name:.metadata.name,namespace:.metadata.namespace,addon:.metadata.labels.$column,\
+generation:.metadata.generation,version:.metadata.resourceVersion" 2>/dev/null |
+        awk '{ print $1, $2, $3, $4, $5 == "<none>" ? $6 : "g" $5 }' | sort
 }
 
 apply() {
-    tries=0
+    local tries=0
     until k apply --server-side --force-conflicts --field-manager=kubeup -f "$FOLDER" >applied 2>errors; do
         tries=$((tries + 1))
         # A kind that was made a moment ago is not served yet.
@@ -44,6 +51,7 @@ told() {
 
 # delete API KIND NAMESPACE NAME
 delete() {
+    local ref
     case $1 in
         */*) ref=$2.${1#*/}.${1%/*} ;;
         *) ref=$2 ;;
@@ -55,6 +63,7 @@ delete() {
 
 # Kinds go only when nobody made one of theirs, a namespace only when nothing else lives in it.
 prune() {
+    local addon api kind namespace name others waited
     comm -23 old new >gone
     [ -s gone ] || return 0
     live "taking away $(wc -l <gone) objects"
@@ -97,17 +106,48 @@ prune() {
     done
 }
 
-# What runs of the addons: "w ADDON KIND NAME WANTED READY UPDATED AGE SEEN ALL" (ALL: also those of an earlier state), then "p ADDON NAMESPACE POD NODE PHASE",
-# each followed by "c IMAGE REASON MESSAGE" of containers that wait, and "s REASON MESSAGE" where no node takes it.
+# What runs of the addons, a line each: a workload is "w ADDON KIND NAME WANTED READY UPDATED AGE SEEN ALL" (AGE, SEEN: the
+# generation it is of, and the one that its controller looked at; ALL: pods, also those of an earlier state). A pod is
+# "p ADDON NAMESPACE POD NODE PHASE", followed by "c IMAGE REASON MESSAGE" of containers that wait, and "s REASON MESSAGE"
+# where no node takes it. What else is waited for is "o ADDON OBJECT CONDITION STATUS MESSAGE". Messages are in quotes.
 running() {
+    local addon object condition said
     # shellcheck disable=SC2016
-    k get deployments,daemonsets,statefulsets,jobs,pods --all-namespaces -l "$LABEL" -o go-template='{{range .items}}{{$a := index .metadata.labels "'"$LABEL"'"}}{{if eq .kind "Pod"}}p {{$a}} {{.metadata.namespace}} {{.metadata.name}} {{with .spec.nodeName}}{{.}}{{else}}-{{end}} {{.status.phase}}
-{{range .status.conditions}}{{if and (eq .type "PodScheduled") (eq .status "False")}}s {{.reason}} {{printf "%q" .message}}
-{{end}}{{end}}{{range .status.initContainerStatuses}}{{template "c" .}}{{end}}{{range .status.containerStatuses}}{{template "c" .}}{{end}}{{else if eq .kind "DaemonSet"}}w {{$a}} {{.kind}} {{.metadata.name}} {{.status.desiredNumberScheduled}} {{.status.numberReady}} {{with .status.updatedNumberScheduled}}{{.}}{{else}}0{{end}} {{.metadata.generation}} {{with .status.observedGeneration}}{{.}}{{else}}0{{end}}
-{{else if eq .kind "Job"}}w {{$a}} {{.kind}} {{.metadata.name}} {{.spec.completions}} {{with .status.succeeded}}{{.}} {{.}}{{else}}0 0{{end}} 1 1
-{{else}}w {{$a}} {{.kind}} {{.metadata.name}} {{.spec.replicas}} {{with .status.readyReplicas}}{{.}}{{else}}0{{end}} {{with .status.updatedReplicas}}{{.}}{{else}}0{{end}} {{.metadata.generation}} {{with .status.observedGeneration}}{{.}}{{else}}0{{end}} {{with .status.replicas}}{{.}}{{else}}0{{end}}
-{{end}}{{end}}{{define "c"}}{{if not .ready}}{{$i := .image}}{{with .state.waiting}}c {{$i}} {{.reason}} {{with .message}}{{printf "%q" .}}{{else}}""{{end}}
-{{end}}{{end}}{{end}}' 2>errors
+    k get deployments,daemonsets,statefulsets,jobs,pods --all-namespaces -l "$LABEL" -o go-template='
+{{- define "waiting"}}
+  {{- range .}}{{if not .ready}}{{$image := .image}}{{with .state.waiting}}
+    {{- printf "c %s %s %q\n" $image .reason (or .message "")}}
+  {{- end}}{{end}}{{end}}
+{{- end}}
+{{- range .items}}{{$addon := index .metadata.labels "'"$LABEL"'"}}{{$is := .status}}
+  {{- if eq .kind "Pod"}}
+    {{- printf "p %s %s %s %s %s\n" $addon .metadata.namespace .metadata.name (or .spec.nodeName "-") $is.phase}}
+    {{- range $is.conditions}}{{if and (eq .type "PodScheduled") (eq .status "False")}}
+      {{- printf "s %s %q\n" .reason (or .message "")}}
+    {{- end}}{{end}}
+    {{- template "waiting" $is.initContainerStatuses}}
+    {{- template "waiting" $is.containerStatuses}}
+  {{- else}}
+    {{- printf "w %s %s %s " $addon .kind .metadata.name}}
+    {{- if eq .kind "Job"}}
+      {{- $done := or $is.succeeded 0}}
+      {{- printf "%v %v %v 1 1 %v\n" .spec.completions $done $done $done}}
+    {{- else if eq .kind "DaemonSet"}}
+      {{- $updated := or $is.updatedNumberScheduled 0}}
+      {{- printf "%v %v %v " $is.desiredNumberScheduled $is.numberReady $updated}}
+      {{- printf "%v %v %v\n" .metadata.generation (or $is.observedGeneration 0) $updated}}
+    {{- else}}
+      {{- printf "%v %v %v " .spec.replicas (or $is.readyReplicas 0) (or $is.updatedReplicas 0)}}
+      {{- printf "%v %v %v\n" .metadata.generation (or $is.observedGeneration 0) (or $is.replicas 0)}}
+    {{- end}}
+  {{- end}}
+{{- end}}' 2>errors || return 1
+    printf '%s\n' "$AWAITS" | while read -r addon object condition; do
+        [ -n "$object" ] || continue
+        said=$(k get "$object" --ignore-not-found -o go-template='{{range .status.conditions}}{{if eq .type "'"$condition"'"}}
+            {{- printf "%s %q" .status (or .message "")}}{{end}}{{end}}' </dev/null 2>/dev/null)
+        echo "o $addon $object $condition ${said:-False \"\"}"
+    done
 }
 
 # Each addon with how much of it is ready: "dns 1/2, ingress 0/4".
@@ -116,30 +156,34 @@ counted() {
         END { for (name in wanted) printf "%s %d/%d\n", name, ready[name], wanted[name] }' rows | sort | paste -s -d , | sed 's/,/, /g'
 }
 
-all_run() { awk '$1 == "w" && ($5 != $6 || $7 < $5 || $9 < $8 || $10 > $7) { bad = 1 } END { exit bad }' rows; }
+all_run() {
+    awk '$1 == "w" && ($5 != $6 || $7 < $5 || $9 < $8 || $10 > $7) { bad = 1 }
+        $1 == "o" && $5 != "True" { bad = 1 }
+        END { exit bad }' rows
+}
 
 # Pods of addons that do not become ready, with the reason; a crash with its last words.
 why() {
+    local addon pod last
     awk '$1 == "p" { p = $2 "\t" $3 "/" $4 "\t" $5; phase = $6; if (phase != "Running" && phase != "Succeeded") print "state\t" p "\t" phase }
         $1 == "c" { m = $0; sub(/^c [^ ]* [^ ]* /, "", m); print "bad\t" p "\t" $2 "\t" $3 "\t" m }
         $1 == "s" { m = $0; sub(/^s [^ ]* /, "", m); print "bad\t" p "\t-\t" $2 "\t" m }' rows >reasons
-    awk '$1 == "w" && ($6 < $5 || $10 > $7) { print "short\t" $2 "\t" $3 " " $4 "\t" $6 "\t" $5 }' rows
+    awk '$1 == "w" && ($6 < $5 || $10 > $7) { print "short\t" $2 "\t" $3 " " $4 "\t" $6 "\t" $5 }
+        $1 == "o" && $5 != "True" { m = $0; sub(/^o [^ ]* [^ ]* [^ ]* [^ ]* /, "", m); print "unmet\t" $2 "\t" $3 "\t" $4 "\t" m }' rows
     grep "^bad" reasons
     grep "${T}CrashLoopBackOff$T\|${T}Error$T" reasons | head -n 3 | while IFS=$T read -r _ addon pod _; do
         last=$(k -n "${pod%/*}" logs "${pod#*/}" --all-containers --previous --tail=2 </dev/null 2>/dev/null | tail -n 1)
         [ -z "$last" ] || printf 'log\t%s\t%s\t%s\n' "$addon" "$pod" "$last"
     done
     grep "${T}ContainerCreating$T\|${T}PodInitializing$T" reasons | head -n 3 | while IFS=$T read -r _ addon pod _; do
-        last=$(k -n "${pod%/*}" get events --field-selector "involvedObject.name=${pod#*/},type=Warning" -o go-template='{{range .items}}{{printf "%q" .message}}
-{{end}}' </dev/null 2>/dev/null | tail -n 1)
+        last=$(k -n "${pod%/*}" get events --field-selector "involvedObject.name=${pod#*/},type=Warning" -o go-template='{{range .items}}{{printf "%q\n" .message}}{{end}}' </dev/null 2>/dev/null | tail -n 1)
         [ -z "$last" ] || printf 'event\t%s\t%s\t%s\n' "$addon" "$pod" "$last"
     done
 }
 
 await() {
+    local begin now line bad_since='' last=''
     begin=$(date +%s)
-    bad_since=
-    last=
     while :; do
         if ! running >rows; then
             cat errors

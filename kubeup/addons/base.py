@@ -38,6 +38,17 @@ class Need:
         return f"{self.key}: {self.form}"
 
 
+@dataclass(frozen=True)
+class Condition:
+    """What is to be so before an addon counts as running, beyond its pods: an object's condition is True.
+
+    object: KIND/NAME, of one without a namespace. condition: its type, e.g. Available.
+    """
+
+    object: str
+    condition: str
+
+
 def no_values(_: Cluster, __: Facts) -> Mapping[str, Value]:
     return {}
 
@@ -54,6 +65,7 @@ class Addon:
     makes: what its programs make by themselves, so that it goes with the addon and keeps no kind and no namespace from
     going: ``KIND/NAME`` of an object in its namespaces, as ``kubectl get -o name`` prints it, or ``PLURAL.GROUP`` of a
     kind of which people make nothing.
+    awaits: what else it waits for once its pods are ready.
     directories: on every worker, but where directories_wanted says no. Once there they stay as long as the cluster
     does, without the addon, too, for they hold what people wrote.
     serves: what of people's own it brings to life. daemonset: what its DaemonSet is called at least in part, so that
@@ -70,6 +82,7 @@ class Addon:
     hint: Callable[[Cluster], str] = lambda _: ""
     needs: tuple[Need, ...] = ()
     makes: tuple[str, ...] = ()
+    awaits: tuple[Condition, ...] = ()
     directories: tuple[Directory, ...] = ()
     directories_wanted: Callable[[Cluster], bool] = lambda _: True
     serves: tuple[Serves, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubeup.addons.base import Addon
+from kubeup.addons.base import Addon, Condition
 from kubeup.model.cluster import Cluster, Value
 from kubeup.model.facts import Facts
 from kubeup.release.addon_images import METRICS_SERVER
@@ -22,4 +22,6 @@ ADDON = Addon(
     values=values,
     known_as=("metrics", "heapster"),
     hint=lambda _: "kubectl top nodes",
+    # Its pods are ready a moment before the API server passes questions on to them.
+    awaits=(Condition("apiservices/v1beta1.metrics.k8s.io", "Available"),),
 )

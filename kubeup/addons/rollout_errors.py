@@ -20,7 +20,8 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Row:
-    """kind: short (WHAT, READY, WANTED), bad (POD, NODE, IMAGE, REASON, MESSAGE), log or event (POD, TEXT)."""
+    """kind: short (WHAT, READY, WANTED), unmet (OBJECT, CONDITION, MESSAGE), bad (POD, NODE, IMAGE, REASON, MESSAGE),
+    log or event (POD, TEXT)."""
 
     kind: str
     addon: str
@@ -37,9 +38,9 @@ def _cause(cause: KubeupError) -> KubeupError:
     if not isinstance(cause, StepError) or cause.step != ACTION_TITLE:
         return cause
     rows = [row for line in cause.evidence if (row := parse(line))]
-    if not any(row.kind == "short" for row in rows):
+    names = sorted({row.addon for row in rows if row.kind in ("short", "unmet")})
+    if not names:
         return cause
-    names = sorted({row.addon for row in rows if row.kind == "short"})
     verb = "does" if len(names) == 1 else "do"
     message = f"{', '.join(names)} {verb} not come up"
     without = f"; or do without: kubeup addons down {' '.join(names)}"
@@ -48,7 +49,7 @@ def _cause(cause: KubeupError) -> KubeupError:
 
 def parse(line: str) -> Row | None:
     kind, *rest = line.split("\t")
-    widths = {"short": 4, "bad": 6, "log": 3, "event": 3}
+    widths = {"short": 4, "unmet": 4, "bad": 6, "log": 3, "event": 3}
     if widths.get(kind) != len(rest):
         return None
     return Row(kind, rest[0], tuple(rest[1:]))
@@ -60,6 +61,8 @@ def evidence(rows: Sequence[Row]) -> list[str]:
         match row.kind, row.fields:
             case "short", (what, ready, wanted):
                 lines.append(f"{row.addon}: {what} has {ready} of {wanted} pods ready")
+            case "unmet", (what, condition, message):
+                lines.append(f"{row.addon}: {what} is not {condition}: {pull_errors.plain(message)}")
             case "bad", (pod, node, image, reason, message):
                 lines.append(_bad(pod, node, image, reason, message))
             case "log", (pod, text):

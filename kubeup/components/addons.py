@@ -53,6 +53,12 @@ def actions(context: Context) -> tuple[Action, ...]:
         "PATIENCE": PATIENCE,
         "LIMIT": LIMIT,
         # Also of addons that the cluster has no more: they may be what is taken away.
+        "AWAITS": "\n".join(
+            f"{addon.name} {one.object} {one.condition}"
+            for addon in addons.ALL
+            if addon.name in context.cluster.addons
+            for one in addon.awaits
+        ),
         "MAKES": "\n".join(f"{addon.name} {made}" for addon in addons.ALL for made in addon.makes),
     }
     return (

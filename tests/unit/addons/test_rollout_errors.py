@@ -165,3 +165,11 @@ def test_an_addon_that_does_not_come_up_names_pod_image_node_and_cause() -> None
 def test_another_failure_of_the_same_step_is_told_as_it_is() -> None:
     cause = StepError("node3", "addons", "it did not succeed", evidence=["error: no kubectl"], fix="again")
     assert rollout_errors.explained(FleetError("1 failed", (cause,))).causes == (cause,)
+
+
+def test_what_is_waited_for_besides_pods_is_named_with_what_the_cluster_says_of_it() -> None:
+    line = "unmet\tmetrics-server\tapiservices/v1beta1.metrics.k8s.io\tAvailable\t" + json.dumps("no endpoints")
+    error = FleetError("1 of 2 nodes failed", (StepError("node3", "addons", "it did not succeed", evidence=[line]),))
+    (cause,) = rollout_errors.explained(error).causes
+    assert cause.title() == "node3: addons: metrics-server does not come up"
+    assert list(cause.evidence) == ["metrics-server: apiservices/v1beta1.metrics.k8s.io is not Available: no endpoints"]
