@@ -8,14 +8,16 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import click
 
 from kubeup import profile
 from kubeup.cli import console
 from kubeup.cli.state import State
-from kubeup.execution.fleet import Fleet
+from kubeup.execution.fleet import Connect, Fleet
 from kubeup.execution.job import Job, Prepared
 from kubeup.image_store import pull_via_proxy
 from kubeup.model.cluster import Cluster, Source
@@ -57,13 +59,28 @@ def chosen(names: tuple[str, ...]) -> frozenset[str]:
 
 
 @contextmanager
+def over_ssh(cluster: Cluster) -> Iterator[Connect]:
+    """Connections to the cluster's nodes by SSH, with one set of secrets for all of them."""
+    ask: Callable[[str], str | None] = getpass.getpass if sys.stdin.isatty() else lambda _: None
+    with closing(Connector(cluster, Secrets(os.environ, ask))) as connector:
+        yield lambda node: SshConnection(connector, node)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How a command reaches its nodes. Whoever calls kubeup as a function may pass another one as click's ``obj``.
+
+    connecting: entered once a command; gives what connects to a node.
+    """
+
+    connecting: Callable[[Cluster], AbstractContextManager[Connect]] = over_ssh
+
+
+@contextmanager
 def fleet(cluster: Cluster, parallel: int) -> Iterator[Fleet]:
     """The connections to all nodes, opened when first needed, closed at the end."""
-    ask: Callable[[str], str | None] = getpass.getpass if sys.stdin.isatty() else lambda _: None
-    with (
-        closing(Connector(cluster, Secrets(os.environ, ask))) as dialer,
-        closing(Fleet(lambda node: SshConnection(dialer, node), parallel)) as fleet,
-    ):
+    reach = click.get_current_context().find_object(Reach) or Reach()
+    with reach.connecting(cluster) as connect, closing(Fleet(connect, parallel)) as fleet:
         yield fleet
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kubeup.commands.limit import is_chosen, refuse_unknown
 from kubeup.execution import executor, probing
 from kubeup.execution.job import Job, NodeOutcome, Outcome
 from kubeup.execution.results import Results
@@ -59,14 +60,17 @@ class Surveyed:
 
 
 def survey(job: Job, cluster: Cluster, *, keep_data: bool, limit: frozenset[str] = frozenset()) -> Surveyed:
-    """Ask every node; the plan follows from what their records say, not from the profile."""
+    """Ask every node; the plan follows from what their records say, not from the profile.
+
+    Raises UsageError where ``limit`` names no node of the cluster, KubeupError where a node is another cluster's.
+    """
     results: Results[Facts] = probing.probe_nodes(job.fleet, cluster, job.emit)
     nodes = tuple(_as_recorded(node, results.values.get(node.host)) for node in cluster.nodes)
     cluster = replace(cluster, nodes=nodes)
+    refuse_unknown(cluster, limit)
     plans = []
     for node in cluster.nodes:
-        chosen = not limit or node.title in limit or node.host in limit
-        facts = results.values.get(node.host, Facts()) if chosen else Facts()
+        facts = results.values.get(node.host, Facts()) if is_chosen(node, limit) else Facts()
         _refuse_stranger(cluster, node, facts)
         plans.append(empty_diff(node.title, facts, keep_data=keep_data))
     return Surveyed(cluster, results.values, results.failures, Plan(cluster.name, tuple(plans)))

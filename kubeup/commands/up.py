@@ -11,6 +11,7 @@ from pathlib import Path
 from kubeup import components, preflight
 from kubeup.addons import rollout_errors
 from kubeup.commands import issue_certificates
+from kubeup.commands.limit import is_chosen, refuse_unknown
 from kubeup.components.base import Context
 from kubeup.execution import executor, probing
 from kubeup.execution.fleet import Fleet
@@ -34,10 +35,12 @@ ADDONS_LEVEL = components.level_of(components.addons.COMPONENT)
 def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> Prepared:
     """Probe, preflight, plan. limit: titles of the nodes to change; control-plane nodes are read all the same.
 
-    Raises PreflightError or FleetError with everything that is wrong, nothing having been touched.
+    Raises PreflightError or FleetError with everything that is wrong, UsageError where ``limit`` names no node; nothing
+    was touched then.
     """
     answers = probing.ask_all(job, cluster)
     cluster, facts = answers.cluster, answers.facts
+    refuse_unknown(cluster, limit)
     problems = preflight.check(cluster, facts)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
@@ -97,8 +100,8 @@ def make_plan(
         mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == facts[node.host].arch)
         desired = render.desired(context, mine, now)
         plan = diff(node.title, desired, facts[node.host], components.order(cluster, node))
-        untouched = limit and node.title not in limit and node.host not in limit
-        plans.append(replace(plan, binaries=(), baselines=(), levels=(), to_issue=()) if untouched else plan)
+        untouched = replace(plan, binaries=(), baselines=(), levels=(), to_issue=())
+        plans.append(plan if is_chosen(node, limit) else untouched)
     return Plan(cluster.name, tuple(plans))
 
 

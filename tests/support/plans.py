@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from kubeup import components
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Network, Node, Role, Runtime
-from kubeup.model.facts import ClusterFacts, Facts, FileFact, Owned, Record, UnitFact
+from kubeup.model.facts import AuthorityFact, ClusterFacts, Facts, FileFact, Owned, Record, UnitFact
 from kubeup.model.resources import Desired, sha256
-from kubeup.node.wire.payload import content_of
+from kubeup.node.wire.payload import IssuedSecrets, content_of
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
+from kubeup.pki.issue import KeyPair
 from kubeup.plan.steps import (
     NodePlan,
 )
@@ -70,7 +72,11 @@ def plan(cluster: Cluster, node: Node, facts: Facts = BARE, shared: ClusterFacts
 def built(cluster: Cluster, node: Node) -> tuple[Facts, ClusterFacts]:
     """The facts of a node on which everything was done: computed by carrying out the plan of a bare one."""
     vault, shared = minted(cluster, node)
-    done = desired(cluster, node)
+    return carried_out(desired(cluster, node), vault, replace(BARE, hostname=node.name)), shared
+
+
+def carried_out(done: Desired, vault: IssuedSecrets, bare: Facts) -> Facts:
+    """What a probe says of a machine that was bare and has become what is desired. vault: by File.source."""
     files: dict[str, FileFact] = {}
     owned: dict[str, Owned] = {}
     for file in done.files:
@@ -98,39 +104,44 @@ def built(cluster: Cluster, node: Node) -> tuple[Facts, ClusterFacts]:
         actions=tuple(action.id for action in done.actions),
         side_effects={(trace.kind, trace.name): "no=>" for trace in done.side_effects},
     )
-    facts = replace(
-        BARE,
-        hostname=node.name,
+    return replace(
+        bare,
         files=files,
         record=record,
         units={unit.name: UnitFact(unit.name, "loaded", "active", "running", "enabled") for unit in done.units},
         checks={action.id: True for action in done.actions},
         store={binary.sha256: binary.size for binary in done.binaries},
     )
-    return facts, shared
 
 
 def minted(cluster: Cluster, node: Node) -> tuple[dict[str, bytes], ClusterFacts]:
-    from kubeup.model.facts import AuthorityFact
-
-    vault: dict[str, bytes] = {}
-    known = {}
-    account = issue.service_account_key()
-    vault["service-account:key"], vault["service-account:pub"] = account
-    for authority in specs.CERTIFICATE_AUTHORITIES:
-        pair = issue.authority(authority, NOW)
-        vault[f"authority:{authority.name}:crt"] = pair.cert_pem
-        vault[f"authority:{authority.name}:key"] = pair.key_pem
-        known[authority.name] = AuthorityFact(authority.name, pair.cert_pem, sha256(pair.key_pem), ("node3",))
-        for spec in specs.specs_for(cluster, node):
-            if spec.authority == authority.name:
-                leaf = issue.certificate(spec, pair, NOW)
-                vault[f"leaf:{spec.path}:crt"], vault[f"leaf:{spec.path}:key"] = leaf.cert_pem, leaf.key_pem
+    """All secrets of a control-plane node, by File.source, and what the nodes know of them together."""
+    common, pairs = authorities(NOW)
+    known = {name: AuthorityFact(name, pair.cert_pem, sha256(pair.key_pem), ("node3",)) for name, pair in pairs.items()}
     shared = {
-        SERVICE_ACCOUNT_KEY: sha256(account[0]),
-        SERVICE_ACCOUNT_PUB: sha256(account[1]),
+        SERVICE_ACCOUNT_KEY: sha256(common["service-account:key"]),
+        SERVICE_ACCOUNT_PUB: sha256(common["service-account:pub"]),
     }
-    return vault, ClusterFacts(known, {}, shared)
+    return {**common, **leaves(cluster, node, pairs, NOW)}, ClusterFacts(known, {}, shared)
+
+
+def authorities(now: datetime.datetime) -> tuple[dict[str, bytes], dict[str, KeyPair]]:
+    """What a control plane shares, by File.source, and the pairs that sign, by name."""
+    vault: dict[str, bytes] = {}
+    vault["service-account:key"], vault["service-account:pub"] = issue.service_account_key()
+    pairs = {authority.name: issue.authority(authority, now) for authority in specs.CERTIFICATE_AUTHORITIES}
+    for name, pair in pairs.items():
+        vault[f"authority:{name}:crt"], vault[f"authority:{name}:key"] = pair.cert_pem, pair.key_pem
+    return vault, pairs
+
+
+def leaves(cluster: Cluster, node: Node, pairs: Mapping[str, KeyPair], now: datetime.datetime) -> dict[str, bytes]:
+    """A node's own certificates and keys, by File.source."""
+    vault: dict[str, bytes] = {}
+    for spec in specs.specs_for(cluster, node):
+        leaf = issue.certificate(spec, pairs[spec.authority], now)
+        vault[f"leaf:{spec.path}:crt"], vault[f"leaf:{spec.path}:key"] = leaf.cert_pem, leaf.key_pem
+    return vault
 
 
 def docker_cluster() -> Cluster:

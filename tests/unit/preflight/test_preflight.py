@@ -15,6 +15,7 @@ from kubeup.model.cluster import Cluster, Network, Node, Override, ProxyMode, Ro
 from kubeup.model.facts import DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
 from kubeup.model.resources import Binary
 from kubeup.plan.steps import NodePlan, Plan
+from tests.support.machines import SOUND
 
 CLUSTER = Cluster(
     name="demo",
@@ -28,24 +29,6 @@ CLUSTER = Cluster(
         ipaddress.IPv4Address("10.96.0.10"),
     ),
     runtime=Runtime.CONTAINERD,
-)
-SOUND = Facts(
-    hostname="one",
-    arch="amd64",
-    os_id="debian",
-    os_version="13",
-    os_name="Debian GNU/Linux 13 (trixie)",
-    kernel="6.12.0-amd64",
-    init="systemd",
-    uid=0,
-    memory=4 * 10**9,
-    disk_free=50 * 10**9,
-    cgroup=2,
-    cgroup_controllers=("cpuset", "cpu", "io", "memory", "pids"),
-    nft="1.1.3",
-    iptables="1.8.11",
-    conntrack="yes",
-    routes=(("default", "eth0"), ("10.0.0.0/24", "eth0")),
 )
 
 

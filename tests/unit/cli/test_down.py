@@ -1,0 +1,112 @@
+"""``kubeup down`` as a whole: who is touched, what the operator keeps, what is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kubeup.cli.state import State
+from kubeup.pki import kubeconfig
+from tests.support.machines import bare
+from tests.support.recorded import SNAPSHOT, Answer, Kubeup
+from tests.unit.cli.conftest import FIRST, SECOND
+
+
+def has_context(demo: Kubeup) -> bool:
+    return kubeconfig.has(demo.kubeconfig, "demo", f"https://{FIRST}:6443")
+
+
+def remembered(demo: Kubeup) -> bool:
+    return (demo.home / "state/kubeup/demo.yaml").exists()
+
+
+@pytest.fixture(autouse=True)
+def was_brought_up(demo: Kubeup) -> None:
+    State(demo.home / "state/kubeup").remember("demo", Path("profile.yaml"))
+
+
+def test_a_whole_cluster_goes_and_so_does_what_the_operator_had_of_it(demo: Kubeup) -> None:
+    done = demo("down", "--yes")
+    assert done.exit_code == 0, done.output
+    assert demo.touched == {FIRST, SECOND}
+    assert "The cluster demo is down." in done.stdout
+    assert not has_context(demo)
+    assert not remembered(demo)
+    (snapshot,) = (demo.home / "state/kubeup/snapshots").iterdir()
+    assert snapshot.read_bytes() == b"all of etcd"
+    assert snapshot.stat().st_mode & 0o777 == 0o600
+
+
+def test_one_node_alone_goes_and_the_cluster_stays_the_operator_s(demo: Kubeup) -> None:
+    done = demo("down", "--yes", "--limit", "node4")
+    assert done.exit_code == 0, done.output
+    assert demo.touched == {SECOND}
+    assert SNAPSHOT not in demo.nodes[FIRST].asked
+    assert has_context(demo)
+    assert remembered(demo)
+
+
+@pytest.mark.parametrize("names", [["node5"], ["node4", "node5"], ["node4,node5"]])
+def test_a_name_that_is_no_node_s_is_wrong_use_and_touches_nothing(demo: Kubeup, names: list[str]) -> None:
+    done = demo("down", "--yes", *(word for name in names for word in ("--limit", name)))
+    assert done.exit_code == 2
+    assert "the profile has no node node5" in done.stderr
+    assert "it has: node3, node4" in done.stderr
+    assert not demo.touched
+    assert has_context(demo)
+    assert remembered(demo)
+
+
+def test_nodes_on_which_nothing_is_are_left_alone(demo: Kubeup) -> None:
+    for number, node in enumerate(demo.nodes.values(), 3):
+        node.facts = bare(number)
+    done = demo("down", "--yes")
+    assert done.exit_code == 0
+    assert "Nothing to do: kubeup has nothing on these nodes." in done.stderr
+    assert not demo.touched
+
+
+def test_nobody_is_there_to_be_asked(demo: Kubeup) -> None:
+    done = demo("down")
+    assert done.exit_code == 2
+    assert "kubeup down --yes" in done.stderr
+    assert not demo.touched
+
+
+def test_a_node_that_does_not_answer_stops_it_unless_it_is_to_be_passed_over(demo: Kubeup) -> None:
+    demo.nodes[SECOND].off = True
+    done = demo("down", "--yes", "--no-snapshot")
+    assert done.exit_code == 1
+    assert "1 nodes did not answer; nothing was undone" in done.stderr
+    assert not demo.touched
+    done = demo("down", "--yes", "--no-snapshot", "--skip-unreachable")
+    assert done.exit_code == 0, done.output
+    assert demo.touched == {FIRST}
+    assert f"The cluster demo is down but for {SECOND}." in done.stdout
+    assert has_context(demo), "there is something left of it"
+
+
+def test_another_cluster_s_nodes_are_refused(demo: Kubeup) -> None:
+    demo.profile("other", FIRST, SECOND)
+    done = demo("down", "other.yaml", "--yes")
+    assert done.exit_code == 1
+    assert "node3 belongs to the cluster demo, not to other; nothing was touched" in done.stderr
+    assert not demo.touched
+
+
+def test_an_etcd_that_gives_no_snapshot_is_told_with_its_reason(demo: Kubeup) -> None:
+    reason = '{"level":"fatal","error":"etcdserver: mvcc: database space exceeded"}'
+    demo.nodes[FIRST].answers[SNAPSHOT] = Answer("", status=1, stderr=reason)
+    done = demo("down", "--yes")
+    assert "no snapshot of etcd could be taken" in done.stderr
+    assert "etcdserver: mvcc: database space exceeded" in done.stderr
+    assert "kubeup down --no-snapshot" in done.stderr
+
+
+def test_for_scripts_it_is_json(demo: Kubeup) -> None:
+    told = json.loads(demo("down", "--yes", "-o", "json").stdout)
+    assert told["changed"] is True
+    assert [node["name"] for node in told["nodes"]] == ["node3", "node4"]
+    assert all(node["bytes"] > 0 for node in told["nodes"])
