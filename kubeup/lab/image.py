@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import re
 from collections.abc import Callable
@@ -28,12 +29,21 @@ def ensure(lab: Lab, say: Callable[[str], None]) -> Path:
     packages = f"{COMMON},{UBUNTU}" if lab.like == "ubuntu" else COMMON
     recipe = "\n".join((SUITE, packages, _clamp(), CUSTOMIZE.read_text()))
     base = cache_root() / f"{lab.like}-{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    if base.is_dir():
-        _users()
-        return base
+    cache_root().mkdir(parents=True, exist_ok=True)
+    # Labs of another folder have another lock, and build in the same cache.
+    with (cache_root() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if base.is_dir():
+            _users()
+        else:
+            _build(lab.like, base, packages, say)
+    return base
+
+
+def _build(like: str, base: Path, packages: str, say: Callable[[str], None]) -> None:
     require("debootstrap")
     mirror, keyring = apt.archive()
-    say(f"building the base image for {lab.like} nodes (Debian {SUITE} from {mirror}; a minute or two, once)")
+    say(f"building the base image for {like} nodes (Debian {SUITE} from {mirror}; a minute or two, once)")
     partial = base.with_name(f"{base.name}.partial")
     remove_tree(partial)
     debs = cache_root() / "debs"
@@ -42,13 +52,12 @@ def ensure(lab: Lab, say: Callable[[str], None]) -> Path:
     alone = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "slave", "--pid", "--fork"]
     build = ["--kill-child", "--mount-proc", "sh", str(BUILD), str(partial), SUITE, mirror, keyring, packages]
     run(
-        [*alone, *build, lab.like, _clamp(), str(CUSTOMIZE), str(debs)],
+        [*alone, *build, like, _clamp(), str(CUSTOMIZE), str(debs)],
         limit=BUILD_SECONDS,
         fix=f"is {mirror} reachable from this machine (apt-get update), and is there 1.5 GB free in {cache_root()}?",
     )
     partial.rename(base)
     prune(keep=base)
-    return base
 
 
 def _users() -> list[Path]:

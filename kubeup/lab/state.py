@@ -8,7 +8,7 @@ import ipaddress
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -23,21 +23,27 @@ LOCK_SECONDS = 1200.0
 
 @contextmanager
 def alone(say: Callable[[str], None]) -> Iterator[None]:
-    """One kubeup at a time builds or ends labs."""
-    state_root().mkdir(parents=True, exist_ok=True)
-    with _open_lock() as lock:
-        if not _try(lock):
-            say("another kubeup is at work on a lab: waiting for it to end")
-            if not wait_until(lambda: _try(lock), LOCK_SECONDS):
-                raise LabError(
-                    f"another kubeup has been at work on a lab for {LOCK_SECONDS:.0f} s",
-                    evidence=[f"it holds {_lock_path()}"],
-                    fix=f"see who it is: fuser -v {_lock_path()}",
-                )
-        # A purge removes the file: what was waited for may be one that nobody else will ever take.
-        if not _lock_path().exists() or os.fstat(lock.fileno()).st_ino != _lock_path().stat().st_ino:
-            raise LabError("the labs' folder was removed meanwhile", fix="type the same command again")
+    """One kubeup at a time builds or ends labs. Raises LabError where another one takes longer than LOCK_SECONDS."""
+    with ExitStack() as stack:
+        while not _owns(stack.enter_context(_open_lock()), say):
+            continue
         yield
+
+
+def _owns(lock: IO[str], say: Callable[[str], None]) -> bool:
+    """Waits for the lock. False where a purge removed the file meanwhile: nobody else will ever wait for that one."""
+    if not _try(lock):
+        say("another kubeup is at work on a lab: waiting for it to end")
+        if not wait_until(lambda: _try(lock), LOCK_SECONDS):
+            raise LabError(
+                f"another kubeup has been at work on a lab for {LOCK_SECONDS:.0f} s",
+                evidence=[f"it holds {_lock_path()}"],
+                fix=f"see who it is: fuser -v {_lock_path()}",
+            )
+    try:
+        return os.fstat(lock.fileno()).st_ino == _lock_path().stat().st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _lock_path() -> Path:
@@ -45,7 +51,11 @@ def _lock_path() -> Path:
 
 
 def _open_lock() -> IO[str]:
-    return _lock_path().open("w")
+    while True:
+        state_root().mkdir(parents=True, exist_ok=True)
+        # A purge may come between the two.
+        with suppress(FileNotFoundError):
+            return _lock_path().open("w")
 
 
 def _try(lock: IO[str]) -> bool:
@@ -112,4 +122,6 @@ def remove_if_empty() -> None:
     """The folder itself, once there is neither a lab nor a route to remember. Only with the lock held."""
     if {path.name for path in state_root().iterdir()} == {"lock"}:
         _lock_path().unlink()
-        state_root().rmdir()
+        # Whoever waited for the lock may have made it anew: the folder is theirs then.
+        with suppress(OSError):
+            state_root().rmdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -276,6 +277,22 @@ def test_nothing_stays_of_a_folder_of_labs_that_is_empty(labs_folder: Path) -> N
     with state.alone(lambda _: None):
         state.remove_if_empty()
     assert not labs_folder.exists()
+
+
+def test_who_waited_while_the_folder_of_labs_was_removed_makes_it_anew(labs_folder: Path) -> None:
+    waits, there = threading.Event(), []
+
+    def another() -> None:
+        with state.alone(lambda _: waits.set()):
+            there.append(labs_folder.is_dir())
+
+    thread = threading.Thread(target=another)
+    with state.alone(lambda _: None):
+        thread.start()
+        assert waits.wait(20)
+        state.remove_if_empty()
+    thread.join(20)
+    assert there == [True]
 
 
 def test_the_kernel_s_settings_come_back_with_the_last_lab_s_end(
