@@ -140,7 +140,8 @@ def test_a_server_without_sessions(operator: Operator, machine: Machine) -> None
 def test_a_server_that_froze_is_not_waited_for_without_end(
     operator: Operator, node: Node, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubeup.node.wire.transport.CHANNEL_SECONDS", 1.0)
+    for module in ("ssh.connector", "wire.transport"):
+        monkeypatch.setattr(f"kubeup.node.{module}.CHANNEL_SECONDS", 1.0)
     link = operator.connect(node)
     pid = link.call(Kind.PROBE, [b"echo $PPID"]).stdout.decode().strip()
     machine.run(f"kill -STOP {pid}")

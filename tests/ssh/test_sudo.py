@@ -109,7 +109,8 @@ def test_a_wrong_password_is_tried_once_only(operator: Operator, node: Node, mac
     operator.answers["sudo password"] = "wrong"
     error = refusal(operator, replace(node, user="asked"))
     assert error.title() == "127.0.0.1: sudo: sudo did not take the password of asked"
-    assert error.evidence[-1] == "Sorry, try again."
+    # What comes after it depends on whether sudo sees the end of the line before the line is cut.
+    assert "Sorry, try again." in error.evidence
     assert error.fix == "run the command again with the right one, at the prompt or in KUBEUP_SUDO_PASSWORD"
     assert "1 incorrect password attempt" in machine.run("cat /tmp/sudo.log")
 

@@ -74,8 +74,9 @@ def test_every_namespaced_object_names_its_namespace() -> None:
         "IngressClass",
     }
     whole |= {"APIService", "GatewayClass"}
+    rendered = files(full())
     for name in EVERY:
-        for one in documents(files(full())[manifests.path_of(name)].content):
+        for one in documents(rendered[manifests.path_of(name)].content):
             assert ("namespace" in one["metadata"]) == (one["kind"] not in whole), (name, one["kind"])
 
 
