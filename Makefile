@@ -31,7 +31,7 @@ check: $(VENV)/ready
 
 test: packages check
 	$(BIN)/kubeup release fetch tests/lab/release.yaml
-	$(BIN)/pytest -m 'not soak'
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not soak'
 
 soak: packages $(VENV)/ready
 	KUBEUP_FUZZ=100000 $(BIN)/pytest --timeout 7200 --durations 0 tests/unit -k 'makes_a or makes_anything'

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,9 +19,10 @@ import pytest
 from kubeup.lab import life, model, state
 from kubeup.lab.model import NETNS_PREFIX
 
-# Another run of the tests beside this one takes a name and a subnet of its own.
-PREFIX = os.environ.get("KUBEUP_TEST_LAB", "test")
-NET = int(os.environ.get("KUBEUP_TEST_NET", "201"))
+# Modules that run side by side have labs of their own (pytest -n), as has another run of the tests beside this one.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PREFIX = os.environ.get("KUBEUP_TEST_LAB", "test") + (str(WORKER) if WORKER else "")
+NET = int(os.environ.get("KUBEUP_TEST_NET", "201")) + 10 * WORKER
 SUBNETS = {"debian": f"192.168.{NET}.0/24", "ubuntu": f"192.168.{NET + 1}.0/24"}
 UP_LIMIT = 1800
 # kubeup's own containerd, asked on a node.
@@ -133,6 +136,14 @@ class Cluster:
         return self.on("node3", f"kubectl --kubeconfig=/etc/kubernetes/admin.conf {arguments}")
 
 
+@contextmanager
+def at_the_machine(*, alone: bool) -> Iterator[None]:
+    """With labs of others beside one's own, or alone, where a test is about what all share: routes, kernel settings."""
+    with (Path(tempfile.gettempdir()) / "kubeup-test-labs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+
+
 @pytest.fixture(scope="module", params=["debian", "ubuntu"])
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Two bare nodes of each kind."""
@@ -140,12 +151,13 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         pytest.fail("the lab tests need root: they boot nodes")
     like = str(request.param)
     name = f"{PREFIX}{like[0]}"
-    life.down(name, lambda _: None)
-    life.up(model.Lab(name, ipaddress.IPv4Network(SUBNETS[like]), 2, like), print)
-    try:
-        yield Cluster(name, like, tmp_path_factory.mktemp(name))
-    finally:
-        life.down(name, lambda _: None, purge=True)
+    with at_the_machine(alone=False):
+        life.down(name, lambda _: None)
+        life.up(model.Lab(name, ipaddress.IPv4Network(SUBNETS[like]), 2, like), print)
+        try:
+            yield Cluster(name, like, tmp_path_factory.mktemp(name))
+        finally:
+            life.down(name, lambda _: None, purge=True)
 
 
 @contextmanager

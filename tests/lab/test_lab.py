@@ -21,6 +21,7 @@ import pytest
 from kubeup.lab import image, life, model, network, node
 from kubeup.lab.shell import wait_until
 from kubeup.model.errors import LabError
+from tests.lab.conftest import at_the_machine
 
 NAME = "t2"
 SUBNET = ipaddress.IPv4Network("192.168.205.0/24")
@@ -41,7 +42,7 @@ def quiet(_: str) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The labs' folder of these tests. The base image is built before any of them."""
     path = tmp_path_factory.mktemp("labs") / "state"
-    with pytest.MonkeyPatch.context() as patch:
+    with at_the_machine(alone=True), pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBEUP_LAB_DIR", str(path))
         life.down(NAME, quiet)
         path.mkdir(parents=True)
