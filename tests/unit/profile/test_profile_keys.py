@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kubeup import profile
-from kubeup.model.cluster import Cluster, Network, Node, Override, Proxy, Registries, Versions
+from kubeup.model.cluster import Cluster, Network, Node, Override, Proxy, Registries
 from kubeup.model.errors import ProfileError
 from kubeup.profile import keys
 from kubeup.profile.keys.base import ProfileKey
@@ -23,7 +23,6 @@ PARTS: dict[str, type] = {
     "overrides": Override,
     "proxy": Proxy,
     "registries": Registries,
-    "versions": Versions,
 }
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 PATHS = list(keys.by_path())
@@ -84,8 +83,8 @@ def test_a_mistyped_key_is_told_with_the_one_that_was_meant(key: ProfileKey, fol
 
 def field_of(goes: str) -> Field[Any]:
     part, _, name = goes.rpartition(".")
-    if part == "overrides":
-        return field_of("overrides")
+    if part in ("overrides", "versions"):
+        return field_of(part)
     return next(one for one in fields(PARTS[part] if part else Cluster) if one.name == name)
 
 
