@@ -48,16 +48,19 @@ join() {
     fi
 }
 
+# via_own_proxy COMMAND...: with the proxy that the machine has for its own downloads, see remote_commands.py.
+via_own_proxy() { http_proxy=${own_http:-} https_proxy=${own_https:-} no_proxy=${own_no:-} "$@"; }
+
 # download SHA NAME URL SUM MEMBER: the node fetches by itself; what it cannot get is noted, and pushed later.
 do_download() {
     [ -f "$STORE/$1/$2" ] && return 0
     mkdir -p download piece
     if command -v curl >/dev/null; then
         # shellcheck disable=SC2317,SC2329
-        fetch() { curl -fsSL --connect-timeout 5 --retry 1 --max-time 900 -o "$2" "$1"; }
+        fetch() { via_own_proxy curl -fsSL --connect-timeout 5 --retry 1 --max-time 900 -o "$2" "$1"; }
     elif command -v wget >/dev/null; then
         # shellcheck disable=SC2317,SC2329
-        fetch() { wget -q -T 10 -t 2 -O "$2" "$1"; }
+        fetch() { via_own_proxy wget -q -T 10 -t 2 -O "$2" "$1"; }
     else
         say "note${TAB}missing$TAB$1${TAB}no curl or wget"
         return 0

@@ -38,8 +38,15 @@ STALLED_SECONDS = 120
 
 # No single quote, exclamation mark, double backslash or line break may stand in these: they are quoted as a whole for
 # whatever login shell there is (sh, fish, csh).
+# A proxy that the machine gives to every login (/etc/environment) is not for what kubeup asks its own API server and
+# etcd; only downloads go by it (stage.sh).
+_NO_PROXY = (
+    "own_http=${http_proxy:-$HTTP_PROXY} own_https=${https_proxy:-$HTTPS_PROXY} own_no=${no_proxy:-$NO_PROXY}; "
+    "export own_http own_https own_no; "
+    "unset http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY; "
+)
 _GREET = (
-    "LC_ALL=C; export LC_ALL; echo kubeup-hello || exit 3; "
+    "LC_ALL=C; export LC_ALL; " + _NO_PROXY + "echo kubeup-hello || exit 3; "
     'l=; until [ "$l" = kubeup-begin ]; do IFS= read -r l || exit 3; done; IFS= read -r who || exit 3; '
 )
 # A script whose end a lost line cut off must not run: "rm -r /a/b" could have become "rm -r /a".
