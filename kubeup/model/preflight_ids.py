@@ -52,7 +52,6 @@ _IDS = (
     PreflightId("cgroup-v1", "cgroup v1, which kubelet refuses since 1.35"),
     PreflightId("cgroup-controllers", "The kernel runs without a cgroup controller that kubelet needs"),
     PreflightId("no-iptables", "iptables is missing"),
-    PreflightId("no-conntrack", "conntrack is missing"),
     PreflightId("kernel-module", "The kernel has no module overlay or br_netfilter"),
     PreflightId("nft-version", "nft is missing, or too old for kube-proxy's nftables mode"),
     PreflightId("kernel-version", "The kernel is too old for kube-proxy's nftables mode"),

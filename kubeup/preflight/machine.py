@@ -122,10 +122,8 @@ def tools(s: Subject) -> Iterator[Problem]:
         return
     if not facts.iptables:
         yield s.problem(
-            "no-iptables", "iptables is missing, and kubelet and flannel need it", "apt-get install iptables"
+            "no-iptables", "iptables is missing, and flannel needs it", "apt-get install iptables"
         )
-    if not facts.conntrack:
-        yield s.problem("no-conntrack", "conntrack is missing, and kube-proxy needs it", "apt-get install conntrack")
     if s.cluster.proxy_mode is ProxyMode.NFTABLES:
         yield from _nftables(s)
     for module in facts.missing_modules:
