@@ -15,6 +15,8 @@ from kubeup.release.catalog import kubernetes_binary
 
 KUBECONFIG = "/etc/kubernetes/kubelet.conf"
 CONFIG = "/etc/kubernetes/kubelet.yaml"
+SWAP_IS_KEPT_OUT = Version("1.34")
+"""From here on kubelet starts although the machine swaps, and gives its pods none of it (NoSwap)."""
 
 
 def flags(context: Context) -> Flags:
@@ -37,6 +39,8 @@ def values(context: Context) -> Mapping[str, Value]:
         # older kubelets refuse a gate they do not know.
         "no_websockets": docker and version >= Version("1.36"),
         "resolv_conf": context.facts.resolv_conf,
+        # Swap support is no beta any more since 1.34: https://kubernetes.io/docs/concepts/cluster-administration/swap-memory-management/
+        "swap_is_kept_out": version >= SWAP_IS_KEPT_OUT,
     }
 
 

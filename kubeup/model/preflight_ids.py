@@ -46,7 +46,7 @@ _IDS = (
     PreflightId("bad-hostname", "The machine's hostname cannot name a node"),
     PreflightId("disk-full", "Less room than kubeup's programs need"),
     PreflightId("little-memory", "Less memory than the node's roles want", "warning"),
-    PreflightId("swap", "Swap is on, and kubelet does not start with it"),
+    PreflightId("swap", "Swap is on, and kubelet does not start with it (before 1.34, or failSwapOn: true)"),
     PreflightId("inotify", "Too few inotify instances are left for root", "warning"),
     PreflightId("clock", "The clock is more than a minute off, and certificates go by it"),
     PreflightId("cgroup-v1", "cgroup v1, which kubelet refuses since 1.35"),
@@ -63,6 +63,7 @@ _IDS = (
     # The machine's own Docker (preflight/docker.py).
     PreflightId("docker-snap", "Docker is a snap, which cri-dockerd cannot use"),
     PreflightId("docker-old", "Docker is older than 23"),
+    PreflightId("no-socat", "socat is missing, which `kubectl port-forward` needs on Docker", "warning"),
     PreflightId("docker-log-size", "Docker lets the logs of containers grow without end", "warning"),
     PreflightId("docker-mirrors", "Mirrors of other registries than docker.io, which Docker does not know", "warning"),
     PreflightId("docker-options", "What the profile wants of Docker contradicts Docker's own options"),

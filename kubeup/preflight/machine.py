@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from packaging.version import Version
 
+from kubeup.components.kubelet import SWAP_IS_KEPT_OUT
 from kubeup.model.cluster import ProxyMode
 from kubeup.preflight.problem import Problem, Subject, version
 
@@ -57,12 +58,28 @@ def resources(s: Subject) -> Iterator[Problem]:
             f"it has {facts.memory / 10**6:.0f} MB of memory; {wanted / 10**6:.0f} MB are little enough",
             "give it more",
         )
-    fail_swap = s.cluster.override("kubelet").config.get("failSwapOn", True)
-    if facts.swap and s.node.is_worker and fail_swap is not False:
+    yield from _swap(s)
+
+
+def _swap(s: Subject) -> Iterator[Problem]:
+    """What kubeup tells kubelet of it is in templates/kubelet.yaml; the profile's own word wins."""
+    kept_out = Version(s.cluster.versions.kubernetes) >= SWAP_IS_KEPT_OUT
+    said = s.cluster.override("kubelet").config.get("failSwapOn")
+    if not s.facts.swap or not s.node.is_worker or said is False:
+        return
+    size = f"swap is on ({s.facts.swap / 10**6:.0f} MB)"
+    if said or not kept_out:
         yield s.problem(
             "swap",
-            f"swap is on ({facts.swap / 10**6:.0f} MB), and kubelet does not start with it",
+            f"{size}, and kubelet does not start with it",
             "swapoff -a on the node, and take it out of /etc/fstab; or kubelet: {config: {failSwapOn: false}}",
+        )
+    else:
+        yield s.problem(
+            "swap",
+            f"{size}: pods get none of it, the machine's other programs do as before",
+            "nothing has to be done; where the machine is slow, it may be because it swaps",
+            severity="warning",
         )
 
 
@@ -121,9 +138,7 @@ def tools(s: Subject) -> Iterator[Problem]:
     if not s.node.is_worker:
         return
     if not facts.iptables:
-        yield s.problem(
-            "no-iptables", "iptables is missing, and flannel needs it", "apt-get install iptables"
-        )
+        yield s.problem("no-iptables", "iptables is missing, and flannel needs it", "apt-get install iptables")
     if s.cluster.proxy_mode is ProxyMode.NFTABLES:
         yield from _nftables(s)
     for module in facts.missing_modules:

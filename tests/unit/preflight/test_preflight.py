@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from kubeup import preflight, profile
-from kubeup.model.cluster import Cluster, Network, Node, Override, ProxyMode, Role, Runtime
+from kubeup.model.cluster import Cluster, Network, Node, Override, ProxyMode, Role, Runtime, Value, Versions
 from kubeup.model.facts import DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
 from kubeup.model.resources import Binary
 from kubeup.plan.steps import NodePlan, Plan
@@ -47,11 +47,6 @@ TABLE = {
         "one: its clock is 60 min ahead of this machine's, and certificates go by it [clock]\n"
         "    fix: timedatectl set-ntp true on the node (or is it this machine's clock that is wrong?)",
     ),
-    "swap": (
-        replace(SOUND, swap=2 * 10**9),
-        "one: swap is on (2000 MB), and kubelet does not start with it [swap]\n"
-        "    fix: swapoff -a on the node, and take it out of /etc/fstab; or kubelet: {config: {failSwapOn: false}}",
-    ),
     "cgroup-v1": (
         replace(SOUND, cgroup=1),
         "one: it runs on cgroup v1, which kubelet 1.37.2 refuses (since 1.35) [cgroup-v1]\n"
@@ -81,10 +76,6 @@ TABLE = {
         replace(SOUND, kernel="5.10.0-30-amd64"),
         "one: its kernel is 5.10.0-30-amd64: kube-proxy in nftables mode needs 5.13 [kernel-version]\n"
         "    fix: proxy_mode: iptables; or a newer kernel",
-    ),
-    "no-conntrack": (
-        replace(SOUND, conntrack=""),
-        "one: conntrack is missing, and kube-proxy needs it [no-conntrack]\n    fix: apt-get install conntrack",
     ),
     "kernel-module": (
         replace(SOUND, missing_modules=("overlay",)),
@@ -155,6 +146,44 @@ def test_a_docker_that_cri_dockerd_cannot_use(docker: DockerFact, id_: str) -> N
 def test_the_profile_can_answer_for_it() -> None:
     allowed = replace(CLUSTER, overrides={"kubelet": Override(config={"failCgroupV1": False, "failSwapOn": False})})
     assert problems(replace(SOUND, cgroup=1, swap=10**9), allowed) == []
+
+
+@pytest.mark.parametrize(("kubernetes", "said"), [("1.33.9", None), ("1.37.2", True)])
+def test_swap_stops_a_kubelet_that_does_not_start_with_it(kubernetes: str, said: bool | None) -> None:
+    config: dict[str, Value] = {} if said is None else {"failSwapOn": said}
+    cluster = replace(
+        CLUSTER,
+        versions=Versions({"kubernetes": kubernetes}),
+        overrides={"kubelet": Override(config=config)},
+    )
+    (found,) = problems(replace(SOUND, swap=2 * 10**9), cluster)
+    assert found.severity == "error"
+    assert found.format() == (
+        "one: swap is on (2000 MB), and kubelet does not start with it [swap]\n"
+        "    fix: swapoff -a on the node, and take it out of /etc/fstab; or kubelet: {config: {failSwapOn: false}}"
+    )
+
+
+def test_swap_is_told_where_pods_get_none_of_it() -> None:
+    (found,) = problems(replace(SOUND, swap=2 * 10**9))
+    assert found.severity == "warning"
+    assert found.format() == (
+        "one: swap is on (2000 MB): pods get none of it, the machine's other programs do as before [swap]\n"
+        "    fix: nothing has to be done; where the machine is slow, it may be because it swaps"
+    )
+
+
+def test_conntrack_is_not_asked_for() -> None:
+    """kube-proxy speaks to the kernel itself since 1.32: https://github.com/kubernetes/kubernetes/pull/126952"""
+    assert not [problem for problem in problems(replace(SOUND, iptables="")) if "conntrack" in problem.format()]
+
+
+def test_socat_is_missed_where_docker_is_the_runtime() -> None:
+    """cri-dockerd runs the node's own for kubectl port-forward."""
+    assert problems(replace(SOUND, socat="")) == []
+    (found,) = problems(replace(SOUND, socat=""), replace(CLUSTER, runtime=Runtime.DOCKER))
+    assert (found.id, found.severity) == ("no-socat", "warning")
+    assert found.fix == "apt-get install socat"
     iptables = replace(CLUSTER, proxy_mode=ProxyMode.IPTABLES)
     assert problems(replace(SOUND, nft="", kernel="4.19.0", ipvs_services=("x",)), iptables) == []
 
@@ -262,5 +291,5 @@ def test_a_master_that_runs_no_pods_may_have_a_full_disk() -> None:
 
 
 def test_all_problems_come_at_once() -> None:
-    facts = replace(SOUND, swap=1, clock_offset=999.0, conntrack="", disk_free=0)
-    assert {problem.id for problem in problems(facts)} == {"swap", "clock", "no-conntrack", "disk-full"}
+    facts = replace(SOUND, swap=1, clock_offset=999.0, iptables="", disk_free=0)
+    assert {problem.id for problem in problems(facts)} == {"swap", "clock", "no-iptables", "disk-full"}
