@@ -17,6 +17,10 @@ def docker(s: Subject) -> Iterator[Problem]:
     if s.cluster.runtime is not Runtime.DOCKER or not s.node.is_worker:
         return
     found = s.facts.docker
+    if not s.facts.socat:
+        yield s.problem(
+            "no-socat", "socat is missing: `kubectl port-forward` needs it on Docker", "apt-get install socat"
+        )
     if found.source == "snap":
         yield s.problem(
             "docker-snap",

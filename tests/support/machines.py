@@ -31,7 +31,7 @@ SOUND = Facts(
     cgroup_controllers=("cpuset", "cpu", "io", "memory", "pids"),
     nft="1.1.3",
     iptables="1.8.11",
-    conntrack="yes",
+    socat="yes",
     routes=(("default", "eth0"), ("10.0.0.0/24", "eth0")),
 )
 

@@ -13,7 +13,7 @@ class ToolFacts:
 
     nft: str = ""
     iptables: str = ""
-    conntrack: str = ""
+    socat: str = ""
     downloader: str = ""
 
 
@@ -21,6 +21,6 @@ def parse(answer: Answer) -> ToolFacts:
     return ToolFacts(
         nft=answer.match("nft", r"^nftables v([0-9.]*)"),
         iptables=answer.match("iptables", r"^iptables v([0-9.]*)"),
-        conntrack=answer.text("conntrack"),
+        socat=answer.text("socat"),
         downloader=answer.text("downloader"),
     )

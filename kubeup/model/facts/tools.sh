@@ -4,6 +4,6 @@
 ask_tools() {
     have nft && nft --version 2>/dev/null | each nft
     have iptables && iptables --version 2>/dev/null | each iptables
-    have conntrack && fact conntrack yes
+    have socat && fact socat yes
     if have curl; then fact downloader curl; elif have wget; then fact downloader wget; fi
 }
