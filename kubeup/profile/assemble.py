@@ -8,7 +8,7 @@ from kubeup.model.cluster import Cluster, Proxy, Registries, Versions
 from kubeup.profile import keys
 from kubeup.profile.keys.base import part, read_keys
 from kubeup.profile.keys.network import network
-from kubeup.profile.keys.nodes import with_login
+from kubeup.profile.keys.ssh import with_login
 from kubeup.profile.reading import ParseContext
 from kubeup.profile.tree import YamlValue
 

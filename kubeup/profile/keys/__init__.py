@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubeup.profile.keys import addons, cluster, components, images, network, nodes, sources, versions
+from kubeup.profile.keys import addons, cluster, components, images, network, nodes, sources, ssh, versions
 from kubeup.profile.keys.base import Group, ProfileKey
 
 GROUPS: tuple[Group, ...] = (
     nodes.GROUP,
+    ssh.GROUP,
     cluster.GROUP,
     versions.GROUP,
     network.GROUP,

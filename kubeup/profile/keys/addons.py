@@ -108,8 +108,8 @@ def _range(text: str) -> str | None:
 
 
 GROUP = Group(
-    "Addons",
-    (
+    title="Addons",
+    keys=(
         ProfileKey(
             "addons",
             Form("a list of names and folders", _addons, "list"),

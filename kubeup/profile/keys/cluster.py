@@ -18,8 +18,8 @@ def _waived(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | No
 
 
 GROUP = Group(
-    "The cluster",
-    (
+    title="The cluster",
+    keys=(
         ProfileKey(
             "name",
             forms.word(

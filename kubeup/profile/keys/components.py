@@ -87,7 +87,7 @@ def _row(component: str) -> ProfileKey:
 
 
 GROUP = Group(
-    "Settings of components",
-    tuple(_row(part.name) for part in components.ALL if part.has_settings),
-    "Settings of yours win over kubeup's. `kube-proxy` does as well as `kube_proxy`.",
+    title="Settings of components",
+    keys=tuple(_row(part.name) for part in components.ALL if part.has_settings),
+    text="Settings of yours win over kubeup's. `kube-proxy` does as well as `kube_proxy`.",
 )

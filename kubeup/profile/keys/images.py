@@ -59,8 +59,8 @@ def _login(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | Non
 
 
 GROUP = Group(
-    "Images and registries",
-    (
+    title="Images and registries",
+    keys=(
         ProfileKey(
             "registry_mirrors",
             forms.mapping_of("a mapping of hosts to lists of URLs", _mirrors),

@@ -56,8 +56,8 @@ CIDR = Form("an IPv4 network (CIDR)", _network)
 LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
 GROUP = Group(
-    "Network",
-    (
+    title="Network",
+    keys=(
         ProfileKey(
             "service_cluster_ip_range",
             CIDR,

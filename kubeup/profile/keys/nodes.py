@@ -1,16 +1,14 @@
-"""Which machines, what each does, and how to log in: ``nodes``, ``roles``, ``lab`` and ``ssh``."""
+"""Which machines, and what each does: ``nodes`` and ``roles``."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import replace
 
-from kubeup.model.cluster import HostKeys, Node, Role, Taint
-from kubeup.model.lab_folder import ssh_config
-from kubeup.profile.keys import forms
-from kubeup.profile.keys.base import Form, Group, ProfileKey, Values, read_keys
-from kubeup.profile.reading import ParseContext, expect, path_of
+from kubeup.model.cluster import Node, Role, Taint
+from kubeup.profile.keys import forms, ssh
+from kubeup.profile.keys.base import Form, Group, ProfileKey, read_keys
+from kubeup.profile.reading import ParseContext, expect
 from kubeup.profile.tree import Key, YamlValue
 
 ROLES = {
@@ -96,7 +94,7 @@ def _from_text(item: YamlValue, roles: frozenset[Role], key: ProfileKey, reading
     if not _host_is_sound(host):
         reading.error(item, f"`{host}` is neither an address nor a name", "e.g. 192.168.200.13, or node3.example.com")
         return None
-    number = _port(YamlValue("text", item.place, text=port_text), PORT, reading) if port_text else None
+    number = ssh.port(YamlValue("text", item.place, text=port_text), ssh.PORT, reading) if port_text else None
     return Node(host, roles, address=_as_address(host), user=user or "", port=number)
 
 
@@ -134,13 +132,6 @@ def _address(value: YamlValue, _: ProfileKey, reading: ParseContext) -> str:
     return address
 
 
-def _port(value: YamlValue, _: ProfileKey, reading: ParseContext) -> int | None:
-    if value.kind == "text" and re.fullmatch("[0-9]{1,5}", value.text) and 1 <= int(value.text) <= 65535:
-        return int(value.text)
-    reading.error(value, f"{value.words} is not a port", "a number from 1 to 65535; SSH's is 22")
-    return None
-
-
 def _host_key(value: YamlValue, _: ProfileKey, reading: ParseContext) -> str:
     if re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}=?|(ssh|ecdsa)-\S+ [A-Za-z0-9+/=]+.*", value.text):
         return value.text
@@ -165,32 +156,6 @@ def _taint(item: YamlValue, key: ProfileKey, reading: ParseContext) -> Taint | N
     return Taint(found.group(1), found.group(2) or "", found.group(3))
 
 
-def _lab(value: YamlValue, key: ProfileKey, reading: ParseContext) -> str:
-    name = LAB_NAME.read(value, key, reading)
-    return str(ssh_config(str(name))) if name else ""
-
-
-def _config(value: YamlValue, _: ProfileKey, reading: ParseContext) -> str | None:
-    path = path_of(value, reading)
-    return str(path) if path is not None else None
-
-
-LAB_NAME = forms.word("the name of a lab", "[A-Za-z0-9]{1,8}", "is not the name of a lab: up to 8 letters and digits")
-PORT = ProfileKey(
-    "port",
-    Form("a number from 1 to 65535", _port, ""),
-    "the port of its SSH server",
-    example="22",
-    goes="node.port",
-)
-LOGIN = (
-    ProfileKey("user", forms.word("a name"), "who logs in: root, or who may use sudo", "ubuntu", "node.user"),
-    PORT,
-    ProfileKey("key", forms.word("a path"), "the private key to log in with", "~/.ssh/id_ed25519", "node.key"),
-    ProfileKey(
-        "bastion", forms.word("a machine"), "the machine to go through", "admin@gate.example.com", "node.bastion"
-    ),
-)
 NODE = (
     ProfileKey("host", forms.word("an address or a name"), "what SSH dials", "node3.example.com", "node.host"),
     ProfileKey(
@@ -213,7 +178,7 @@ NODE = (
         goes="node.name",
         unsaid="the machine's own hostname",
     ),
-    *LOGIN,
+    *ssh.LOGIN,
     ProfileKey(
         "role",
         Form("`a`, `i` or `ai`", lambda value, _, reading: _role(value, reading), "", tuple(ROLES)),
@@ -239,8 +204,8 @@ NODE = (
 )
 
 GROUP = Group(
-    "Nodes, and the way to them",
-    (
+    title="Nodes",
+    keys=(
         ProfileKey(
             "nodes",
             Form("a list of `USER@ADDRESS`, `USER@ADDRESS:PORT` and mappings", _nodes, "list"),
@@ -258,43 +223,5 @@ GROUP = Group(
             "said node), `ai` (both)",
             example="ai i",
         ),
-        ProfileKey(
-            "lab",
-            Form(LAB_NAME.words, _lab),
-            "the lab whose nodes these are; its ssh_config is used",
-            example="demo",
-            goes="ssh_config",
-        ),
-        ProfileKey(
-            "ssh",
-            forms.SECTION,
-            "how to log in to all nodes that do not say it themselves",
-            example="{user: ubuntu, port: 22}",
-            unsaid="as `~/.ssh/config` says",
-            keys=(
-                *LOGIN,
-                ProfileKey(
-                    "config",
-                    Form("a path", _config),
-                    "an OpenSSH client configuration to use instead of `~/.ssh/config`",
-                    example="ssh_config",
-                    goes="ssh_config",
-                ),
-                ProfileKey(
-                    "host_keys",
-                    forms.choice("host key", {one.value: one for one in HostKeys}),
-                    "whether a host key that is in no known_hosts is refused, or noted and then held to",
-                    example="accept-new",
-                    goes="host_keys",
-                    default="strict",
-                ),
-            ),
-        ),
     ),
 )
-
-
-def with_login(node: Node, login: Values) -> Node:
-    """The node, with what it does not say of its login from the ``ssh:`` section. login: by the fields of a Node."""
-    lacking = {field: value for field, value in login.items() if getattr(node, field) in ("", None)}
-    return replace(node, **lacking)

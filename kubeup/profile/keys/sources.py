@@ -42,8 +42,8 @@ def _sum(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | None:
 URL = forms.word("a URL")
 
 GROUP = Group(
-    "Where binaries come from",
-    (
+    title="Where binaries come from",
+    keys=(
         ProfileKey(
             "sources",
             Form("a list of `cache`, `official`, `go`, `https://...` and `file:///...`", _sources, "list"),

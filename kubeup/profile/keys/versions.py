@@ -77,8 +77,8 @@ KUBERNETES = ProfileKey(
     default=cluster.KUBERNETES.version,
 )
 GROUP = Group(
-    "Versions",
-    (
+    title="Versions",
+    keys=(
         KUBERNETES,
         ProfileKey(
             "versions",
