@@ -1,9 +1,85 @@
-"""Findings as values: what a check looked at, how it stands, and what to do."""
+"""Findings as values: what a check looked at, how it stands, and what to do; and what checks are called."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+
+API = "api"
+LOAD_BALANCER = "load-balancer"
+NETWORK_POLICY = "network-policy"
+WORKLOADS_SEEN = "workloads-seen"
+PODS_CREATED, PODS_HELD, PODS_REMOVED = "pods-created", "pods-held", "pods-removed"
+"""Ids of checks that a cluster has one of; pods.sh says the first of the last three, too."""
+
+
+def node_answers_id(node: str) -> str:
+    return f"node-answers/{node}"
+
+
+def unit_id(node: str, unit: str) -> str:
+    return f"unit/{node}/{unit}"
+
+
+def component_id(component: str, node: str) -> str:
+    """What a component says of itself."""
+    return f"{component}/{node}"
+
+
+def component_status_id(node: str, component: str = "") -> str:
+    """What the node's API server says of a component; or of none at all."""
+    return f"componentstatus/{component}/{node}" if component else f"componentstatus/{node}"
+
+
+def node_ready_id(node: str) -> str:
+    return f"node-ready/{node}"
+
+
+def version_id(node: str) -> str:
+    return f"version/{node}"
+
+
+def pod_id(node: str) -> str:
+    """The probe pod on a node."""
+    return f"pod/{node}"
+
+
+def kubelet_id(kind: str, node: str) -> str:
+    """kind: exec or logs."""
+    return f"{kind}/{node}"
+
+
+def pod_reached_id(node: str, other: str) -> str:
+    """other: the node whose pod it is."""
+    return f"pod-reached/{node}/{other}"
+
+
+def cluster_ip_id(node: str) -> str:
+    return f"cluster-ip/{node}"
+
+
+def node_port_id(node: str, other: str) -> str:
+    """other: the node whose port it is."""
+    return f"node-port/{node}/{other}"
+
+
+def reached_id(node: str) -> str:
+    """Whether a node said at all what it reaches."""
+    return f"reached/{node}"
+
+
+def image_id(image: str) -> str:
+    return f"image/{image}"
+
+
+def pod_runs_id(pod: str) -> str:
+    """pod: NAMESPACE/NAME."""
+    return f"pod-runs/{pod}"
+
+
+def pod_placed_id(pod: str) -> str:
+    """pod: NAMESPACE/NAME."""
+    return f"pod-placed/{pod}"
 
 
 class Status(enum.Enum):
@@ -14,7 +90,8 @@ class Status(enum.Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """id: stable, KIND or KIND/NODE. message: one sentence. fix: what to type; empty where all is well."""
+    """id: stable, out of the functions and names above. message: one sentence. fix: what to type; empty where all is
+    well."""
 
     id: str
     status: Status

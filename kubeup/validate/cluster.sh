@@ -1,9 +1,11 @@
-# Run on a master: what its API server says, and what is really so. Sent with MASTER, ETCD (its own member) set.
-# Prints one finding a line, fields separated by tabs.
+# Run on a control-plane node: what its API server says, and what is really so.
+# Prints one finding a line, fields separated by tabs: own, said, node, service; rows.py says what their fields are.
 # shellcheck shell=sh
 LC_ALL=C
 KUBECACHEDIR=/var/lib/kubeup/cache
 export LC_ALL KUBECACHEDIR
+# For what is appended to this.
+# shellcheck disable=SC2034
 T=$(printf '\t')
 admin() { timeout 15 /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=10s "$@" </dev/null; }
 # healthy NAME COMMAND...: what the component itself answers.
@@ -30,4 +32,3 @@ healthy etcd http 2381 /health
 admin get componentstatuses -o jsonpath='{range .items[*]}said{"\t"}{.metadata.name}{"\t"}{.conditions[?(@.type=="Healthy")].status}{"\t"}{.conditions[0].message}{.conditions[0].error}{"\n"}{end}' 2>/dev/null
 admin get nodes -o jsonpath='{range .items[*]}node{"\t"}{.metadata.name}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\t"}{.status.nodeInfo.kubeletVersion}{"\t"}{.status.nodeInfo.containerRuntimeVersion}{"\t"}{.status.addresses[?(@.type=="InternalIP")].address}{"\t"}{.status.conditions[?(@.type=="Ready")].message}{"\n"}{end}' 2>/dev/null
 admin get services --all-namespaces -o jsonpath='{range .items[*]}service{"\t"}{.metadata.namespace}/{.metadata.name}{"\t"}{.spec.clusterIP}{"\t"}{range .spec.ports[*]}{.port}/{.protocol} {end}{"\n"}{end}' 2>/dev/null
-admin version -o json 2>/dev/null | sed -n '/serverVersion/,$s/.*"gitVersion": "\(.*\)".*/server\t\1/p' | sed "s/\\\\t/$T/"

@@ -9,10 +9,27 @@ from kubeup.execution.results import Results
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import Facts
+from kubeup.validate import checks as ids
 from kubeup.validate.checks import Check, ComponentStatus, NodeStatus, ServiceStatus, Status
-from kubeup.validate.scripts import Rows
+from kubeup.validate.rows import (
+    ApiNode,
+    ApiService,
+    ApiWord,
+    Exec,
+    FailedPod,
+    Logs,
+    NodePortReached,
+    OwnWord,
+    PodReached,
+    ProbePod,
+    ProbeTrouble,
+    Rows,
+    ServiceReached,
+    read,
+)
 
 Said = Mapping[str, Rows]
+"""By node.host, what each control-plane node answered; one that did not answer is not in it."""
 UNITS = {
     "controller-manager": "kube-controller-manager",
     "scheduler": "kube-scheduler",
@@ -25,21 +42,16 @@ def _check(good: bool, id_: str, message: str, fix: str = "", evidence: Iterable
     return Check(id_, Status.OK if good else Status.FAILED, message, "" if good else fix, tuple(evidence))
 
 
-def _of(rows: Rows, kind: str, width: int) -> list[list[str]]:
-    """Rows of a kind, without it, padded to a width."""
-    return [[*row[1:], *[""] * width][:width] for row in rows if row[0] == kind]
-
-
 def _journal(node: Node, unit: str) -> str:
     return f"ssh {node.host} journalctl -u {unit} -n 50"
 
 
 def unreachable(node: Node, error: KubeupError) -> Check:
-    return _check(False, f"node-answers/{node.title}", error.title(), error.fix, error.evidence)
+    return _check(False, ids.node_answers_id(node.title), error.title(), error.fix, error.evidence)
 
 
 def api_answers(said: Said) -> bool:
-    return any(_of(rows, "node", 6) for rows in said.values())
+    return any(read(ApiNode, rows) for rows in said.values())
 
 
 def units(cluster: Cluster, facts: Mapping[str, Facts]) -> list[Check]:
@@ -50,7 +62,7 @@ def units(cluster: Cluster, facts: Mapping[str, Facts]) -> list[Check]:
         for name in known.record.units:
             unit = known.unit(name)
             text = f"{name} on {node.title} " + ("runs" if unit.running else f"is {unit.active} ({unit.sub})")
-            checks.append(_check(unit.running, f"unit/{node.title}/{name}", text, _journal(node, name)))
+            checks.append(_check(unit.running, ids.unit_id(node.title, name), text, _journal(node, name)))
     return checks
 
 
@@ -61,12 +73,20 @@ def components(cluster: Cluster, said: Said) -> list[Check]:
         rows = said.get(node.host)
         if rows is None:
             continue
-        for name, verdict, message in _of(rows, "own", 3):
-            good = verdict == "Healthy"
-            text = f"{name} on {node.title} is healthy" if good else f"{name} on {node.title} is not: {_brief(message)}"
-            checks.append(_check(good, f"{name}/{node.title}", text, _journal(node, UNITS.get(name, name))))
+        own = {word.component: word for word in read(OwnWord, rows)}
+        for name in dict.fromkeys((*own, *UNITS)):
+            checks.append(_component(node, name, own.get(name)))
         checks.extend(_agreement(node, rows))
     return checks
+
+
+def _component(node: Node, name: str, word: OwnWord | None) -> Check:
+    good = word is not None and word.verdict == "Healthy"
+    if word is None:
+        text = f"{name} on {node.title}: nothing was seen of it"
+    else:
+        text = f"{name} on {node.title} is " + ("healthy" if good else f"not: {_brief(word.message)}")
+    return _check(good, ids.component_id(name, node.title), text, _journal(node, UNITS.get(name, name)))
 
 
 def _brief(message: str) -> str:
@@ -77,22 +97,24 @@ def _brief(message: str) -> str:
 
 def _agreement(node: Node, rows: Rows) -> list[Check]:
     """componentstatuses as kubectl prints them must be what the components say."""
-    own = {name: verdict == "Healthy" for name, verdict, _ in _of(rows, "own", 3)}
+    own = {word.component: word.verdict == "Healthy" for word in read(OwnWord, rows)}
+    words = read(ApiWord, rows)
     checks = []
-    for name, status, message in _of(rows, "said", 3):
+    for word in words:
+        name, message = word.component, word.message
         mine = own.get("etcd" if name.startswith("etcd-") else name)
-        api = status == "True"
+        api = word.status == "True"
         if mine is not None and not name.startswith("etcd-") and mine != api:
             text = f"the API server on {node.title} says {name} is {'healthy' if api else 'not'}: {message}"
             checks.append(
-                _check(False, f"componentstatus/{name}/{node.title}", text, _journal(node, UNITS.get(name, name)))
+                _check(False, ids.component_status_id(node.title, name), text, _journal(node, UNITS.get(name, name)))
             )
         elif name.startswith("etcd-") and not api:
             text = f"the API server on {node.title} says {name} is not healthy: {message}"
-            checks.append(_check(False, f"componentstatus/{name}/{node.title}", text, _journal(node, "etcd")))
-    if not _of(rows, "said", 3) and own.get("kube-apiserver"):
+            checks.append(_check(False, ids.component_status_id(node.title, name), text, _journal(node, "etcd")))
+    if not words and own.get("kube-apiserver"):
         text = f"the API server on {node.title} does not answer `kubectl get componentstatuses`"
-        checks.append(_check(False, f"componentstatus/{node.title}", text, _journal(node, "kube-apiserver")))
+        checks.append(_check(False, ids.component_status_id(node.title), text, _journal(node, "kube-apiserver")))
     return checks
 
 
@@ -101,12 +123,13 @@ def component_statuses(cluster: Cluster, said: Said) -> tuple[ComponentStatus, .
     found = []
     for index, node in enumerate(cluster.control_plane):
         rows = said.get(node.host, [])
-        told = {name: status == "True" for name, status, _ in _of(rows, "said", 3)}
-        for name, verdict, message in _of(rows, "own", 3):
-            if name == "kube-apiserver":
+        told = {word.component: word.status == "True" for word in read(ApiWord, rows)}
+        for own in read(OwnWord, rows):
+            if own.component == "kube-apiserver":
                 continue
-            shown = f"etcd-{index}" if name == "etcd" else name
-            found.append(ComponentStatus(node.title, shown, verdict == "Healthy", message, told.get(shown)))
+            shown = f"etcd-{index}" if own.component == "etcd" else own.component
+            healthy = own.verdict == "Healthy"
+            found.append(ComponentStatus(node.title, shown, healthy, own.message, told.get(shown)))
     order = ("controller-manager", "scheduler")
     return tuple(sorted(found, key=lambda one: (order.index(one.name) if one.name in order else 2, one.name)))
 
@@ -118,16 +141,16 @@ def nodes(cluster: Cluster, said: Said) -> list[Check]:
         return [
             _check(
                 False,
-                "api",
+                ids.API,
                 f"the API at {cluster.api_server} does not answer",
                 _journal(first, "kube-apiserver"),
             )
         ]
     found = {status.name: status for status in node_statuses(said)}
-    checks = [_check(True, "api", f"the API answers at {cluster.api_server}")]
+    checks = [_check(True, ids.API, f"the API answers at {cluster.api_server}")]
     for node in cluster.workers:
         status = found.get(node.name)
-        id_ = f"node-ready/{node.title}"
+        id_ = ids.node_ready_id(node.title)
         if status is None:
             checks.append(_check(False, id_, f"{node.title} is not known to the API", "kubeup up"))
             continue
@@ -136,46 +159,62 @@ def nodes(cluster: Cluster, said: Said) -> list[Check]:
         wanted = f"v{cluster.versions.kubernetes}"
         same = status.version == wanted
         text = f"{node.title} runs {status.version}" + ("" if same else f", the profile says {wanted}")
-        checks.append(_check(same, f"version/{node.title}", text, "kubeup up"))
+        checks.append(_check(same, ids.version_id(node.title), text, "kubeup up"))
     return checks
 
 
 def node_statuses(said: Said) -> tuple[NodeStatus, ...]:
     for rows in said.values():
-        found = _of(rows, "node", 6)
+        found = read(ApiNode, rows)
         if found:
             return tuple(
-                NodeStatus(name, ready == "True", version, runtime, address, message)
-                for name, ready, version, runtime, address, message in found
+                NodeStatus(one.name, one.ready == "True", one.version, one.runtime, one.address, one.message)
+                for one in found
             )
     return ()
 
 
 def services(said: Said) -> tuple[ServiceStatus, ...]:
     for rows in said.values():
-        found = _of(rows, "service", 3)
+        found = read(ApiService, rows)
         if found:
-            return tuple(ServiceStatus(name, address, ports.strip()) for name, address, ports in found)
+            return tuple(ServiceStatus(one.name, one.address, one.ports.strip()) for one in found)
     return ()
 
 
 def pods(workers: Sequence[Node], rows: Rows) -> list[Check]:
-    """A pod runs on every node; exec and logs work through its kubelet."""
-    checks = [_check(False, id_, text, "kubectl get events -A") for id_, _, text in _of(rows, "check", 3)]
-    failed = {node: message for node, _, message in _of(rows, "pod-failed", 3)}
+    """A pod runs on every node; exec and logs work through its kubelet. What was not seen is not well."""
+    troubles = read(ProbeTrouble, rows)
+    checks = [_check(False, one.id, one.message, "kubectl get events -A") for one in troubles]
+    failed = {one.node: one.message for one in read(FailedPod, rows)}
+    ready = {one.node for one in read(ProbePod, rows) if one.ready == "True"}
+    answers: tuple[tuple[str, Mapping[str, Exec | Logs]], ...] = (
+        ("exec", {one.node: one for one in read(Exec, rows)}),
+        ("logs", {one.node: one for one in read(Logs, rows)}),
+    )
     for node in workers:
         if node.name in failed:
-            text = f"the probe pod on {node.title} does not run: {' '.join(failed[node.name].split())}"
-            full = "DiskPressure" in failed[node.name]
-            fix = f"make room: ssh {node.host} df -h /var/lib" if full else _journal(node, "kubelet")
-            checks.append(_check(False, f"pod/{node.title}", text, fix))
-        for kind, what in (("exec", "kubectl exec"), ("logs", "kubectl logs")):
-            for name, verdict, message in _of(rows, kind, 3):
-                if name == node.name:
-                    good = verdict == "ok"
-                    text = f"{what} works on {node.title}" if good else f"{what} fails on {node.title}: {message}"
-                    checks.append(_check(good, f"{kind}/{node.title}", text, _journal(node, "kubelet")))
+            checks.append(_failed_pod(node, failed[node.name]))
+        elif node.name in ready:
+            checks.extend(_kubelet(node, kind, words.get(node.name)) for kind, words in answers)
+        elif not troubles:
+            text = f"nothing was seen of the probe pod on {node.title}"
+            checks.append(_check(False, ids.pod_id(node.title), text, _journal(node, "kubelet")))
     return checks
+
+
+def _failed_pod(node: Node, message: str) -> Check:
+    text = f"the probe pod on {node.title} does not run: {' '.join(message.split())}"
+    full = "DiskPressure" in message
+    fix = f"make room: ssh {node.host} df -h /var/lib" if full else _journal(node, "kubelet")
+    return _check(False, ids.pod_id(node.title), text, fix)
+
+
+def _kubelet(node: Node, kind: str, answer: Exec | Logs | None) -> Check:
+    good = answer is not None and answer.verdict == "ok"
+    why = answer.message if answer else "nothing was seen of it"
+    text = f"kubectl {kind} works on {node.title}" if good else f"kubectl {kind} fails on {node.title}: {why}"
+    return _check(good, ids.kubelet_id(kind, node.title), text, _journal(node, "kubelet"))
 
 
 def reached(workers: Sequence[Node], results: Results[Rows]) -> list[Check]:
@@ -185,29 +224,46 @@ def reached(workers: Sequence[Node], results: Results[Rows]) -> list[Check]:
     for node in workers:
         if node.host in results.failures:
             checks.append(unreachable(node, results.failures[node.host]))
-        for kind, name, verdict in sorted(row[:3] for row in results.values.get(node.host, []) if len(row) > 2):
-            good = verdict == "ok"
-            told = {
-                "pod": (f"pod-reached/{node.title}/{name}", f"the pod on {name}", "flannel"),
-                "clusterip": (f"cluster-ip/{node.title}", "a ClusterIP", "kube-proxy"),
-                "nodeport": (
-                    f"node-port/{node.title}/{by_address.get(name, name)}",
-                    f"a NodePort of {by_address.get(name, name)}",
-                    "kube-proxy",
-                ),
-            }
-            id_, what, unit = told[kind]
-            text = f"{node.title} reaches {what}" if good else f"{node.title} does not reach {what}"
-            checks.append(_check(good, id_, text, _journal(node, unit)))
+        if node.host in results.values:
+            checks.extend(_reached(node, results.values[node.host], by_address))
+    return checks
+
+
+def _reached(node: Node, rows: Rows, by_address: Mapping[str, str]) -> list[Check]:
+    """In the order of the words, for the node asks all at once."""
+    me = node.title
+    found = []
+    for service in read(ServiceReached, rows):
+        found.append((service.verdict, ids.cluster_ip_id(me), "a ClusterIP", "kube-proxy"))
+    for port in sorted(read(NodePortReached, rows), key=lambda one: one.name):
+        other = by_address.get(port.name, port.name)
+        found.append((port.verdict, ids.node_port_id(me, other), f"a NodePort of {other}", "kube-proxy"))
+    for pod in sorted(read(PodReached, rows), key=lambda one: one.name):
+        found.append((pod.verdict, ids.pod_reached_id(me, pod.name), f"the pod on {pod.name}", "flannel"))
+    if not found:
+        text = f"{me} did not say what it reaches"
+        return [_check(False, ids.reached_id(me), text, "kubeup validate again; then look at the node's load")]
+    checks = []
+    for verdict, id_, what, unit in found:
+        good = verdict == "ok"
+        text = f"{me} reaches {what}" if good else f"{me} does not reach {what}"
+        checks.append(_check(good, id_, text, _journal(node, unit)))
     return checks
 
 
 def stuck(master: Node, seconds: float) -> Check:
-    return _check(False, "pods-created", f"{master.title} did not get the probe pods ready within {seconds:.0f} s")
+    text = f"{master.title} did not get the probe pods ready within {seconds:.0f} s"
+    return _check(False, ids.PODS_CREATED, text)
+
+
+def not_held(master: Node, error: KubeupError | None) -> Check:
+    """Whoever made the pods went away before they were there: nothing is known of pods, services, exec and logs."""
+    text = f"the line to {master.title} was lost while probe pods were made: pods and services were not looked at"
+    return _check(False, ids.PODS_HELD, text, "kubeup validate", [error.title(), *error.evidence] if error else [])
 
 
 def not_cleaned(master: Node, error: KubeupError | None) -> Check:
     evidence = [error.title()] if error else []
     text = f"it is not certain that the probe pods are gone again from {master.title}"
     fix = "kubectl -n kube-system delete pods,services -l app=kubeup-validate"
-    return Check("pods-removed", Status.WARNING, text, fix, tuple(evidence))
+    return Check(ids.PODS_REMOVED, Status.WARNING, text, fix, tuple(evidence))

@@ -14,7 +14,7 @@ from kubeup.model.errors import KubeupError
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.validate import evaluate
 from kubeup.validate.checks import Check
-from kubeup.validate.scripts import Rows, script
+from kubeup.validate.scripts import script
 
 PODS_TIMEOUT_SECONDS = 300.0
 HELD_TIMEOUT_SECONDS = 200.0
@@ -23,12 +23,14 @@ HELD_TIMEOUT_SECONDS = 200.0
 class HeldPods:
     """``with HeldPods(...) as held:`` pods on every worker for as long as the block lasts.
 
-    rows: what pods.sh said of them until they were held. leftovers: checks of what went wrong with holding them.
+    rows: what pods.sh said of them until they were held. lost: it ended before that. leftovers: checks of what went
+    wrong with holding them.
     The script on the node takes them away when its input ends, so they go even when this process is killed.
     """
 
     def __init__(self, job: Job, cluster: Cluster, master: Node, workers: Sequence[Node]) -> None:
-        self.rows: Rows = []
+        self.rows: list[list[str]] = []
+        self.lost = False
         self.leftovers: list[Check] = []
         self._job, self._master = job, master
         self._script = script(
@@ -59,6 +61,9 @@ class HeldPods:
             except queue.Empty:
                 self.leftovers.append(evaluate.stuck(self._master, HELD_TIMEOUT_SECONDS))
                 return
+            if line is None:
+                self.lost = True
+                self.leftovers.append(evaluate.not_held(self._master, self._error))
             if line is None or line == "held":
                 return
             self.rows.append(line.split("\t"))

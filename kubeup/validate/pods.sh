@@ -88,7 +88,7 @@ look() {
     create || return
     admin wait --for=condition=Ready pod -l "app=$LABEL,run=$RUN" --timeout=60s >/dev/null 2>&1
     admin get pods -l "app=$LABEL,run=$RUN" -o jsonpath='{range .items[*]}pod{"\t"}{.spec.nodeName}{"\t"}{.status.podIP}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' >"$work/pods"
-    admin get service "$LABEL" -o jsonpath='service{"\t"}{.spec.clusterIP}{"\t"}{.spec.ports[0].nodePort}{"\t"}{"\n"}'
+    admin get service "$LABEL" -o jsonpath='service{"\t"}{.spec.clusterIP}{"\t"}{.spec.ports[0].nodePort}{"\n"}'
     cat "$work/pods"
     previous=$(awk '$4 == "True" { ip = $3 } END { print ip }' "$work/pods")
     started=0

@@ -15,7 +15,8 @@ from kubeup.node.wire.transport import NodeConnection
 from kubeup.validate import evaluate, workloads
 from kubeup.validate.checks import Check, Health
 from kubeup.validate.held_pods import HeldPods
-from kubeup.validate.scripts import Rows, rows, script
+from kubeup.validate.rows import ProbePod, ProbeService, Rows, read, split
+from kubeup.validate.scripts import script
 
 TIMEOUT_SECONDS = 60.0
 
@@ -58,7 +59,7 @@ def validate(
 
 def _ask_master(node: Node, connection: NodeConnection) -> Rows:
     question = script("cluster.sh") + script("workloads.sh", SUPPLIES=" ".join(workloads.SUPPLIES))
-    return rows(connection.call(Kind.PROBE, [question], timeout=TIMEOUT_SECONDS).stdout)
+    return split(connection.call(Kind.PROBE, [question], timeout=TIMEOUT_SECONDS).stdout)
 
 
 def _pods(job: Job, cluster: Cluster, alive: Sequence[Node]) -> list[Check]:
@@ -68,22 +69,23 @@ def _pods(job: Job, cluster: Cluster, alive: Sequence[Node]) -> list[Check]:
     job.emit(Phase("validating: a pod on every node"))
     with HeldPods(job, cluster, master, workers) as held:
         found = held.rows
-        pods = " ".join(f"{row[1]}={row[2]}" for row in found if row[0] == "pod" and row[3] == "True")
-        service = next((row for row in found if row[0] == "service"), None)
+        pods = " ".join(f"{pod.node}={pod.address}" for pod in read(ProbePod, found) if pod.ready == "True")
+        service = next(iter(read(ProbeService, found)), None)
         reached: Results[Rows] = Results()
         if pods and service:
             reached = _reach(job, workers, pods, service, master)
-    return [*evaluate.pods(workers, found), *evaluate.reached(workers, reached), *held.leftovers]
+    seen = [] if held.lost else evaluate.pods(workers, found)
+    return [*seen, *evaluate.reached(workers, reached), *held.leftovers]
 
 
-def _reach(job: Job, workers: Sequence[Node], pods: str, service: Sequence[str], master: Node) -> Results[Rows]:
+def _reach(job: Job, workers: Sequence[Node], pods: str, service: ProbeService, master: Node) -> Results[Rows]:
     everywhere = " ".join(node.address for node in workers)
 
     def ask(node: Node, connection: NodeConnection) -> Rows:
         job.emit(Working(node.title, "reaching pods and services"))
         # One node asks all NodePorts, every other its own.
         addresses = everywhere if node == workers[0] else node.address
-        question = script("reach.sh", PODS=pods, SERVICE=service[1], PORT=service[2], ADDRESSES=addresses)
-        return rows(connection.call(Kind.PROBE, [question], timeout=TIMEOUT_SECONDS).stdout)
+        question = script("reach.sh", PODS=pods, SERVICE=service.address, PORT=service.port, ADDRESSES=addresses)
+        return split(connection.call(Kind.PROBE, [question], timeout=TIMEOUT_SECONDS).stdout)
 
     return job.fleet.each(workers, ask)

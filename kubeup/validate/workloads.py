@@ -8,9 +8,21 @@ from kubeup import addons
 from kubeup.addons import Addon, Serves
 from kubeup.images import pull_errors
 from kubeup.model.cluster import Cluster
+from kubeup.validate import checks as ids
 from kubeup.validate.checks import Check, Status
+from kubeup.validate.rows import (
+    ApiNode,
+    DaemonSet,
+    PendingService,
+    Policy,
+    Rows,
+    Supply,
+    Unplaced,
+    Unseen,
+    WaitingContainer,
+    read,
+)
 
-Rows = Sequence[Sequence[str]]
 PULLS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError")
 ENFORCERS = ("calico", "cilium", "antrea", "kube-router", "weave", "ovn")
 """What DaemonSets of other people's are called that enforce NetworkPolicies."""
@@ -21,18 +33,15 @@ SHOWN = 3
 
 def check(cluster: Cluster, said: Mapping[str, Rows]) -> list[Check]:
     """said: by host, what each control-plane node answered; the first one whose API answers counts."""
-    rows = next((rows for rows in said.values() if any(row[0] == "node" for row in rows)), ())
+    rows = next((rows for rows in said.values() if read(ApiNode, rows)), ())
     return [
+        *_unseen(rows),
         *_images(rows),
         *_crashes(rows),
         *_unplaced(rows),
         *_balancers(cluster, rows),
         *_policies(rows),
     ]
-
-
-def _of(rows: Rows, kind: str, width: int) -> list[Sequence[str]]:
-    return [row[1:] for row in rows if row[0] == kind and len(row) == width + 1]
 
 
 def _names(names: Iterable[str]) -> str:
@@ -46,45 +55,53 @@ def _status(system: Iterable[str]) -> Status:
     return Status.FAILED if "yes" in system else Status.WARNING
 
 
+def _unseen(rows: Rows) -> list[Check]:
+    """Where the API was too slow to say, nothing below was looked at."""
+    whats = [one.what for one in read(Unseen, rows)]
+    text = f"the API gave no answer about {_names(whats)}"
+    fix = "kubeup validate again; then look at the load of the control-plane nodes"
+    return [Check(ids.WORKLOADS_SEEN, Status.FAILED, text, fix)] if whats else []
+
+
 def _images(rows: Rows) -> list[Check]:
     """One check an image, for one cause hinders all of its pods."""
-    by_image: dict[str, list[Sequence[str]]] = {}
-    for row in _of(rows, "bad", 7):
-        if row[5] in PULLS:
-            by_image.setdefault(row[3], []).append(row)
+    by_image: dict[str, list[WaitingContainer]] = {}
+    for one in read(WaitingContainer, rows):
+        if one.reason in PULLS:
+            by_image.setdefault(one.image, []).append(one)
     checks = []
     for image, found in sorted(by_image.items()):
         # A back-off only says that it was tried before: another pod may know more.
-        message = max((pull_errors.plain(row[6]) for row in found), key=len)
+        message = max((pull_errors.plain(one.message) for one in found), key=len)
         cause = pull_errors.explain(message, image)
-        places = _names(f"{pod} on {node}" for pod, node, *_ in found)
+        places = _names(f"{one.pod} on {one.node}" for one in found)
         text = f"the image {image} is not to be had for {places}: {cause.reason}"
         fix = cause.fix
-        if any(row[4] == "Always" for row in found):
+        if any(one.policy == "Always" for one in found):
             text += "; its policy is Always, so its registry is asked even where a node has it"
             fix = (
                 f"give the image a tag (untagged and :latest mean Always), or imagePullPolicy: IfNotPresent; or: {fix}"
             )
-        checks.append(Check(f"image/{image}", _status(row[2] for row in found), text, fix, (message,)))
+        checks.append(Check(ids.image_id(image), _status(one.system for one in found), text, fix, (message,)))
     return checks
 
 
 def _crashes(rows: Rows) -> list[Check]:
     checks = []
-    for pod, node, system, image, _, reason, message in _of(rows, "bad", 7):
-        if reason not in PULLS:
-            namespace, _, name = pod.partition("/")
-            text = f"the pod {pod} on {node} does not run: {reason} ({image})"
+    for one in read(WaitingContainer, rows):
+        if one.reason not in PULLS:
+            namespace, _, name = one.pod.partition("/")
+            text = f"the pod {one.pod} on {one.node} does not run: {one.reason} ({one.image})"
             fix = f"kubectl -n {namespace} logs {name} --previous; kubectl -n {namespace} describe pod {name}"
-            evidence = tuple(filter(None, (pull_errors.plain(message),)))
-            checks.append(Check(f"pod-runs/{pod}", _status((system,)), text, fix, evidence))
+            evidence = tuple(filter(None, (pull_errors.plain(one.message),)))
+            checks.append(Check(ids.pod_runs_id(one.pod), _status((one.system,)), text, fix, evidence))
     return checks
 
 
 def _unplaced(rows: Rows) -> list[Check]:
     checks = []
-    for pod, system, message in _of(rows, "unplaced", 3):
-        told = pull_errors.plain(message)
+    for one in read(Unplaced, rows):
+        told = pull_errors.plain(one.message)
         fix = "kubectl describe pod, and see what its nodeSelector, tolerations and requests ask for"
         if "unbound immediate PersistentVolumeClaims" in told or "persistentvolumeclaim" in told.lower():
             addon = addons.serving(Serves.VOLUME_CLAIM)[0]
@@ -93,12 +110,14 @@ def _unplaced(rows: Rows) -> list[Check]:
             fix = "lower its requests, or add a node to the profile and run kubeup up"
         elif "taint" in told:
             fix = "a toleration for the pod, or no such taint in the profile"
-        checks.append(Check(f"pod-placed/{pod}", _status((system,)), f"no node takes the pod {pod}", fix, (told,)))
+        checks.append(
+            Check(ids.pod_placed_id(one.pod), _status((one.system,)), f"no node takes the pod {one.pod}", fix, (told,))
+        )
     return checks
 
 
 def _balancers(cluster: Cluster, rows: Rows) -> list[Check]:
-    pending = [row[0] for row in _of(rows, "pending", 1)]
+    pending = [one.name for one in read(PendingService, rows)]
     if not pending:
         return []
     names = _names(pending)
@@ -107,7 +126,7 @@ def _balancers(cluster: Cluster, rows: Rows) -> list[Check]:
     if addon is None:
         fix = f"{_needs(known[0])}kubeup addons up {known[0].name}; or NodePort"
         text = f"{names}: no address, for nothing gives Services of type LoadBalancer one on machines of your own"
-    elif addon.supply not in {row[0] for row in _of(rows, "supply", 2)}:
+    elif addon.supply not in {one.kind for one in read(Supply, rows)}:
         text = f"{names}: no address, for {addon.runs} has no pool of addresses"
         fix = f"{_needs(addon)}kubeup addons up"
     else:
@@ -115,16 +134,16 @@ def _balancers(cluster: Cluster, rows: Rows) -> list[Check]:
         text = f"{names}: no address yet; {addon.runs} gives them out of {given}, perhaps all are taken"
         more = ", ".join(need.key for need in addon.needs)
         fix = f"kubectl describe service says why; more addresses: {more} in the profile"
-    return [Check("load-balancer", Status.WARNING, text, fix)]
+    return [Check(ids.LOAD_BALANCER, Status.WARNING, text, fix)]
 
 
 def _policies(rows: Rows) -> list[Check]:
-    policies = [row[0] for row in _of(rows, "policy", 1)]
+    policies = [one.name for one in read(Policy, rows)]
     known = addons.serving(Serves.NETWORK_POLICY)
     if not policies or any(_runs(rows, one) for one in known) or _has_daemonset(rows, ENFORCERS):
         return []
     text = f"nobody enforces the NetworkPolicies {_names(policies)}: flannel ignores them, and all traffic passes"
-    return [Check("network-policy", Status.WARNING, text, f"kubeup addons up {known[0].name}")]
+    return [Check(ids.NETWORK_POLICY, Status.WARNING, text, f"kubeup addons up {known[0].name}")]
 
 
 def _runs(rows: Rows, addon: Addon) -> bool:
@@ -134,7 +153,7 @@ def _runs(rows: Rows, addon: Addon) -> bool:
 
 def _has_daemonset(rows: Rows, parts: Sequence[str]) -> bool:
     """Whether there is one that has one of these words in its name."""
-    return any(part in name for (name,) in _of(rows, "daemonset", 1) for part in parts)
+    return any(part in one.name for one in read(DaemonSet, rows) for part in parts)
 
 
 def _needs(addon: Addon) -> str:

@@ -1,7 +1,7 @@
 # Appended to cluster.sh: what hinders people's own work. Prints, fields separated by tabs:
 # pending SERVICE, policy NAME, daemonset NAME, supply KIND NAME of an object out of which an addon serves,
 # bad NAMESPACE/POD NODE SYSTEM IMAGE POLICY REASON "MESSAGE" of a container that waits (SYSTEM: yes for the cluster's own),
-# unplaced NAMESPACE/POD SYSTEM "MESSAGE" of a pod that no node takes.
+# unplaced NAMESPACE/POD SYSTEM "MESSAGE" of a pod that no node takes, unseen WHAT where the API gave no answer.
 # The operator's half puts SUPPLIES before it: those kinds, with blanks between.
 # shellcheck shell=sh
 # shellcheck disable=SC2016,SC2154
@@ -11,7 +11,7 @@ admin get services,networkpolicies,daemonsets,pods --all-namespaces -o go-templa
 {{else}}{{$p := .}}{{range .status.conditions}}{{if and (eq .type "PodScheduled") (eq .status "False")}}unplaced{{"\t"}}{{$p.metadata.namespace}}/{{$p.metadata.name}}{{"\t"}}{{template "system" $p}}{{"\t"}}{{printf "%q" .message}}
 {{end}}{{end}}{{range .status.initContainerStatuses}}{{$s := .}}{{if not .ready}}{{with .state.waiting}}{{if and (ne .reason "ContainerCreating") (ne .reason "PodInitializing")}}bad{{"\t"}}{{$p.metadata.namespace}}/{{$p.metadata.name}}{{"\t"}}{{$p.spec.nodeName}}{{"\t"}}{{template "system" $p}}{{"\t"}}{{$s.image}}{{"\t"}}{{range $p.spec.initContainers}}{{if eq .name $s.name}}{{.imagePullPolicy}}{{end}}{{end}}{{"\t"}}{{.reason}}{{"\t"}}{{with .message}}{{printf "%q" .}}{{else}}""{{end}}
 {{end}}{{end}}{{end}}{{end}}{{range .status.containerStatuses}}{{$s := .}}{{if not .ready}}{{with .state.waiting}}{{if and (ne .reason "ContainerCreating") (ne .reason "PodInitializing")}}bad{{"\t"}}{{$p.metadata.namespace}}/{{$p.metadata.name}}{{"\t"}}{{$p.spec.nodeName}}{{"\t"}}{{template "system" $p}}{{"\t"}}{{$s.image}}{{"\t"}}{{range $p.spec.containers}}{{if eq .name $s.name}}{{.imagePullPolicy}}{{end}}{{end}}{{"\t"}}{{.reason}}{{"\t"}}{{with .message}}{{printf "%q" .}}{{else}}""{{end}}
-{{end}}{{end}}{{end}}{{end}}{{end}}{{end}}' 2>/dev/null
+{{end}}{{end}}{{end}}{{end}}{{end}}{{end}}' 2>/dev/null || printf 'unseen\tservices, policies and pods\n'
 for kind in $SUPPLIES; do
     admin get "$kind" --all-namespaces -o jsonpath='{range .items[*]}{.metadata.name}{"\n"}{end}' 2>/dev/null | sed "s/^/supply$T$kind$T/"
 done
