@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,19 +13,30 @@ from rich.table import Table
 
 from kubeup import profile
 from kubeup.image_store import fetch
-from kubeup.image_store.required import required_images
-from kubeup.model.cluster import Cluster, Runtime
+from kubeup.image_store.required import RequiredImage, required_images
+from kubeup.model.cluster import KUBERNETES, Cluster, Runtime
 from kubeup.model.errors import FleetError
 from kubeup.model.events import Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.planning import required
-from kubeup.release import artifacts
+from kubeup.release import artifacts, pins
 from kubeup.release.catalog import row_of
+from kubeup.release.kubernetes import minor_of
 from kubeup.report.progress import View, size
-from kubeup.sources import bundle, cache, search
+from kubeup.sources import bundle, cache, golang, patches, search
 from kubeup.sources.cache import cache_root
 
 ARCH = click.option("--arch", type=click.Choice(["amd64", "arm64"]), default="amd64", show_default=True)
+
+ARCHS = click.option(
+    "--arch",
+    "archs",
+    type=click.Choice(["amd64", "arm64"]),
+    multiple=True,
+    default=["amd64"],
+    show_default=True,
+    help="Of the machines; may be given again.",
+)
 
 
 @click.group("release")
@@ -38,7 +49,7 @@ def release_group() -> None:
 @ARCH
 def list_command(profile_path: Path, arch: str) -> None:
     """What a profile needs, and what of it is in the cache."""
-    cluster = profile.load(profile_path).cluster
+    cluster = _with_patch(profile.load(profile_path).cluster, patches.known)
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for title in ("NAME", "VERSION", "IN CACHE", "SIZE", "FROM", "SHA256"):
         table.add_column(title, no_wrap=True)
@@ -59,22 +70,14 @@ def fetch_command(profile_path: Path, arch: str) -> None:
     """Get everything a profile needs into the cache: binaries, the images of its addons, images of its own."""
     cluster = profile.load(profile_path).cluster
     with _view() as view:
-        found = _gathered(cluster, (arch,), view)
+        found = _gathered(_with_newest(cluster, view), (arch,), view)
     click.echo(f"{len(found)} files, {size(sum(one.size for one in found))}, in {cache_root()}")
 
 
 @release_group.command("bundle")
 @click.argument("profile_path", metavar="PROFILE", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
-@click.option(
-    "--arch",
-    "archs",
-    type=click.Choice(["amd64", "arm64"]),
-    multiple=True,
-    default=["amd64"],
-    show_default=True,
-    help="Of the machines; may be given again.",
-)
+@ARCHS
 def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> None:
     """Everything a profile needs in one file: with it, `kubeup up --bundle FILE` needs no network but its nodes.
 
@@ -84,7 +87,7 @@ def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> 
     """
     cluster = profile.load(profile_path).cluster
     with _view() as view:
-        found = _gathered(cluster, archs, view)
+        found = _gathered(_with_newest(cluster, view), archs, view)
         view.emit(Phase(f"writing {output}"))
         title = f"writing {output}"
 
@@ -95,24 +98,61 @@ def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> 
     click.echo(f"{output}: {len(found)} files, {size(output.stat().st_size)}")
 
 
+@release_group.command("pins")
+@click.argument("profile_path", metavar="PROFILE", type=click.Path(path_type=Path))
+@ARCHS
+def pins_command(profile_path: Path, archs: tuple[str, ...]) -> None:
+    """Print `pins:` of everything a profile needs, to be pasted into it; what is not in the cache is fetched.
+
+    \b
+    kubeup release pins profile.yaml --arch amd64 --arch arm64 >>profile.yaml
+    """
+    cluster = replace(profile.load(profile_path).cluster, require_pins=False)
+    with _view() as view:
+        found = [one for one in _released(_with_newest(cluster, view), archs, view) if one.source != golang.BUILT]
+    sums = {pins.name(one.wanted): pin for one in found if (pin := pins.pin(one))}
+    click.echo("\n".join(["pins:", *(f"  {name}: {pin}" for name, pin in sums.items())]) if sums else "pins: {}")
+
+
 def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle.Entry]:
-    """All of it in the cache. What `up` would leave to nodes, images above all, must not be lacking here."""
-    needed = dict.fromkeys(one for arch in archs for one in _wanted(cluster, arch))
-    options = {"pins": cluster.pins, "proxy": cluster.proxy, "emit": view.emit_release}
-    named = [(need, arch) for need in required_images(cluster) for arch in archs if need.purpose == "images"]
-    images = [
-        *(one for one in needed if row_of(one).image),
-        *(one for need, arch in named if (one := need.wanted(arch))),
-    ]
-    others = tuple(one for one in needed if one not in images)
-    found = search.resolve(others, cluster.sources, **options)  # type: ignore[arg-type]
-    had, lacking = search.attempt(images, cluster.sources, **options)  # type: ignore[arg-type]
-    if lacking:
-        raise FleetError("not everything could be had", tuple(lacking.values()), fix="what was got lies in the cache")
+    """All of it in the cache, images of the user's own, too."""
+    found = _released(cluster, archs, view)
+    named = _named(cluster, archs)
     own = [fetch.own_or_kept(cluster, need.name, arch, view.emit) for need, arch in named if not need.wanted(arch)]
     root = cache_root()
-    entries = [bundle.Entry.of(one) for one in (*found, *had.values())]
-    return [*entries, *(bundle.Entry.of_file(root, path) for path in own)]
+    return [*(bundle.Entry.of(one) for one in found), *(bundle.Entry.of_file(root, path) for path in own)]
+
+
+def _released(cluster: Cluster, archs: Sequence[str], view: View) -> list[artifacts.Artifact]:
+    """All of it that is some release's, in the cache. What `up` would leave to nodes, images above all, must not be
+    lacking here."""
+    needed = dict.fromkeys(one for arch in archs for one in _wanted(cluster, arch))
+    images = [
+        *(one for one in needed if row_of(one).image),
+        *(one for need, arch in _named(cluster, archs) if (one := need.wanted(arch))),
+    ]
+    others = tuple(one for one in needed if one not in images)
+    found = search.for_cluster(cluster, others, emit=view.emit_release)
+    had, lacking = search.attempt(cluster, images, emit=view.emit_release)
+    if lacking:
+        raise FleetError("not everything could be had", tuple(lacking.values()), fix="what was got lies in the cache")
+    return [*found, *had.values()]
+
+
+def _with_newest(cluster: Cluster, view: View) -> Cluster:
+    return _with_patch(cluster, lambda minor: patches.newest(cluster, minor, view.emit_release))
+
+
+def _with_patch(cluster: Cluster, patch: Callable[[str], str]) -> Cluster:
+    """A minor version alone is its newest patch, as a first `up` takes it."""
+    asked = cluster.kubernetes_asked
+    if not asked or minor_of(asked) != asked:
+        return cluster
+    return replace(cluster, versions=cluster.versions.with_(KUBERNETES, patch(asked)))
+
+
+def _named(cluster: Cluster, archs: Sequence[str]) -> list[tuple[RequiredImage, str]]:
+    return [(need, arch) for need in required_images(cluster) for arch in archs if need.purpose == "images"]
 
 
 @contextmanager

@@ -70,9 +70,7 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
     facts = {**facts, first.host: asked}
     cluster_facts = resolve.gather_cluster(cluster, facts)
     images = [one for one in required.for_cluster(cluster, facts) if one.name.startswith("image:")]
-    artifacts = search.resolve(
-        images, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, emit=job.emit_release, need_file=True
-    )
+    artifacts = search.for_cluster(cluster, images, emit=job.emit_release)
     whole = up.make_plan(cluster, facts, cluster_facts, artifacts, job.now())
     return Prepared(cluster, facts, cluster_facts, only_addons(whole), artifacts)
 

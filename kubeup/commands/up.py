@@ -16,18 +16,18 @@ from kubeup.components.base import Context
 from kubeup.execution import executor, probing
 from kubeup.execution.fleet import Fleet
 from kubeup.execution.job import Job, NodeOutcome, Outcome, Prepared
-from kubeup.model.cluster import Cluster
+from kubeup.model.cluster import KUBERNETES, Cluster
 from kubeup.model.errors import FleetError, PreflightError
-from kubeup.model.events import Phase
+from kubeup.model.events import Note, Phase
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.payload import IssuedSecrets
 from kubeup.pki import kubeconfig, specs
 from kubeup.plan.steps import Plan
-from kubeup.planning import render, required, resolve
+from kubeup.planning import recorded, render, required, resolve
 from kubeup.planning.diff import diff
 from kubeup.release.artifacts import Artifact, ArtifactRef
-from kubeup.sources import cache, search
+from kubeup.sources import cache, patches, search
 
 ADDONS_LEVEL = components.level_of(components.addons.COMPONENT)
 
@@ -39,7 +39,7 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     was touched then.
     """
     answers = probing.ask_all(job, cluster)
-    cluster, facts = answers.cluster, answers.facts
+    cluster, facts = with_newest_patch(job, answers.cluster, answers.facts), answers.facts
     refuse_unknown(cluster, limit)
     problems = preflight.check(cluster, facts)
     errors = [problem for problem in problems if problem.severity == "error"]
@@ -57,20 +57,24 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     artifacts = _resolve(job, cluster, needed, need_file=need_file)
     plan = make_plan(cluster, facts, cluster_facts, artifacts, job.now(), limit)
     warnings = [problem for problem in problems if problem.severity != "error"]
+    warnings += preflight.end_of_life(cluster, job.now().date())
     warnings += preflight.restarts(cluster, plan, facts)
     warnings += preflight.pressure(cluster, plan, facts)
     return Prepared(cluster, facts, cluster_facts, plan, artifacts, tuple(warnings))
 
 
 def _resolve(job: Job, cluster: Cluster, needed: Sequence[ArtifactRef], *, need_file: bool) -> tuple[Artifact, ...]:
-    return search.resolve(
-        needed,
-        cluster.sources,
-        pins=cluster.pins,
-        proxy=cluster.proxy,
-        emit=job.emit_release,
-        need_file=need_file,
-    )
+    return search.for_cluster(cluster, needed, emit=job.emit_release, need_file=need_file)
+
+
+def with_newest_patch(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
+    """A minor version that no node has a patch of yet is the newest one that upstream has; said aloud."""
+    minor = cluster.kubernetes_asked
+    if not minor or recorded.kubernetes(cluster, facts):
+        return cluster
+    patch = patches.newest(cluster, minor, job.emit_release)
+    job.emit(Note(f"Kubernetes {patch} (the newest patch of {minor} that could be found)"))
+    return replace(cluster, versions=cluster.versions.with_(KUBERNETES, patch))
 
 
 def refuse_restarts(prepared: Prepared, *, allowed: bool) -> None:
@@ -99,6 +103,7 @@ def make_plan(
         context = Context(cluster, node, facts[node.host], cluster_facts, cidrs)
         mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == facts[node.host].arch)
         desired = render.desired(context, mine, now)
+        desired = replace(desired, meta=(*desired.meta, *recorded.meta(cluster, node, artifacts)))
         plan = diff(node.title, desired, facts[node.host], components.order(cluster, node))
         untouched = replace(plan, binaries=(), baselines=(), levels=(), to_issue=())
         plans.append(plan if is_chosen(node, limit) else untouched)

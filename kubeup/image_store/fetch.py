@@ -63,9 +63,7 @@ def fetch(
         (need, arch) for need in needs for arch in sorted({facts[node.host].arch for node in _asked(cluster, had)})
     ]
     wanted = [one for need, arch in pairs if (one := need.wanted(arch))]
-    found, failed = search.attempt(
-        wanted, cluster.sources, pins=cluster.pins, proxy=cluster.proxy, emit=job.emit_release
-    )
+    found, failed = search.attempt(cluster, wanted, emit=job.emit_release)
     for need, arch in pairs:
         one = need.wanted(arch)
         try:
@@ -147,7 +145,7 @@ def _pulled(cluster: Cluster, name: str, arch: str, path: Path, emit: EventSink)
         time.sleep(seconds)
 
     for base, ca in _places(cluster, reference):
-        site = Site(base, cluster.proxy, ca, wait)
+        site = Site(base, cluster.proxy, ca + cluster.release_ca, wait)
         try:
             registry.pull(site, reference, arch, path, emit)
         except UnavailableError as error:

@@ -150,6 +150,10 @@ class Versions:
         """The version of a program: the profile's, else kubeup's own choice."""
         return self.said.get(program.key, program.version)
 
+    def with_(self, program: Program, version: str) -> Versions:
+        """The same but for one program."""
+        return Versions({**self.said, program.key: version})
+
     @property
     def kubernetes(self) -> str:
         return self.of(KUBERNETES)
@@ -223,6 +227,8 @@ class Cluster:
     runtime: Runtime | None = None
     proxy_mode: ProxyMode = ProxyMode.NFTABLES
     versions: Versions = field(default_factory=Versions)
+    kubernetes_asked: str = ""
+    """What the profile says of ``versions.kubernetes``: a patch (1.36.3), a minor (1.36), or nothing."""
     sources: tuple[Source, ...] = (Source("cache"), Source("official"))
     host_keys: HostKeys = HostKeys.STRICT
     proxy: Proxy = field(default_factory=Proxy)
@@ -230,6 +236,12 @@ class Cluster:
     image_repository: str = ""
     overrides: Mapping[str, Override] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
+    require_pins: bool = False
+    """Nothing that comes from a site is taken without a pin."""
+    first_sums: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of first downloads that the cluster was built with, as its nodes' records have them; named as pins are."""
+    release_ca: str = ""
+    """Certificates (PEM) of authorities that sites are trusted by, beside the system's."""
     ssh_config: str = ""
     """An OpenSSH client configuration to use instead of ~/.ssh/config."""
     addons: tuple[str, ...] = ("dns",)

@@ -27,6 +27,8 @@ class PreflightId:
 
 
 _IDS = (
+    # What is to run (preflight/versions.py).
+    PreflightId("end-of-life", "Upstream no longer mends this minor version of Kubernetes", "warning"),
     # Whose machine it is (preflight/identity.py).
     PreflightId("other-cluster", "The node belongs to another cluster, of kubeup's or of another tool's"),
     PreflightId(

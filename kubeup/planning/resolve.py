@@ -1,4 +1,4 @@
-"""What the machines' answers say together: names and addresses, pod subnets, the runtime."""
+"""What the machines' answers say together: names and addresses, pod subnets, the runtime, what stays as it is."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from kubeup import addons
-from kubeup.model.cluster import Cluster, Node, Runtime
+from kubeup.model.cluster import KUBERNETES, Cluster, Node, Runtime
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.pki import ca_state
+from kubeup.planning import recorded
 
 OLDEST_DOCKER = (23, 0)
 """cri-dockerd needs Engine API 1.42, which came with Docker 23."""
@@ -26,18 +27,24 @@ def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
         cluster = addons.with_recorded(cluster, facts[cluster.control_plane[0].host])
     names = {word: node.name for node in nodes for word in (node.host, node.address) if node.name}
     chosen = tuple(names.get(word, word) for word in cluster.ingress_nodes)
+    kubernetes = recorded.kubernetes(cluster, facts) or cluster.versions.kubernetes
     return replace(
-        cluster, ingress_nodes=chosen, nodes=nodes, runtime=cluster.runtime or choose_runtime(cluster, facts)
+        cluster,
+        ingress_nodes=chosen,
+        nodes=nodes,
+        runtime=cluster.runtime or choose_runtime(cluster, facts),
+        versions=cluster.versions.with_(KUBERNETES, kubernetes),
+        first_sums=recorded.first_sums(cluster, facts),
     )
 
 
 def _resolve_node(node: Node, facts: Facts | None) -> Node:
     if facts is None:
         return node
-    recorded = facts.record.meta.get("name", "")
+    known = facts.record.meta.get("name", "")
     return replace(
         node,
-        name=node.name or recorded or facts.hostname.lower(),
+        name=node.name or known or facts.hostname.lower(),
         address=node.address or facts.primary_address,
     )
 
@@ -45,9 +52,9 @@ def _resolve_node(node: Node, facts: Facts | None) -> Node:
 def choose_runtime(cluster: Cluster, facts: Mapping[str, Facts]) -> Runtime:
     """What the first ``up`` decided and recorded; else docker if every worker has a usable one, else containerd."""
     for fact in facts.values():
-        recorded = fact.record.meta.get("runtime", "")
-        if recorded:
-            return Runtime(recorded)
+        known = fact.record.meta.get("runtime", "")
+        if known:
+            return Runtime(known)
     workers = [facts[node.host] for node in cluster.workers if node.host in facts]
     usable = bool(workers) and all(_docker_is_usable(fact) for fact in workers)
     return Runtime.DOCKER if usable else Runtime.CONTAINERD

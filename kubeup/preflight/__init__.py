@@ -15,8 +15,9 @@ from kubeup.preflight import docker, identity, machine, network
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
 from kubeup.preflight.problem import Problem, Subject
+from kubeup.preflight.versions import end_of_life
 
-__all__ = ["Problem", "check", "pressure", "restarts"]
+__all__ = ["Problem", "check", "end_of_life", "pressure", "restarts"]
 
 Check = Callable[[Subject], Iterator[Problem]]
 CHECKS: tuple[Check, ...] = (

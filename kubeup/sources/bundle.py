@@ -115,6 +115,10 @@ class Bundle:
             self._extract(entry, path).rename(path)
         return entry is not None
 
+    def versions(self, name: str) -> list[str]:
+        """Which versions of a file it has."""
+        return [key.split("/")[2] for key in self.entries if key.startswith(f"release/{name}/")]
+
     def others(self, wanted: ArtifactRef) -> list[str]:
         """What it has of the same name: VERSION (ARCH)."""
         start = f"release/{wanted.name.replace(':', '_')}/"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
+from kubeup.release import pins
 from kubeup.release.artifacts import Artifact, ArtifactRef, Got, ReleaseSink, Tried
 from kubeup.release.catalog import row_of
 from kubeup.sources import bundle, cache, trust
@@ -87,7 +88,7 @@ def _advice(search: Resolution, lacking: Sequence[ArtifactRef]) -> str:
         archs = sorted({one.arch for one in (*search.found, *lacking)})
         return bundle.MAKE.format(of_bundle + "".join(f" --arch {arch}" for arch in archs))
     jobs = [trust.Job(row_of(one), (one,)) for one in lacking]
-    unpinned = [trust.pin_names(job)[0] for job in jobs if not job.row.sums and not job.row.image]
+    unpinned = [pins.names(job.row, job.wanted)[0] for job in jobs if not job.row.sums and not job.row.image]
     unpinned = [name for name in dict.fromkeys(unpinned) if name not in search.terms.pins]
     ways = ["add a mirror under sources: in the profile"]
     if all(job.row.module for job in jobs) and not any(source.kind == "go" for source in search.sources):
@@ -96,6 +97,6 @@ def _advice(search: Resolution, lacking: Sequence[ArtifactRef]) -> str:
     text = "; or ".join(ways)
     if not unpinned or not any(source.kind in ("official", "mirror") for source in search.sources):
         return text
-    pins = f"pins: {{{', '.join(f'{name}: SHA256' for name in unpinned)}}} in the profile"
+    block = f"pins: {{{', '.join(f'{name}: SHA256' for name in unpinned)}}} in the profile"
     alone = all(not job.row.sums and not job.row.image for job in jobs)
-    return f"{pins}; {'or ' if alone else 'and for the others '}{text}"
+    return f"{block}; {'or ' if alone else 'and for the others '}{text}"

@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
-from kubeup.model.cluster import Proxy, Source
+from kubeup.model.cluster import Cluster, Proxy, Source
 from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseSink, Waiting, Without
 from kubeup.release.catalog import row_of
@@ -54,22 +54,30 @@ def resolve(
     return tuple(search.found[one] for one in wanted if one in search.found)
 
 
+def for_cluster(
+    cluster: Cluster, wanted: Sequence[ArtifactRef], *, emit: ReleaseSink, need_file: bool = True
+) -> tuple[Artifact, ...]:
+    """``resolve`` by all that a cluster's profile and record say."""
+    return resolve(
+        wanted,
+        cluster.sources,
+        pins=cluster.pins,
+        proxy=cluster.proxy,
+        emit=emit,
+        need_file=need_file,
+        recorded=cluster.first_sums,
+        require_pins=cluster.require_pins,
+        ca=cluster.release_ca,
+    )
+
+
 def attempt(
-    wanted: Sequence[ArtifactRef],
-    sources: Sequence[Source],
-    *,
-    pins: Mapping[str, str] | None = None,
-    proxy: Proxy | None = None,
-    emit: ReleaseSink = lambda _: None,
-    recorded: Mapping[str, str] | None = None,
-    require_pins: bool = False,
-    ca: str = "",
+    cluster: Cluster, wanted: Sequence[ArtifactRef], *, emit: ReleaseSink
 ) -> tuple[Mapping[ArtifactRef, Artifact], Mapping[ArtifactRef, ReleaseError]]:
     """What of it can be had, and why the rest cannot, each for itself; optional ones are no exception."""
-    terms = Terms(pins or {}, recorded or {}, require_pins)
-    search = Resolution(
-        cache.cache_root(), tuple(sources), terms, proxy or Proxy(), ca, emit, need_file=True, insist=True
-    )
+    terms = Terms(cluster.pins, cluster.first_sums, cluster.require_pins)
+    place, ca = cache.cache_root(), cluster.release_ca
+    search = Resolution(place, cluster.sources, terms, cluster.proxy, ca, emit, need_file=True, insist=True)
     _run(search, wanted)
     return search.found, {**search.refused, **{one: error_for(search, [one]) for one in _lacking(search, wanted)}}
 

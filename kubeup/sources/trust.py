@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
+from kubeup.release import pins
 from kubeup.release.artifacts import ArtifactRef, ReleaseSink, Row
 from kubeup.release.catalog import fill
 from kubeup.sources import cache, github
@@ -34,7 +35,7 @@ class Job:
 @dataclass(frozen=True)
 class Terms:
     """pins: what the profile demands. recorded: first downloads that the cluster was built with. Both by the names of
-    ``pin_names``. require_pins: nothing else is trusted."""
+    ``release.pins``. require_pins: nothing else is trusted."""
 
     pins: Mapping[str, str] = field(default_factory=dict)
     recorded: Mapping[str, str] = field(default_factory=dict)
@@ -107,17 +108,8 @@ def published(site: Site, job: Job) -> str:
     raise UnavailableError(f"{url} has no sha256 of {file}")
 
 
-def pin_names(job: Job) -> tuple[str, ...]:
-    """The keys of a profile's pins that speak of what is at a job's URL, the clearest first."""
-    group = [job.row.program.key.replace("_", "-")] if job.row.member else []
-    names = dict.fromkeys([*group, *(one.name for one in job.wanted)])
-    first = job.first
-    exact = [f"{name}-{first.version}-{first.arch}" for name in names]
-    return (*exact, *(f"{name}-{first.version}" for name in names))
-
-
 def pin_advice(job: Job) -> str:
-    return f"add `pins: {{{pin_names(job)[0]}: SHA256}}` to the profile"
+    return f"add `pins: {{{pins.names(job.row, job.wanted)[0]}: SHA256}}` to the profile"
 
 
 def jobs(wanted: Sequence[tuple[Row, ArtifactRef]], site: Site) -> list[Job]:
@@ -139,4 +131,5 @@ def refused(wanted: ArtifactRef, url: str, got: str, demanded: Expected) -> Rele
 
 
 def _found(job: Job, sums: Mapping[str, str]) -> str:
-    return next((sums[name].lower() for name in pin_names(job) if name in sums), "")
+    every = pins.names(job.row, job.wanted)
+    return next((sums[name].lower() for name in every if name in sums), "")

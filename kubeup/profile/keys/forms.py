@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from kubeup.profile.keys.base import Form, ProfileKey, Values, read_keys
-from kubeup.profile.reading import ParseContext, expect
+from kubeup.profile.reading import ParseContext, expect, path_of
 from kubeup.profile.tree import Key, YamlValue
 
 T = TypeVar("T")
 Reader = Callable[[YamlValue, ProfileKey, ParseContext], T]
 """How one value is read; None where it is wrong, which is noted."""
+CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\\s*", re.DOTALL)
 
 
 def word(words: str, pattern: str = ".*", wrong: str = "", fix: str = "") -> Form:
@@ -43,6 +44,29 @@ def choice(what: str, values: Mapping[str, object]) -> Form:
 def as_text(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | None:
     """A word as it stands there."""
     return item.text if expect(item, "text", reading, key.line) else None
+
+
+def file(form: re.Pattern[str], what: str) -> Reader[str | None]:
+    """Reads the file of a name, relative to the profile. What is in it is never told."""
+
+    def read(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | None:
+        path = path_of(item, reading) if expect(item, "text", reading, key.line) else None
+        if path is None:
+            return None
+        try:
+            text = path.read_bytes().decode()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            reading.error(item, f"{path} cannot be read: {reason}", "paths are relative to the profile's folder")
+            return None
+        if not form.fullmatch(text.lstrip()):
+            reading.error(item, f"{path} does not hold {what}", "look into it")
+        return text
+
+    return read
+
+
+certificates = file(CERTIFICATE, "certificates (PEM)")
 
 
 def list_of(words: str, item: Reader[T | None], made: Callable[[Iterable[T]], object] = tuple) -> Form:

@@ -7,11 +7,9 @@ import re
 from kubeup.images.names import parse
 from kubeup.profile.keys import forms
 from kubeup.profile.keys.base import Group, ProfileKey
-from kubeup.profile.keys.forms import Reader
-from kubeup.profile.reading import ParseContext, expect, path_of
+from kubeup.profile.reading import ParseContext, expect
 from kubeup.profile.tree import YamlValue
 
-CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\\s*", re.DOTALL)
 LOGIN = re.compile(r"[^:\s]+:\S+\s*")
 
 
@@ -33,28 +31,8 @@ def _mirrors(value: YamlValue, key: ProfileKey, reading: ParseContext) -> tuple[
     return tuple(item.text for item in items if item.kind == "text")
 
 
-def _file(form: re.Pattern[str], what: str) -> Reader[str | None]:
-    """Reads the file of a name, relative to the profile. What is in it is never told."""
-
-    def read(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | None:
-        path = path_of(item, reading) if expect(item, "text", reading, key.line) else None
-        if path is None:
-            return None
-        try:
-            text = path.read_bytes().decode()
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            reading.error(item, f"{path} cannot be read: {reason}", "paths are relative to the profile's folder")
-            return None
-        if not form.fullmatch(text.lstrip()):
-            reading.error(item, f"{path} does not hold {what}", "look into it")
-        return text
-
-    return read
-
-
 def _login(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | None:
-    text = _file(LOGIN, "one line, USER:PASSWORD")(item, key, reading)
+    text = forms.file(LOGIN, "one line, USER:PASSWORD")(item, key, reading)
     return text and text.strip()
 
 
@@ -79,7 +57,7 @@ GROUP = Group(
         ),
         ProfileKey(
             "registry_ca",
-            forms.mapping_of("a mapping of hosts to paths", _file(CERTIFICATE, "certificates (PEM)")),
+            forms.mapping_of("a mapping of hosts to paths", forms.certificates),
             "registry host to a PEM file of its authority",
             example="{registry.example.com: ca.pem}",
             goes="registries.ca",

@@ -1,4 +1,4 @@
-"""Where binaries come from, and through what: ``sources``, ``pins`` and ``proxy``."""
+"""Where binaries come from, by what they are known to be the right ones, and through what proxy."""
 
 from __future__ import annotations
 
@@ -59,6 +59,23 @@ GROUP = Group(
             "sha256 of downloads, which they must have",
             example=f"{{flanneld-0.28.10-amd64: {'0' * 64}}}",
             goes="pins",
+        ),
+        ProfileKey(
+            "require_pins",
+            forms.choice("answer", {"true": True, "false": False}),
+            "take nothing from a site that has no pin; `kubeup release pins PROFILE` prints them",
+            example="true",
+            goes="require_pins",
+            default="false",
+            see="release.md",
+        ),
+        ProfileKey(
+            "release_ca",
+            Form("a path", forms.certificates),
+            "certificates (PEM) by which sites are trusted beside the system's, such as an inspecting proxy's",
+            example="ca.pem",
+            goes="release_ca",
+            see="release.md",
         ),
         ProfileKey(
             "proxy",

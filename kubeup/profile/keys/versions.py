@@ -12,69 +12,80 @@ from kubeup.model import cluster
 from kubeup.profile.keys.base import Form, Group, ProfileKey, Values
 from kubeup.profile.reading import ParseContext, expect
 from kubeup.profile.tree import Key, YamlValue
+from kubeup.release.kubernetes import MINORS, minor_of
 
-NEWEST = {"1.34": "1.34.4", "1.35": "1.35.4", "1.36": "1.36.3", "1.37": "1.37.2"}
-"""The minor versions kubeup knows, and the patch each stands for when only the minor is said."""
 ETCD_FLOORS = {"3.6": "3.6.14", "3.7": "3.7.1"}
 """Below these, authentication can be passed by: the advisories of 2026."""
+OLDEST_ETCD = "3.6"
+"""What the API servers of the versions that kubeup knows are tested with."""
 NAMES = tuple(components.programs())
 
 
 def _versions(value: YamlValue, key: ProfileKey, reading: ParseContext) -> Values:
-    chosen = {}
+    chosen: Values = {}
     for name, item in value.entries:
         if name.text not in NAMES:
             reading.unknown(name, NAMES, "component under versions")
         elif expect(item, "text", reading, key.line):
             version = _version(name, item, reading)
             if version:
-                chosen[f"versions.{name.text}"] = version
+                chosen |= (
+                    _kubernetes_said(version) if name.text == KUBERNETES.name else {f"versions.{name.text}": version}
+                )
     return chosen
 
 
-def _kubernetes(value: YamlValue, _: ProfileKey, reading: ParseContext) -> str | None:
+def _kubernetes(value: YamlValue, _: ProfileKey, reading: ParseContext) -> Values:
+    text = _known(value, reading)
+    return _kubernetes_said(text) if text else {}
+
+
+def _kubernetes_said(text: str) -> Values:
+    """Of a minor alone the patch is a first guess, until upstream and the cluster's record were asked."""
+    patch = MINORS[text].patch if text in MINORS else text
+    return {"versions.kubernetes": patch, "kubernetes_asked": text}
+
+
+def _known(value: YamlValue, reading: ParseContext) -> str | None:
+    """A minor or a patch."""
     text = value.text.removeprefix("v")
-    if text in NEWEST:
-        return NEWEST[text]
-    found = re.fullmatch(r"([0-9]{1,4}\.[0-9]{1,4})\.[0-9]{1,4}", text)
-    if found and found.group(1) in NEWEST:
+    if re.fullmatch(r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?", text) and minor_of(text) in MINORS:
         return text
-    known = ", ".join(NEWEST)
-    reading.error(
-        value, f"kubeup does not know Kubernetes {value.text}", f"known are {known}; newest: {max(NEWEST.values())}"
-    )
+    newest = list(MINORS.values())[-1].patch
+    known = ", ".join(MINORS)
+    reading.error(value, f"kubeup does not know Kubernetes {value.text}", f"known are {known}; newest: {newest}")
     return None
 
 
 def _version(name: Key, value: YamlValue, reading: ParseContext) -> str | None:
     text = value.text.removeprefix("v")
     if name.text == KUBERNETES.name:
-        return _kubernetes(value, KUBERNETES, reading)
+        return _known(value, reading)
     if not re.fullmatch(r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?", text):
         reading.error(value, f"`{value.text}` is not a version", "write it like 3.6.16")
         return None
     if name.text == ETCD.key:
-        minor = ".".join(text.split(".")[:2])
-        floor = ETCD_FLOORS.get(minor)
-        if floor is None and Version(text) < Version("3.6"):
-            floor = "3.6.14"
-        if floor and Version(text) < Version(floor):
-            reading.error(
-                value,
-                f"etcd {text} has known holes in its authentication",
-                f"take {floor} or later; {ETCD.version} is the default",
-            )
-            return None
+        return _etcd(text, value, reading)
     return text
+
+
+def _etcd(text: str, value: YamlValue, reading: ParseContext) -> str | None:
+    floor, wrong = ETCD_FLOORS.get(minor_of(text), ""), f"etcd {text} has known holes in its authentication"
+    if Version(text) < Version(OLDEST_ETCD):
+        floor, wrong = ETCD_FLOORS[OLDEST_ETCD], f"etcd {text} is older than what kubeup is tested with"
+    if not floor or Version(text) >= Version(floor):
+        return text
+    reading.error(value, wrong, f"take {floor} or later; {ETCD.version} is the default")
+    return None
 
 
 KUBERNETES = ProfileKey(
     "kubernetes",
     Form("a version", _kubernetes),
-    "the version of Kubernetes, such as `1.37` or `1.37.2`",
+    "the version of Kubernetes: `1.37.2`, or `1.37` for its newest patch; a cluster keeps the patch it runs",
     example="1.37",
-    goes="versions.kubernetes",
-    default=cluster.KUBERNETES.version,
+    unsaid=f"what the cluster runs, at first {cluster.KUBERNETES.version}",
+    see="release.md",
 )
 GROUP = Group(
     title="Versions",

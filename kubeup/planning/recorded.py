@@ -1,0 +1,55 @@
+"""What a cluster was built with, by its nodes' records: that stays until the profile asks for something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from packaging.version import Version
+
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.facts import Facts
+from kubeup.release import pins
+from kubeup.release.artifacts import Artifact
+from kubeup.release.kubernetes import minor_of
+
+KUBERNETES = "kubernetes"
+FIRST_SUM = "first-sum/"
+"""Followed by a name as pins have them."""
+
+
+def meta(cluster: Cluster, node: Node, artifacts: Sequence[Artifact]) -> tuple[tuple[str, str], ...]:
+    """What a control-plane node records of it. artifacts: all the cluster's, of every architecture."""
+    if not node.is_control_plane:
+        return ()
+    sums = {pins.name(one.wanted): one.first_sum for one in artifacts if one.first_sum}
+    return (
+        (KUBERNETES, cluster.versions.kubernetes),
+        *((f"{FIRST_SUM}{name}", value) for name, value in sorted(sums.items())),
+    )
+
+
+def first_sums(cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, str]:
+    """sha256 of first downloads, by name. facts: by node.host."""
+    return {
+        key.removeprefix(FIRST_SUM): value
+        for node in cluster.control_plane
+        if node.host in facts
+        for key, value in facts[node.host].record.meta.items()
+        if key.startswith(FIRST_SUM)
+    }
+
+
+def kubernetes(cluster: Cluster, facts: Mapping[str, Facts]) -> str:
+    """The version that stays, of those the control plane recorded; empty where it is to be chosen anew.
+
+    An upgrade that broke off leaves two of them, and goes on to the newer.
+    """
+    every = (facts[node.host].record.meta.get(KUBERNETES, "") for node in cluster.control_plane if node.host in facts)
+    return stays(cluster.kubernetes_asked, [one for one in every if one])
+
+
+def stays(asked: str, recorded: Iterable[str]) -> str:
+    """asked: a patch, a minor, or nothing, as the profile has it."""
+    if asked and minor_of(asked) != asked:
+        return asked
+    return max((one for one in recorded if asked in ("", minor_of(one))), key=Version, default="")
