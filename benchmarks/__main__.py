@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import kubeadm
+from benchmarks import kubeadm, startup
 from benchmarks.host_facts import ADMIN, HTTP, KEPT, NAME, NODES, READY, SUBNET, WAIT, bare, everywhere, ssh, timed
 from kubeup.lab import life
 
@@ -95,6 +95,7 @@ class Bench:
 
 
 def main() -> None:
+    startup.measure()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         try:
