@@ -19,7 +19,12 @@ from kubeup.plan.steps import NodePlan, Plan
 def fill(
     cluster: Cluster, plan: Plan, cluster_facts: ClusterFacts, fleet: Fleet, now: datetime.datetime
 ) -> dict[str, IssuedSecrets]:
-    """By node.host. Costs a round trip to one control-plane node where something existing is signed with or copied."""
+    """By node.host, what goes into files whose content the plan does not have; ``IssuedSecrets`` names them.
+
+    Nothing of it is written anywhere but to the nodes. now: certificates begin a little before. Costs a round trip to
+    one control-plane node where something existing is signed with or copied, none where there is nothing to issue.
+    Raises NodeError where that node does not answer or does not have the keys.
+    """
     if not _wishes(plan):
         return {}
     common, authorities = _shared(cluster, plan, cluster_facts, fleet, now)

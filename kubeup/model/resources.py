@@ -65,8 +65,9 @@ class Binary:
 
 @dataclass(frozen=True)
 class Directory:
-    """A folder. data: it belongs to kubeup with all that is in it (etcd's data), and goes as a whole with ``down``;
-    otherwise it goes only if kubeup made it and it is empty. keep: ``down --keep-data`` leaves it."""
+    """A folder. owned_recursively: it is kubeup's with all that is in it (etcd's data), and goes as a whole with
+    ``down``; otherwise it goes only if kubeup made it and it is empty. survives_keep_data: ``down --keep-data`` leaves
+    it. mode, owner: of the folder itself."""
 
     path: str
     mode: int = 0o755
@@ -82,8 +83,8 @@ class Unit:
 
     reads: paths whose change means a restart (unit file, settings, certificates, links to binaries, subnet.env).
     ready: a shell command that succeeds on the node once the unit really works; timeout in seconds.
-    foreign: a unit that is not kubeup's (docker.service): never stopped, restarted only if ``reads`` changed. reloads:
-    those of ``reads`` that it takes in while it runs (systemctl reload).
+    preexisting: a unit that is not kubeup's (docker.service): never stopped, restarted only if ``reads`` changed.
+    reloads: those of ``reads`` that it takes in while it runs (systemctl reload).
     """
 
     name: str
@@ -97,11 +98,11 @@ class Unit:
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do that is no file and no unit: apply an RBAC rule, import an image, add an etcd member.
+    """Something to do that is no file and no unit: apply an RBAC rule, import an image.
 
-    check, do, undo: POSIX shell, run as root on the node. check succeeds when nothing is to be done; it rides in the
-    probe, so it only reads and ends by itself. reads: files that ``do`` takes in; where one of them changes, the check
-    spoke of the old one, and it is done whatever the check says.
+    check, apply, undo: POSIX shell, run as root on the node. check succeeds when nothing is to be done; it rides in the
+    probe, so it only reads and ends by itself. timeout: seconds that apply, and undo, may take. reads: files that apply
+    takes in; where one of them changes, the check spoke of the old one, and it is done whatever the check says.
     """
 
     id: str

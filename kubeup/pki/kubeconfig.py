@@ -66,7 +66,8 @@ def default_path(environ: Mapping[str, str]) -> Path:
 
 
 def has(path: Path, name: str, server: str) -> bool:
-    """Whether kubeup's entry for the cluster is there and points at this server."""
+    """Whether kubeup's entry for the cluster is there and points at this server. Raises KubeupError where the file
+    cannot be read."""
     document = _load(path)
     entry = _entry(document, "clusters", name)
     return bool(entry) and _is_ours(entry) and _server(entry) == server and bool(_entry(document, "users", name))
@@ -94,7 +95,10 @@ def merge(path: Path, name: str, access: Access) -> Merged:
 
 
 def remove(path: Path, name: str) -> bool:
-    """Take kubeup's entries away; True if there were any. A file that nobody else changed goes back byte for byte."""
+    """Take kubeup's entries away; True if there were any. A file that nobody else changed goes back byte for byte.
+
+    Raises KubeupError where the file cannot be read.
+    """
     path = path.resolve()
     document = _load(path)
     if not _is_ours(_entry(document, "clusters", name)):

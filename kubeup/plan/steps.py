@@ -152,7 +152,14 @@ class Level:
 
 @dataclass(frozen=True)
 class NodePlan:
-    """All for one node. binaries: what its store lacks; staged, with the files, before any level."""
+    """All for one node.
+
+    node: its title. generation: of the node's record when it was asked; a node whose record has moved since refuses
+    the plan. binaries: what its store lacks; staged, with the files, before any level. baselines: side effects whose
+    state before kubeup is written into the record, before anything can change them. levels: by number, none empty.
+    to_issue: certificates that are made for it once the plan is carried out; their files are among the steps, without
+    content.
+    """
 
     node: str
     generation: int

@@ -69,7 +69,11 @@ def _docker_is_usable(facts: Facts) -> bool:
 
 
 def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts:
-    """What the control-plane nodes know together."""
+    """What the control-plane nodes know together: their certificate authorities, and pod subnets given away.
+
+    cluster: resolved. facts: by node.host; nodes that did not answer may be missing. Raises KubeupError where the
+    certificate authorities of two control-plane nodes differ: nobody can say which of them the cluster is.
+    """
     known, shared = ca_state.gather(cluster, facts)
     return ClusterFacts(known, _known_cidrs(cluster, facts), shared)
 
@@ -84,7 +88,10 @@ def _known_cidrs(cluster: Cluster, facts: Mapping[str, Facts]) -> dict[str, str]
 
 
 def pod_cidrs(cluster: Cluster, known: Mapping[str, str]) -> dict[str, str]:
-    """Node name -> its pod subnet: what it has, else the next free one out of flannel_net, in the profile's order."""
+    """Node name -> its pod subnet: what it has, else the next free one out of flannel_net, in the profile's order.
+
+    known: by node name, such as ClusterFacts.pod_cidrs. Raises KubeupError where flannel_net has none left.
+    """
     taken = set(known.values())
     free = (
         str(subnet)

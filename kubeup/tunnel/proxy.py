@@ -52,8 +52,8 @@ class ForwardProxy:
         self._open: set[Stream] = set()
         self._asked: dict[str, Asked] = {}
         self._closed = False
-        self._doorman = threading.Thread(target=self._admit, daemon=True, name="kubeup-proxy")
-        self._doorman.start()
+        self._admitting = threading.Thread(target=self._admit, daemon=True, name="kubeup-proxy")
+        self._admitting.start()
 
     @property
     def asked(self) -> dict[str, Asked]:
@@ -73,9 +73,10 @@ class ForwardProxy:
             streams = tuple(self._open)
         for stream in streams:
             end(stream)
-        self._doorman.join(JOIN_SECONDS)
+        self._admitting.join(JOIN_SECONDS)
 
     def _admit(self) -> None:
+        """Runs in a thread of its own: begins with each waiting stream as soon as fewer than AT_ONCE are served."""
         while (stream := self._waiting.get()) is not None:
             while not self._closed and not self._turns.acquire(timeout=POLL_SECONDS):
                 pass

@@ -219,7 +219,8 @@ def _forward(bastion: Target, connection: fabric.Connection, target: Target) -> 
 
 def _parse(path: str) -> paramiko.SSHConfig:
     parsed = paramiko.SSHConfig()
-    # Tokens like %p stay as they are: the profile may say another port than the configuration.
+    # paramiko would fill %p and the like from the configuration alone. They stay as they are, for sshconfig to fill in:
+    # the profile may say another port. paramiko can be told no other way than by the table it looks into.
     tokens = parsed.TOKENS_BY_CONFIG_KEY
     parsed.TOKENS_BY_CONFIG_KEY = {key: tokens[key] for key in ("hostname", "match-exec")}
     try:

@@ -63,7 +63,7 @@ _LOCK = (
 )
 # A line that died without a word (a laptop that went elsewhere) would leave tar waiting, and the lock held, for the two
 # hours until the server asks for a sign of life. So someone watches that bytes come. It holds none of our outputs: the
-# server waits for all who do; and it knows no process by "the last one begun", whose sign csh takes for its history.
+# server waits for all who do. Nor does it use `$!`: a login shell that is csh would expand the `!` from its history.
 _WATCH = (
     'echo $$ >unpacking; ( cd /; i=$h/incoming; n=0; size=; while sleep 1; [ "$(cat "$i/unpacking")" = $$ ]; do '
     'now=$(du -s "$i"); n=$((n + 1)); [ "$now" = "$size" ] || n=0; size=$now; '
