@@ -1,36 +1,39 @@
 """Addons: what a cluster runs for its users. They are part of the desired state: ``up`` brings them, too.
 
-base.py: what one is; one file each. manifests.py: their objects as files. apply.sh: the cluster's side.
+base.py: what one is; one file each, and a line in MODULES. manifests.py: their objects as files. apply.sh: the
+cluster's side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib import import_module
 
-from kubeup.addons import (
-    dashboard,
-    dns,
-    ingress,
-    load_balancer,
-    metrics_server,
-    network_policy,
-    storage,
-)
-from kubeup.addons.base import Addon, Need, Serves
+from kubeup.addons.base import Addon, AddonImage, Need, Serves
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
 
-ALL: tuple[Addon, ...] = (
-    dns.ADDON,
-    metrics_server.ADDON,
-    ingress.ADDON,
-    storage.ADDON,
-    load_balancer.ADDON,
-    network_policy.ADDON,
-    dashboard.ADDON,
+MODULES = (
+    "dns",
+    "metrics_server",
+    "ingress",
+    "storage",
+    "load_balancer",
+    "network_policy",
+    "dashboard",
 )
+"""Every addon, by its file beside this one, in the order in which they are listed."""
+
+
+def _addon(module: str) -> Addon:
+    addon: Addon = import_module(f"{__name__}.{module}").ADDON
+    return addon
+
+
+ALL: tuple[Addon, ...] = tuple(map(_addon, MODULES))
 BY_NAME = {addon.name: addon for addon in ALL}
+IMAGES: Mapping[str, AddonImage] = {image.name: image for addon in ALL for image in addon.images}
 BY_HAND = "addons"
 """Key of the first control-plane node's record: addons that somebody added besides the profile's."""
 

@@ -6,9 +6,11 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kubeup.model.cluster import Cluster, Program, Value
+from kubeup.model.cluster import Cluster, Program, Value, Versions
 from kubeup.model.facts import Facts
 from kubeup.model.resources import Directory
+from kubeup.release import catalog
+from kubeup.release.artifacts import Row
 
 
 class Serves(enum.Enum):
@@ -17,6 +19,33 @@ class Serves(enum.Enum):
     LOAD_BALANCER = "Services of type LoadBalancer"
     NETWORK_POLICY = "NetworkPolicies"
     VOLUME_CLAIM = "PersistentVolumeClaims without a class"
+
+
+@dataclass(frozen=True)
+class AddonImage:
+    """An image that an addon runs, by upstream's own name and tag, so that a manifest reads as upstream's does.
+
+    name: what the addon's template calls it, unique among all addons' images. repository: with the registry's host.
+    program: whose version it has. module: what builds it where no source has it (see sources/go_builds.py and
+    sources/image_builds.py); empty for one that is only pulled, of which nothing else need be known. tag: with {v} for
+    the version.
+    """
+
+    name: str
+    repository: str
+    program: Program
+    module: str = ""
+    tag: str = "v{v}"
+
+    def reference(self, versions: Versions, repository: str = "") -> str:
+        """REPOSITORY:TAG. repository: a profile's image_repository, in which all images have their last names."""
+        place = f"{repository}/{self.repository.rpartition('/')[2]}" if repository else self.repository
+        return f"{place}:{self.tag.format(v=versions.of(self.program))}"
+
+    @property
+    def row(self) -> Row:
+        """Where no source has it, nodes may yet be able to pull it: optional."""
+        return catalog.image(f"image:{self.name}", self.program, self.repository, self.tag, self.module, optional=True)
 
 
 @dataclass(frozen=True)
@@ -57,10 +86,10 @@ def no_values(_: Cluster, __: Facts) -> Mapping[str, Value]:
 class Addon:
     """One addon.
 
-    name: its template and its word in a profile. summary: what it gives, in one line. runs: the program behind it.
-    program: whose version the addon's is. values: for its template, from the cluster and the first control-plane
-    node's facts; their names are no other addon's. known_as: other names for it. remark: what they should
-    know. hint: what to type once it runs. needs: keys of the profile. What images it runs: release.BY_ADDON.
+    name: its template and its word in a profile. summary: what it gives, in one line. runs: the programs behind it, in
+    words. images: what it runs; the first one's version is the addon's. values: for its template, from the cluster and
+    the first control-plane node's facts; their names are no other addon's. known_as: other names for it. remark: what
+    they should know. hint: what to type once it runs. needs: keys of the profile.
 
     makes: what its programs make by themselves, so that it goes with the addon and keeps no kind and no namespace from
     going: ``KIND/NAME`` of an object in its namespaces, as ``kubectl get -o name`` prints it, or ``PLURAL.GROUP`` of a
@@ -75,7 +104,7 @@ class Addon:
     name: str
     summary: str
     runs: str
-    program: Program
+    images: tuple[AddonImage, ...]
     values: Callable[[Cluster, Facts], Mapping[str, Value]] = no_values
     known_as: tuple[str, ...] = ()
     remark: str = ""
@@ -88,6 +117,11 @@ class Addon:
     serves: tuple[Serves, ...] = ()
     daemonset: str = ""
     supply: str = ""
+
+    @property
+    def program(self) -> Program:
+        """Whose version the addon's is."""
+        return self.images[0].program
 
 
 def replicas(cluster: Cluster) -> int:

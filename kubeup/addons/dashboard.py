@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from kubeup.addons.base import Addon
-from kubeup.model.cluster import Cluster
-from kubeup.release.addon_images import HEADLAMP
+from kubeup.addons.base import Addon, AddonImage
+from kubeup.model.cluster import Cluster, Program
+
+HEADLAMP = Program("headlamp", "0.45.0")
+IMAGE = AddonImage("headlamp", "ghcr.io/headlamp-k8s/headlamp", HEADLAMP)
 
 
 def hint(_: Cluster) -> str:
@@ -16,7 +18,7 @@ ADDON = Addon(
     name="dashboard",
     summary="the cluster in a browser",
     runs="Headlamp",
-    program=HEADLAMP,
+    images=(IMAGE,),
     known_as=("headlamp", "kubernetes-dashboard"),
     # https://github.com/kubernetes-retired/dashboard
     remark="Headlamp: the Kubernetes dashboard is archived upstream",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
-from kubeup.addons.base import Addon, replicas
-from kubeup.model.cluster import Cluster, Value
+from kubeup.addons.base import Addon, AddonImage, replicas
+from kubeup.model.cluster import Cluster, Program, Value
 from kubeup.model.facts import Facts
-from kubeup.release.addon_images import COREDNS
+
+COREDNS = Program("coredns", "1.15.0")
+IMAGE = AddonImage("coredns", "registry.k8s.io/coredns/coredns", COREDNS, "coredns")
 
 
 def values(cluster: Cluster, facts: Facts) -> Mapping[str, Value]:
@@ -33,7 +35,7 @@ ADDON = Addon(
     name="dns",
     summary="names of services and pods",
     runs="CoreDNS",
-    program=COREDNS,
+    images=(IMAGE,),
     values=values,
     known_as=("coredns", "kube-dns"),
 )

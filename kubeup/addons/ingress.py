@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubeup.addons.base import Addon, replicas
-from kubeup.model.cluster import Cluster, Value
+from kubeup.addons.base import Addon, AddonImage, replicas
+from kubeup.model.cluster import Cluster, Program, Value
 from kubeup.model.facts import Facts
-from kubeup.release.addon_images import CONTOUR
+
+CONTOUR = Program("contour", "1.33.8")
+ENVOY = Program("envoy", "1.40.0")
+IMAGES = (
+    AddonImage("contour", "ghcr.io/projectcontour/contour", CONTOUR, "contour"),
+    AddonImage("envoy", "docker.io/envoyproxy/envoy", ENVOY, "envoy", tag="distroless-v{v}"),
+)
 
 
 def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:
@@ -25,7 +31,7 @@ ADDON = Addon(
     name="ingress",
     summary="HTTP by host and path, ports 80 and 443 of the nodes",
     runs="Contour and Envoy",
-    program=CONTOUR,
+    images=IMAGES,
     values=values,
     known_as=("contour", "ingress-nginx", "nginx", "gateway"),
     # versions.yaml of the release; ingress-nginx: https://github.com/kubernetes/ingress-nginx, archived in 2026.

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from kubeup.addons.base import Addon, Need, Serves
-from kubeup.release.addon_images import METALLB
+from kubeup.addons.base import Addon, AddonImage, Need, Serves
+from kubeup.model.cluster import Program
 
+METALLB = Program("metallb", "0.16.2")
+IMAGES = (
+    AddonImage("metallb-controller", "quay.io/metallb/controller", METALLB, "metallb"),
+    AddonImage("metallb-speaker", "quay.io/metallb/speaker", METALLB, "metallb"),
+)
 ADDRESSES = Need(
     key="load_balancer_addresses",
     what="addresses of the machines' network that nobody uses",
@@ -16,7 +21,7 @@ ADDON = Addon(
     name="load-balancer",
     summary="addresses for Services of type LoadBalancer (layer 2)",
     runs="MetalLB",
-    program=METALLB,
+    images=IMAGES,
     known_as=("metallb", "loadbalancer"),
     remark="needs load_balancer_addresses in the profile",
     needs=(ADDRESSES,),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubeup.addons.base import Addon, Condition
-from kubeup.model.cluster import Cluster, Value
+from kubeup.addons.base import Addon, AddonImage, Condition
+from kubeup.model.cluster import Cluster, Program, Value
 from kubeup.model.facts import Facts
-from kubeup.release.addon_images import METRICS_SERVER
+
+METRICS_SERVER = Program("metrics_server", "0.9.0")
+IMAGE = AddonImage("metrics-server", "registry.k8s.io/metrics-server/metrics-server", METRICS_SERVER, "metrics-server")
 
 
 def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:
@@ -18,7 +20,7 @@ ADDON = Addon(
     name="metrics-server",
     summary="CPU and memory of nodes and pods",
     runs="metrics-server",
-    program=METRICS_SERVER,
+    images=(IMAGE,),
     values=values,
     known_as=("metrics", "heapster"),
     hint=lambda _: "kubectl top nodes",

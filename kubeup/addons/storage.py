@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubeup.addons.base import Addon, Serves
-from kubeup.model.cluster import Cluster, Value
+from kubeup.addons.base import Addon, AddonImage, Serves
+from kubeup.model.cluster import Cluster, Program, Value
 from kubeup.model.facts import Facts
 from kubeup.model.resources import Directory
-from kubeup.release.addon_images import LOCAL_PATH_PROVISIONER
 
+LOCAL_PATH_PROVISIONER = Program("local_path_provisioner", "0.0.30")
+# It has a shell, and so serves its helper pods as well.
+IMAGE = AddonImage(
+    "local-path-provisioner",
+    "docker.io/rancher/local-path-provisioner",
+    LOCAL_PATH_PROVISIONER,
+    "local-path-provisioner",
+)
 VOLUMES = "/var/lib/kubeup-volumes"
 """Where volumes lie unless the profile says otherwise; it goes with the cluster, and stays with --keep-data."""
 
@@ -22,7 +29,7 @@ ADDON = Addon(
     name="storage",
     summary="volumes on the nodes' own disks, for claims without a class",
     runs="local-path-provisioner",
-    program=LOCAL_PATH_PROVISIONER,
+    images=(IMAGE,),
     values=values,
     known_as=("local-path", "storageclass"),
     directories=(Directory(VOLUMES, 0o755, owned_recursively=True, survives_keep_data=True),),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubeup.components import (
-    addon_images,
     addons,
     cni_plugins,
     containerd,
@@ -14,6 +13,7 @@ from kubeup.components import (
     docker,
     etcd,
     flannel,
+    images,
     kube_apiserver,
     kube_controller_manager,
     kube_proxy,
@@ -47,7 +47,7 @@ ALL: tuple[Component, ...] = (
     flannel.COMPONENT,
     kubelet.COMPONENT,
     kube_proxy.COMPONENT,
-    *addon_images.COMPONENTS,
+    *images.COMPONENTS,
     *addons.DIRECTORIES,
     addons.COMPONENT,
 )

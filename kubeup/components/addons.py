@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kubeup import addons
 from kubeup.addons import manifests
-from kubeup.components.base import ADMIN, CONTROL_PLANE, WORKER, Component, Context, Template
+from kubeup.components.base import ADMIN, CONTROL_PLANE, WORKER, Component, Context, Template, sh
 from kubeup.model.cluster import Value
 from kubeup.model.resources import Action
-from kubeup.release.addon_images import addon_images
 
 ACTION = "addons"
 OF_ADDON = "addon-"
@@ -34,7 +32,7 @@ def values(context: Context) -> Mapping[str, Value]:
     cluster = context.cluster
     found: dict[str, Value] = {
         "images": {
-            name: one.reference(cluster.versions, cluster.image_repository) for name, one in addon_images.items()
+            name: one.reference(cluster.versions, cluster.image_repository) for name, one in addons.IMAGES.items()
         }
     }
     for addon in addons.ALL:
@@ -67,7 +65,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             title="addons",
             component="addons",
             check=_check(),
-            apply="".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items()) + SCRIPT,
+            apply="".join(f"{name}={sh(str(value))}\n" for name, value in variables.items()) + SCRIPT,
             timeout=LIMIT + 120,
             reads=files,
         ),

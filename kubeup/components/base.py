@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,14 @@ WORKER = Role.WORKER
 PKI = "/etc/kubernetes/pki"
 KUBECTL = "/opt/kubeup/bin/kubectl --request-timeout=5s"
 ADMIN = f"{KUBECTL} --kubeconfig=/etc/kubernetes/admin.conf"
+
+
+def sh(*words: str) -> str:
+    """Words of a shell command, quoted where they need it: what a profile or a node says is a word, never a command.
+
+    For all that checks, actions and questions of readiness are made of.
+    """
+    return shlex.join(words)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubeup.components import pause, registries
-from kubeup.components.base import WORKER, Component, Context, Template
+from kubeup.components.base import WORKER, Component, Context, Template, sh
 from kubeup.components.cni_plugins import CNI_TRACES
 from kubeup.model.cluster import Program, Runtime, Value
 from kubeup.model.resources import Action, Directory, SideEffect
@@ -26,6 +26,11 @@ def values(context: Context) -> Mapping[str, Value]:
     return {"pause": pause.name(context.cluster)}
 
 
+def has_image(name: str) -> str:
+    """Shell that succeeds where this containerd has an image of that name."""
+    return f"{CTR} images ls -q {sh(f'name=={name}')} | grep -q ."
+
+
 def actions(context: Context) -> tuple[Action, ...]:
     name = pause.name(context.cluster)
     return (
@@ -33,7 +38,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             id="pause-image",
             title="pause image",
             component="containerd",
-            check=f"{CTR} images ls -q name=={name} | grep -q .",
+            check=has_image(name),
             apply=f"{CTR} images import {context.store.get('pause', '')}{_tagged(context, name)}",
         ),
     )
@@ -42,7 +47,7 @@ def actions(context: Context) -> tuple[Action, ...]:
 def _tagged(context: Context, name: str) -> str:
     """The archive has upstream's name; a profile's image_repository gives it another one."""
     upstream = pause.upstream(context.cluster)
-    return "" if name == upstream else f" && {CTR} images tag --force {upstream} {name}"
+    return "" if name == upstream else f" && {CTR} images tag --force {sh(upstream, name)}"
 
 
 COMPONENT = Component(

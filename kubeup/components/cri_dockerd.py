@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubeup.components import pause
-from kubeup.components.base import WORKER, Component, Context, Flags, Template
+from kubeup.components.base import WORKER, Component, Context, Flags, Template, sh
 from kubeup.components.cni_plugins import CNI_TRACES
 from kubeup.components.docker import remove_images
 from kubeup.model.cluster import Program, Runtime
@@ -37,8 +37,8 @@ def actions(context: Context) -> tuple[Action, ...]:
             id="pause-image",
             title="pause image",
             component="cri-dockerd",
-            check=f"docker image inspect {name}",
-            apply=f"docker load -i {context.store.get('pause', '')} && docker tag {upstream} {name}",
+            check=f"docker image inspect {sh(name)}",
+            apply=f"docker load -i {context.store.get('pause', '')} && docker tag {sh(upstream, name)}",
             undo=remove_images((name, upstream)),
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kubeup.components import docker_daemon
-from kubeup.components.base import WORKER, Component, Context, Template
+from kubeup.components.base import WORKER, Component, Context, Template, sh
 from kubeup.model.cluster import Program, Runtime
 from kubeup.model.resources import Directory, File, SideEffect
 from kubeup.release.artifacts import Row
@@ -27,7 +27,7 @@ READY = "docker version"
 
 def remove_images(names: Iterable[str]) -> str:
     """Shell that takes images out of a Docker that stays; one that goes takes all of its images along."""
-    return f"! systemctl is-active --quiet docker.service || docker image rm {' '.join(dict.fromkeys(names))}"
+    return f"! systemctl is-active --quiet docker.service || docker image rm {sh(*dict.fromkeys(names))}"
 
 
 def is_ours(context: Context) -> bool:

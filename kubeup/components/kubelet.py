@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from packaging.version import Version
 
 from kubeup.components import registries
-from kubeup.components.base import KUBECTL, PKI, WORKER, Component, Context, Flags, Template, http_ok
+from kubeup.components.base import KUBECTL, PKI, WORKER, Component, Context, Flags, Template, http_ok, sh
 from kubeup.components.containerd import SOCKET
 from kubeup.model.cluster import Runtime, Value
 from kubeup.model.resources import Directory, SideEffect
@@ -46,7 +46,7 @@ def values(context: Context) -> Mapping[str, Value]:
 
 def ready(context: Context) -> str:
     return (
-        f"{http_ok(10248)} && {KUBECTL} --kubeconfig={KUBECONFIG} get node {context.node.name} "
+        f"{http_ok(10248)} && {KUBECTL} --kubeconfig={KUBECONFIG} get node {sh(context.node.name)} "
         """-o jsonpath='{.status.conditions[?(@.type=="Ready")].status}' | grep -q True"""
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
+from kubeup.components.base import sh
 from kubeup.components.containerd import CTR
 from kubeup.components.registries import FOLDER, SERVERS
 from kubeup.execution.job import Job
@@ -227,11 +228,11 @@ def _by_a_node(
 def _node_pulls(job: Job, cluster: Cluster, node: Node, name: str, arch: str) -> Path:
     job.emit(Working(node.title, f"pulling {name}"))
     if cluster.runtime is Runtime.DOCKER:
-        script = f"docker pull -q {name} >&2 && docker save {name}"
+        script = f"docker pull -q {sh(name)} >&2 && docker save {sh(name)}"
     else:
         hosts = f"--hosts-dir={FOLDER} " if any((cluster.registries.mirrors, cluster.registries.insecure)) else ""
-        script = f"{CTR} images pull {hosts}--platform=linux/{arch} {name} >&2 && "
-        script += f"{CTR} images export --platform=linux/{arch} - {name}"
+        script = f"{CTR} images pull {hosts}--platform=linux/{arch} {sh(name)} >&2 && "
+        script += f"{CTR} images export --platform=linux/{arch} - {sh(name)}"
     reply = job.fleet.connection(node).call(Kind.SHELL, [f"{script}\n".encode()], timeout=PULL_SECONDS)
     if reply.status:
         lines = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line.strip()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kubeup import addons
 from kubeup.execution.job import Job
 from kubeup.image_store.fetch import fetch
 from kubeup.image_store.push import Pushed, push
@@ -14,7 +15,6 @@ from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import Facts
-from kubeup.release.addon_images import BY_ADDON
 
 
 @dataclass(frozen=True)
@@ -50,5 +50,5 @@ def ensure_images(
 
 def chosen(cluster: Cluster, names: Sequence[str]) -> tuple[RequiredImage, ...]:
     """What is known of some images: whether the release sources have them, above all."""
-    known = {one.name: one for one in (*of_addons(cluster, BY_ADDON), *required_images(cluster))}
+    known = {one.name: one for one in (*of_addons(cluster, addons.BY_NAME), *required_images(cluster))}
     return tuple(known.get(normal(name)) or RequiredImage(normal(name), "images") for name in dict.fromkeys(names))

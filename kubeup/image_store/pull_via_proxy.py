@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 
-from kubeup.components.containerd import CTR
+from kubeup.components.base import sh
+from kubeup.components.containerd import CTR, has_image
 from kubeup.components.registries import FOLDER
 from kubeup.execution.job import Job
 from kubeup.image_store import provision
@@ -70,19 +70,19 @@ def _open(proxy: str, no_proxy: str) -> str:
     names = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
     return "\n".join(
         (
-            *(f"export {name}={shlex.quote(proxy)}" for name in names),
-            f"export no_proxy={shlex.quote(no_proxy)} NO_PROXY={shlex.quote(no_proxy)}",
+            *(f"export {name}={sh(proxy)}" for name in names),
+            f"export no_proxy={sh(no_proxy)} NO_PROXY={sh(no_proxy)}",
             'T=$(printf "\\t")',
         )
     )
 
 
 def _one(cluster: Cluster, name: str) -> str:
-    word = shlex.quote(name)
+    word = sh(name)
     registries = cluster.registries
     hosts = f"--hosts-dir={FOLDER} " if any((registries.mirrors, registries.insecure, registries.ca)) else ""
     return (
-        f'{CTR} images ls -q name=={word} | grep -q . || {{ echo "pulling$T"{word}; '
+        f'{has_image(name)} || {{ echo "pulling$T"{word}; '
         f"if e=$({CTR} images pull --local {hosts}{word} 2>&1 </dev/null >/dev/null); then "
         f'{CTR} images label {word} io.cri-containerd.pinned=pinned >/dev/null; echo "got$T"{word}; '
         f'else echo "failed$T"{word}"$T$(echo "$e" | tail -n 1)"; fi; }}'

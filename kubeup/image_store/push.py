@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kubeup.components.containerd import CTR
+from kubeup.components.base import sh
+from kubeup.components.containerd import CTR, has_image
 from kubeup.components.docker import remove_images
 from kubeup.execution import executor
 from kubeup.execution.job import Job
@@ -144,18 +144,17 @@ def _load(
     ]
     script += [f"cp blob/{writer.blob(content)} image/{path}" for path, content in _parts(image).items()]
     script += [f"ln {STORE}/{one.sha256}/{NAME} image/blobs/sha256/{one.sha256}" for one in layers]
-    names = [shlex.quote(name) for name in image.names]
     send = "tar -C image -cf - oci-layout index.json manifest.json blobs"
     if runtime is Runtime.DOCKER:
         script.append(f"{send} | docker load")
-        script += [f"docker image inspect {name} >/dev/null" for name in names]
+        script += [f"docker image inspect {sh(name)} >/dev/null" for name in image.names]
     else:
         script.append(f"{send} | {CTR} images import -")
-        script += [f"{CTR} images ls -q name=={name} | grep -q ." for name in names]
+        script += map(has_image, image.names)
         # Where no registry has it, kubelet must not remove it to make room.
-        script += [f"{CTR} images label {name} io.cri-containerd.pinned=pinned >/dev/null" for name in names]
+        script += [f"{CTR} images label {sh(name)} io.cri-containerd.pinned=pinned >/dev/null" for name in image.names]
     script += ["rm -rf image", *(f"rm -rf {STORE}/{one}" for one in done)]
-    ours = [shlex.quote(name) for name in image.names if name not in had.images]
+    ours = [name for name in image.names if name not in had.images]
     undo = remove_images(ours) if runtime is Runtime.DOCKER and ours else ""
     ident = PUSHED + hashlib.sha256(" ".join(image.names).encode()).hexdigest()[:16]
     title = f"image {image.names[0]}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from kubeup import addons
 from kubeup.components import pause
 from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
-from kubeup.release.addon_images import BY_ADDON, addon_images
 from kubeup.release.artifacts import ArtifactRef, Row
 
 
@@ -32,23 +32,22 @@ class RequiredImage:
 def required_images(cluster: Cluster) -> tuple[RequiredImage, ...]:
     """pause, the addons' in the profile's order, then the user's own; each once."""
     found = [RequiredImage(pause.name(cluster), "pause", pause.COMPONENT.release, cluster.versions.of(pause.PAUSE))]
-    for addon in cluster.addons:
-        found += of_addons(cluster, (addon,))
-    known = {one.name: one for one in of_addons(cluster, BY_ADDON)}
+    found += of_addons(cluster, cluster.addons)
+    known = {one.name: one for one in of_addons(cluster, addons.BY_NAME)}
     own = [known.get(name) or RequiredImage(name, "images") for name in map(normal, cluster.images)]
     found += [replace(one, purpose="images") for one in own]
     return tuple({one.name: one for one in reversed(found)}.values())[::-1]
 
 
-def of_addons(cluster: Cluster, addons: Iterable[str]) -> tuple[RequiredImage, ...]:
-    """The images of some addons."""
-    images = [(addon, addon_images[name]) for addon in addons for name in BY_ADDON.get(addon, ())]
+def of_addons(cluster: Cluster, names: Iterable[str]) -> tuple[RequiredImage, ...]:
+    """The images of some addons, in their order; people's own addons say of none."""
+    images = [(name, one) for name in names if name in addons.BY_NAME for one in addons.BY_NAME[name].images]
     return tuple(
         RequiredImage(
             one.reference(cluster.versions, cluster.image_repository),
-            addon,
+            name,
             one.row,
             cluster.versions.of(one.program),
         )
-        for addon, one in images
+        for name, one in images
     )

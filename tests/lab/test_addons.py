@@ -8,21 +8,19 @@ from typing import Any
 import pytest
 
 from kubeup import addons
-from kubeup.addons import manifests
+from kubeup.addons import dns, manifests
 from kubeup.components import pause
 from kubeup.components.base import Context
 from kubeup.model.cluster import Versions
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.planning import render
-from kubeup.release import addon_images as release_images
-from kubeup.release.addon_images import addon_images
 from tests.lab.conftest import Cluster
 from tests.support.plans import two_nodes
 from tests.support.polling import settle
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 PAUSE = f"registry.k8s.io/pause:{pause.PAUSE.version}"
-SHELL = addon_images["local-path-provisioner"].reference(Versions())
+SHELL = addons.IMAGES["local-path-provisioner"].reference(Versions())
 """An image that every node has, with a shell in it."""
 SHOP = f"""
 apiVersion: v1
@@ -102,7 +100,7 @@ def test_the_list_says_what_is_installed_what_there_is_and_who_asked(running: Cl
     found: Any = running.json("addons", "list")
     by_name = {one["name"]: one for one in found["addons"]}
     assert (by_name["dns"]["installed"], by_name["dns"]["ready"], by_name["dns"]["asked"]) == (
-        release_images.COREDNS.version,
+        dns.COREDNS.version,
         2,
         "profile",
     )

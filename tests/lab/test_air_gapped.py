@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from kubeup import addons
 from kubeup.model.cluster import Versions
-from kubeup.release.addon_images import addon_images
 from kubeup.sources import bundle
 from kubeup.sources.cache import cache_root
 from tests.lab.conftest import CTR, Cluster, kubelet
@@ -88,7 +88,7 @@ def test_up_needs_nothing_but_the_bundle(cluster: Cluster, made: Path) -> None:
     print(f"up --bundle: {time.monotonic() - begin:.1f} s")
     assert done.returncode == 0, done.stderr
     assert "Cluster validation succeeded" in done.stdout
-    names = [addon_images[name].reference(Versions()) for name in ("coredns", "metrics-server")]
+    names = [addons.IMAGES[name].reference(Versions()) for name in ("coredns", "metrics-server")]
     for node in ("node3", "node4"):
         there = cluster.on(node, f"{CTR} images ls -q").split()
         assert [name for name in names if name not in there] == []

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from kubeup import addons
 from kubeup.components.pause import PAUSE
 from kubeup.image_store.fetch import own_path
 from kubeup.model.cluster import Versions
-from kubeup.release.addon_images import addon_images
 from kubeup.sources.golang import machine_arch
 from tests.lab import registry
 from tests.lab.conftest import CTR, Cluster
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 MB = 1_000_000
 BASE = layer("base", 20 * MB)
 ONE, TWO, THREE = (Made(f"lab.example/app:{name}", (BASE, layer(f"top-{name}"))) for name in ("1", "2", "3"))
-COREDNS = addon_images["coredns"].reference(Versions())
+COREDNS = addons.IMAGES["coredns"].reference(Versions())
 
 
 @pytest.fixture(scope="module")

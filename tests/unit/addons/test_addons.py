@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from kubeup import addons, profile
-from kubeup.addons import dns, manifests
+from kubeup.addons import Serves, dns, manifests
 from kubeup.commands.addons import only_addons
 from kubeup.components.addons import ACTION
 from kubeup.model.cluster import Cluster, Manifest, Runtime
@@ -19,7 +20,6 @@ from kubeup.model.errors import KubeupError, ProfileError
 from kubeup.model.facts import Facts, Record
 from kubeup.model.resources import Desired, File
 from kubeup.plan.steps import RestorePath, RunAction, WriteFile
-from kubeup.release.addon_images import BY_ADDON
 from tests.support.plans import BARE, built, desired, plan, two_nodes
 
 EVERY = tuple(addons.BY_NAME)
@@ -56,12 +56,31 @@ def test_every_addon_renders_to_objects_that_say_whose_they_are(name: str) -> No
 @pytest.mark.parametrize("name", EVERY)
 def test_an_addon_runs_just_the_images_that_are_brought_for_it(name: str) -> None:
     from kubeup.model.cluster import Versions
-    from kubeup.release.addon_images import addon_images
 
     text = (files(full())[manifests.path_of(name)].content or b"").decode()
-    wanted = {addon_images[image].reference(Versions()) for image in BY_ADDON[name]}
+    wanted = {image.reference(Versions()) for image in addons.BY_NAME[name].images}
     found = {line.split("image: ")[1].strip(" }") for line in text.split("\n") if "image: " in line}
     assert found == wanted
+
+
+def test_no_two_addons_give_their_templates_values_of_one_name() -> None:
+    given = [name for addon in addons.ALL for name in addon.values(full(), BARE)]
+    assert len(given) == len(set(given))
+
+
+def test_whatever_people_want_of_the_cluster_there_is_an_addon_that_serves_it() -> None:
+    for what in Serves:
+        assert addons.serving(what), what
+
+
+@pytest.mark.parametrize("runtime", Runtime)
+def test_a_repository_is_a_word_for_the_shell_whatever_is_in_it(runtime: Runtime) -> None:
+    cluster = full(runtime=runtime, image_repository="x; touch owned #")
+    actions = [one for one in desired(cluster, cluster.nodes[1]).actions if "image" in one.id]
+    assert len(actions) == 10
+    for action in actions:
+        for text in filter(None, (action.check, action.apply, action.undo)):
+            assert "owned" not in shlex.split(text, comments=True), text
 
 
 def test_every_namespaced_object_names_its_namespace() -> None:
@@ -171,7 +190,7 @@ def test_docker_is_given_images_in_its_own_way_and_gives_them_back() -> None:
     cluster = two_nodes(runtime=Runtime.DOCKER)
     (action,) = (one for one in desired(cluster, cluster.nodes[1]).actions if one.id == "image-coredns")
     assert "docker load" in action.apply
-    assert action.undo.startswith("docker image rm registry.k8s.io/coredns/coredns:")
+    assert "docker image rm registry.k8s.io/coredns/coredns:" in action.undo
 
 
 def test_one_added_by_hand_stays_until_it_is_taken_away() -> None:

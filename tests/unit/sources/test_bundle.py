@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from kubeup import components
+from kubeup.addons import dns
 from kubeup.cli.main import main
 from kubeup.cli.release import _wanted
 from kubeup.image_store import fetch
 from kubeup.model.cluster import Source
 from kubeup.model.errors import ReleaseError
 from kubeup.profile import load
-from kubeup.release import addon_images
 from kubeup.release.artifacts import Artifact, ArtifactRef, Download
 from kubeup.sources import bundle, cache
 from kubeup.sources.search import resolve
@@ -134,7 +134,7 @@ def test_an_image_that_cannot_be_had_is_said_when_the_bundle_is_made(
     done = CliRunner().invoke(main, ["release", "bundle", str(profile), "-o", str(tmp_path / "kubeup.tar")])
     assert done.exit_code == 1
     assert "image:coredns" in done.output
-    assert f"image_coredns/{addon_images.COREDNS.version}/amd64/image_coredns" in done.output, "where to put it by hand"
+    assert f"image_coredns/{dns.COREDNS.version}/amd64/image_coredns" in done.output, "where to put it by hand"
     assert not (tmp_path / "kubeup.tar").exists()
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from kubeup import components
+from kubeup.addons import IMAGES
 from kubeup.model.cluster import Source, Versions
 from kubeup.model.errors import ReleaseError
-from kubeup.release.addon_images import addon_images
 from kubeup.release.catalog import fill
 from kubeup.sources import image_builds
 from kubeup.sources.go_builds import RECIPES
@@ -71,9 +71,9 @@ def test_a_registry_that_wants_a_token_is_asked_for_one_once(registry: Upstream,
     assert "service=registry" in asked
 
 
-@pytest.mark.parametrize("name", addon_images)
+@pytest.mark.parametrize("name", IMAGES)
 def test_an_addons_image_has_upstreams_name(name: str) -> None:
-    image = addon_images[name]
+    image = IMAGES[name]
     row = image.row
     (wanted,) = row.wanted(Versions(), "amd64")
     assert fill(row.image, wanted) == image.reference(Versions())

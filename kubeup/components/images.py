@@ -1,0 +1,79 @@
+"""Images of addons: brought to every node with everything else, so that no node needs a registry.
+
+One that no source has is left to the nodes, which pull it when a pod needs it. What a node has already is not brought
+again, and what was handed to its runtime does not stay in kubeup's store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kubeup import addons
+from kubeup.addons.base import AddonImage
+from kubeup.components.base import WORKER, Component, Context, sh
+from kubeup.components.containerd import CTR, has_image
+from kubeup.components.docker import remove_images
+from kubeup.model.cluster import Cluster, Runtime
+from kubeup.model.resources import Action
+from kubeup.plan.steps import PUSHED
+
+
+def _id(image: AddonImage) -> str:
+    return f"{PUSHED}{image.name}"
+
+
+def _is_run(image: AddonImage, cluster: Cluster) -> bool:
+    """Whether one of the cluster's addons runs it."""
+    return any(addon.name in cluster.addons and image in addon.images for addon in addons.ALL)
+
+
+def _is_wanted(image: AddonImage) -> Callable[[Context], bool]:
+    """Whether an addon runs it and the node lacks it. What was added by hand the probe did not ask for: then what the
+    node's record says counts."""
+
+    def wanted(context: Context) -> bool:
+        known = _id(image) in context.facts.record.actions
+        return _is_run(image, context.cluster) and not context.facts.checks.get(_id(image), known)
+
+    return wanted
+
+
+def _actions(image: AddonImage) -> Callable[[Context], tuple[Action, ...]]:
+    def actions(context: Context) -> tuple[Action, ...]:
+        cluster = context.cluster
+        if not _is_run(image, cluster):
+            return ()
+        name = image.reference(cluster.versions, cluster.image_repository)
+        upstream = image.reference(cluster.versions)
+        path = context.store.get(image.name, "")
+        store = path.rpartition("/")[0]
+        if cluster.runtime is Runtime.DOCKER:
+            check = f"docker image inspect {sh(name)}"
+            do = f"docker load -i {path}" + (f" && docker tag {sh(upstream, name)}" if name != upstream else "")
+            undo = remove_images((name, upstream))
+        else:
+            check = has_image(name)
+            tagged = f" && {CTR} images tag --force {sh(upstream, name)}" if name != upstream else ""
+            # Where no registry has it, kubelet must not remove it to make room.
+            pin = f" && {CTR} images label {sh(name)} io.cri-containerd.pinned=pinned"
+            do, undo = f"{CTR} images import {path}{tagged}{pin}", ""
+        title = f"image {name.rpartition('/')[2]}"
+        return (Action(_id(image), title, f"image-{image.name}", check, f"{do} && rm -rf {store}", undo, timeout=300),)
+
+    return actions
+
+
+def _component(image: AddonImage) -> Component:
+    return Component(
+        name=f"image-{image.name}",
+        role=WORKER,
+        release=image.row,
+        links={f"image:{image.name}": ""},
+        after=("containerd", "cri-dockerd"),
+        actions=_actions(image),
+        when=_is_wanted(image),
+        has_unit=False,
+    )
+
+
+COMPONENTS: tuple[Component, ...] = tuple(map(_component, addons.IMAGES.values()))
