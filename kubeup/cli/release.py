@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from kubeup import profile
+from kubeup.cli import console
 from kubeup.image_store import fetch
 from kubeup.image_store.required import RequiredImage, required_images
 from kubeup.model.cluster import KUBERNETES, Cluster, Runtime
@@ -22,6 +21,7 @@ from kubeup.planning import required
 from kubeup.release import artifacts, pins
 from kubeup.release.catalog import row_of
 from kubeup.release.kubernetes import minor_of
+from kubeup.report import release as report
 from kubeup.report.progress import View, size
 from kubeup.sources import bundle, cache, golang, patches, search
 from kubeup.sources.cache import cache_root
@@ -50,16 +50,7 @@ def release_group() -> None:
 def list_command(profile_path: Path, arch: str) -> None:
     """What a profile needs, and what of it is in the cache."""
     cluster = _with_patch(profile.load(profile_path).cluster, patches.known)
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for title in ("NAME", "VERSION", "IN CACHE", "SIZE", "FROM", "SHA256"):
-        table.add_column(title, no_wrap=True)
-    for one in _wanted(cluster, arch):
-        found = cache.find(cache_root(), one)
-        if found:
-            table.add_row(one.name, one.version, "yes", size(found.size), found.source, found.sha256[:16])
-        else:
-            table.add_row(one.name, one.version, "no", "", "", "")
-    Console(width=140).print(table)
+    report.show((one, cache.find(cache_root(), one)) for one in _wanted(cluster, arch))
     click.echo(f"cache: {cache_root()}; sources: {', '.join(s.url or s.kind for s in cluster.sources)}")
 
 
@@ -157,8 +148,8 @@ def _named(cluster: Cluster, archs: Sequence[str]) -> list[tuple[RequiredImage, 
 
 @contextmanager
 def _view() -> Iterator[View]:
-    console = Console(stderr=True)
-    with View(console, live=console.is_terminal) as view:
+    stderr = console.stderr()
+    with View(stderr, live=stderr.is_terminal) as view:
         yield view
 
 

@@ -16,6 +16,7 @@ from kubeup.execution.job import Outcome, Prepared
 from kubeup.model.cluster import Cluster
 from kubeup.profile import LoadedProfile
 from kubeup.report import data, health, plan, summary
+from kubeup.validate.checks import Health
 from kubeup.validate.run import validate
 
 
@@ -61,13 +62,7 @@ def up_command(
         known = {} if deep else prepared.facts
         found = None if no_validate else validate(job, prepared.cluster, deep=deep, facts=known)
     State.of(os.environ).remember(loaded.cluster.name, Path(loaded.path))
-    if output == "json":
-        print(data.outcome(outcome, found))
-    else:
-        summary.show(console.stderr(), outcome)
-        if found:
-            health.show(console.stdout(), found)
-        _say_access(outcome, loaded.cluster)
+    _show_outcome(outcome, found, loaded.cluster, output)
     if found and not found.healthy:
         sys.exit(1)
 
@@ -87,6 +82,16 @@ def plan_command(
         prepared = up.prepare(job, loaded.cluster, session.chosen(limit))
     _warn(loaded, prepared)
     _show_plan(prepared, output)
+
+
+def _show_outcome(outcome: Outcome, found: Health | None, cluster: Cluster, output: str) -> None:
+    if output == "json":
+        print(data.outcome(outcome, found))
+        return
+    summary.show(console.stderr(), outcome)
+    if found:
+        health.show(console.stdout(), found)
+    _say_access(outcome, cluster)
 
 
 def _show_plan(prepared: Prepared, output: str) -> None:

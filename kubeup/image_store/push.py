@@ -65,30 +65,36 @@ def push(
     runtime = cluster.runtime or Runtime.CONTAINERD
 
     def bring(node: Node, connection: NodeConnection) -> Pushed:
-        begin, before = time.monotonic(), connection.sent
-        last = begin
         lacking = lacks(images, facts[node.host].arch, had[node.host])
         if not lacking:
             return Pushed(())
         trip = trip_of(lacking, runtime, had[node.host], facts[node.host])
-        size = sum(piece.binary.size for piece in trip.pieces)
-        trip = replace(trip, timeout=LOAD_SECONDS + size / SLOWEST)
-
-        def watched(event: Event) -> None:
-            nonlocal last
-            if isinstance(event, Working) and event.bytes:
-                last = time.monotonic()
-            job.emit(event)
-
-        executor.carry_out(node, connection, trip, job.operator, watched, packer)
-        seconds = time.monotonic() - begin
-        job.emit(Finished(node.title, "pushing images", seconds))
-        names = tuple(name for one in lacking for name in one.names)
-        return Pushed(names, connection.sent - before, seconds, last - begin)
+        return _carry(job, node, connection, trip, packer, tuple(name for one in lacking for name in one.names))
 
     results = job.fleet.each([node for node in cluster.workers if node.host in had], bring)
     tell_failures(results, cluster.nodes, job.emit)
     return results
+
+
+def _carry(
+    job: Job, node: Node, connection: NodeConnection, trip: Payload, packer: Packer, names: tuple[str, ...]
+) -> Pushed:
+    """One trip, with as much time as its bytes need on a slow line; and what it took."""
+    size = sum(piece.binary.size for piece in trip.pieces)
+    trip = replace(trip, timeout=LOAD_SECONDS + size / SLOWEST)
+    begin, before = time.monotonic(), connection.sent
+    last = begin
+
+    def watched(event: Event) -> None:
+        nonlocal last
+        if isinstance(event, Working) and event.bytes:
+            last = time.monotonic()
+        job.emit(event)
+
+    executor.carry_out(node, connection, trip, job.operator, watched, packer)
+    seconds = time.monotonic() - begin
+    job.emit(Finished(node.title, "pushing images", seconds))
+    return Pushed(names, connection.sent - before, seconds, last - begin)
 
 
 def lacks(images: Sequence[Image], arch: str, had: NodeImages) -> tuple[Image, ...]:

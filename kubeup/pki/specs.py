@@ -47,34 +47,35 @@ def _master_specs(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
         *(master.name for master in cluster.control_plane),
     )
     api_ips = ("127.0.0.1", str(network.api_ip), *(master.address for master in cluster.control_plane))
-
-    def client(name: str, common_name: str, *organizations: str, authority: str = "kubernetes") -> CertificateSpec:
-        return CertificateSpec(f"{ROOT}/{name}.crt", authority, common_name, organizations, client=True)
-
-    def local_server(name: str) -> CertificateSpec:
-        return CertificateSpec(
-            f"{ROOT}/{name}-server.crt",
-            "kubernetes",
-            name,
-            dns_names=("localhost",),
-            ip_addresses=("127.0.0.1",),
-            server=True,
-        )
-
     return (
         CertificateSpec(f"{ROOT}/etcd/server.crt", "etcd", node.name, (), own_dns, own_ips, server=True, client=True),
         CertificateSpec(f"{ROOT}/etcd/peer.crt", "etcd", node.name, (), own_dns, own_ips, server=True, client=True),
         CertificateSpec(f"{ROOT}/apiserver.crt", "kubernetes", "kube-apiserver", (), api_dns, api_ips, server=True),
-        client("apiserver-etcd-client", "kube-apiserver-etcd-client", authority="etcd"),
+        _client("apiserver-etcd-client", "kube-apiserver-etcd-client", authority="etcd"),
         # No system:masters: one ClusterRoleBinding gives it what it needs.
-        client("apiserver-kubelet-client", "kube-apiserver-kubelet-client"),
-        client("front-proxy-client", "front-proxy-client", authority="front-proxy"),
-        client("kube-controller-manager", "system:kube-controller-manager"),
-        local_server("kube-controller-manager"),
-        client("kube-scheduler", "system:kube-scheduler"),
-        local_server("kube-scheduler"),
+        _client("apiserver-kubelet-client", "kube-apiserver-kubelet-client"),
+        _client("front-proxy-client", "front-proxy-client", authority="front-proxy"),
+        _client("kube-controller-manager", "system:kube-controller-manager"),
+        _local_server("kube-controller-manager"),
+        _client("kube-scheduler", "system:kube-scheduler"),
+        _local_server("kube-scheduler"),
         # system:masters passes even when RBAC objects are broken: the way back in, for root there.
-        client("admin", "kubernetes-admin", "system:masters"),
+        _client("admin", "kubernetes-admin", "system:masters"),
+    )
+
+
+def _client(name: str, common_name: str, *organizations: str, authority: str = "kubernetes") -> CertificateSpec:
+    return CertificateSpec(f"{ROOT}/{name}.crt", authority, common_name, organizations, client=True)
+
+
+def _local_server(name: str) -> CertificateSpec:
+    return CertificateSpec(
+        f"{ROOT}/{name}-server.crt",
+        "kubernetes",
+        name,
+        dns_names=("localhost",),
+        ip_addresses=("127.0.0.1",),
+        server=True,
     )
 
 

@@ -16,7 +16,7 @@ from docs.structure import CHECKOUT, FLOORS, House, Module
 ROOT = CHECKOUT / "kubeup"
 ONLY = {
     "click": {"cli"},
-    "rich": {"report", "cli.console", "cli.release"},
+    "rich": {"report", "cli.console"},
     "jinja2": {"planning.render"},
     "fabric": {"node.ssh.connector"},
     "paramiko": {"node.ssh.connector", "node.wire.transport", "node.ssh.login", "node.ssh.forwarding"},
