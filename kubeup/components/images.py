@@ -32,7 +32,7 @@ def _is_wanted(image: AddonImage) -> Callable[[Context], bool]:
     node's record says counts."""
 
     def wanted(context: Context) -> bool:
-        known = _id(image) in context.facts.record.actions
+        known = context.facts.record.did(_id(image))
         return _is_run(image, context.cluster) and not context.facts.checks.get(_id(image), known)
 
     return wanted

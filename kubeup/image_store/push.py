@@ -123,7 +123,7 @@ def trip_of(images: Sequence[Image], runtime: Runtime, had: NodeImages, facts: F
     for layer in sorted(needed.values(), key=lambda one: one.size):
         if layer.sha256 not in facts.store:
             pieces.append(_piece(layer, facts.pieces))
-            writer.line("storing a layer", "store", layer.sha256, NAME)
+            writer.line("storing a layer", "store-binary", layer.sha256, NAME)
     for number, (image, layers) in enumerate(parts):
         later = {layer.sha256 for _, others in parts[number + 1 :] for layer in others}
         done = [layer.sha256 for layer in layers if layer.sha256 not in later]

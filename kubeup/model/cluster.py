@@ -26,9 +26,8 @@ class Role(enum.Enum):
 
     @staticmethod
     def recorded(text: str) -> frozenset[Role]:
-        """Out of a node's record: values with commas between. Records of format 1 said master and node."""
-        before = {"master": Role.CONTROL_PLANE, "node": Role.WORKER}
-        return frozenset(before.get(word) or Role(word) for word in text.split(",") if word)
+        """Out of a node's record: values with commas between."""
+        return frozenset(Role(word) for word in text.split(",") if word)
 
 
 class Runtime(enum.Enum):

@@ -35,6 +35,7 @@ _IDS = (
         "immutable", "The profile changes what a living cluster cannot change (pod network, service range, DNS domain)"
     ),
     PreflightId("locked", "Another kubeup is at work on the node"),
+    PreflightId("newer-record", "A newer kubeup wrote the node's record, in a format that this one does not know"),
     PreflightId("leftover-data", "etcd data lies there that no record of kubeup's knows"),
     # All nodes together (preflight/__init__.py).
     PreflightId("duplicate-name", "Two nodes have the same name"),

@@ -24,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     identity.belongs,
     identity.immutable,
     identity.locked,
+    identity.known_format,
     machine.system,
     machine.resources,
     machine.inotify,

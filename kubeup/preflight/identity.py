@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kubeup.model.facts import record
 from kubeup.preflight.problem import Problem, Subject
 
 IMMUTABLE = {
@@ -50,6 +51,16 @@ def immutable(s: Subject) -> Iterator[Problem]:
 def locked(s: Subject) -> Iterator[Problem]:
     if s.facts.busy:
         yield s.problem("locked", "another kubeup is at work on it", "wait until it is done", [s.facts.busy])
+
+
+def known_format(s: Subject) -> Iterator[Problem]:
+    written = s.facts.record.format
+    if written > record.FORMAT:
+        yield s.problem(
+            "newer-record",
+            f"a newer kubeup wrote its record (format {written}; this one knows {record.FORMAT})",
+            "use that kubeup, or a newer one",
+        )
 
 
 def data_folders(s: Subject) -> Iterator[Problem]:

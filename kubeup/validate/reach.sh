@@ -7,11 +7,13 @@ get() {
     timeout 3 bash -c "exec 3<>/dev/tcp/$1/$2 && printf 'GET /etc/hostname HTTP/1.0\r\nHost: probe\r\n\r\n' >&3 && cat <&3" 2>/dev/null |
         grep -q kubeup-validate
 }
+# seconds: a clock that is set meanwhile moves no wait.
+seconds() { cut -d . -f 1 /proc/uptime; }
 # soon: a service's rules follow its endpoints after a moment; after 15 s and more where the controller-manager, which
 # writes them, was just restarted and waits for its lease.
 soon() {
-    end=$(($(date +%s) + 40))
-    while [ "$(date +%s)" -lt "$end" ]; do
+    end=$(($(seconds) + 40))
+    while [ "$(seconds)" -lt "$end" ]; do
         get "$1" "$2" && return 0
         sleep 0.2
     done

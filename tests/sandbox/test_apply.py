@@ -84,7 +84,9 @@ def test_a_failed_action_is_told_with_its_output_and_tried_again(sandbox: Sandbo
     lines = up(sandbox, wish(action="echo why not; exit 3"), tmp_path)
     assert "out\twhy not" in lines
     assert "failed\tit did not succeed" in lines
-    assert "act" not in sandbox.probe(ProbeRequest()).record.actions
+    record = sandbox.probe(ProbeRequest()).record
+    assert record.actions == ("act",)
+    assert not record.did("act")
     assert done(up(sandbox, wish(), tmp_path))
 
 
@@ -216,3 +218,39 @@ def test_a_node_downloads_by_itself_and_notes_what_it_cannot_reach(sandbox: Sand
         server.shutdown()
         server.server_close()
     assert plan(sandbox, wish())[0].binaries == ()
+
+
+def test_an_action_that_failed_half_way_is_undone_by_down(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Nobody knows how far it came: it stays in the record, with its undo."""
+    before = sandbox.tree()
+    assert not done(up(sandbox, wish(action='mkdir "$KUBEUP_ROOT/half"; exit 3'), tmp_path))
+    assert done(down(sandbox))
+    assert sandbox.read("/undone") == "undone\n"
+    for name, remove in (("undone", Path.unlink), ("half", Path.rmdir)):
+        remove(sandbox.root / name)
+    assert sandbox.tree() == before
+
+
+def test_a_wait_is_not_cut_short_by_a_clock_that_is_set(sandbox: Sandbox, tmp_path: Path) -> None:
+    """kubeup itself advises to set the clock, and that may be done while a unit is waited for."""
+    jumping = (
+        '#!/bin/sh\ncase $* in +%s) ;; *) exec /usr/bin/date "$@" ;; esac\n'
+        'echo x >>"$KUBEUP_ROOT/jumps"; echo "$(wc -l <"$KUBEUP_ROOT/jumps")000"\n'
+    )
+    sandbox.write("/bin/date", jumping, 0o755)
+    ready = 'echo x >>"$KUBEUP_ROOT/tries"; test "$(wc -l <"$KUBEUP_ROOT/tries")" -gt 3'
+    assert done(up(sandbox, wish(ready=ready), tmp_path))
+
+
+def test_a_full_disk_while_a_download_is_unpacked_is_told_as_such(sandbox: Sandbox) -> None:
+    """What is cut off by a full disk is no download that was tampered with."""
+    sandbox.write("/bin/curl", '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho archive >"$2"\n', 0o755)
+    full = 'echo half; echo "tar: No space left on device" >&2; exit 2'
+    sandbox.write("/bin/tar", f'#!/bin/sh\ncase $1 in -xOf) {full} ;; esac\nexec /usr/bin/tar "$@"\n', 0o755)
+    digest = sha256(BINARY)
+    archive = sha256(b"archive\n")
+    line = f"download-binary\t{digest}\tthing\thttps://example.com/thing.tgz\t{archive}\tbin/thing"
+    lines = sandbox.carry_out(Payload((line,), ("downloading thing",)))
+    assert "out\ttar: No space left on device" in lines
+    assert "failed\tcannot unpack bin/thing of https://example.com/thing.tgz (is the disk full?)" in lines, lines
+    assert not list((sandbox.root / "var/lib/kubeup/incoming/piece").iterdir())

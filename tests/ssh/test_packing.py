@@ -53,7 +53,7 @@ def trip(binaries: Sequence[tuple[Binary, Path]], arrived: dict[str, int]) -> Pa
         Piece(binary, path, arrived.get(binary.sha256, 0), arrived.get(f"{binary.sha256}.gz", 0))
         for binary, path in binaries
     ]
-    lines = [f"store\t{binary.sha256}\t{binary.name}" for binary, _ in binaries]
+    lines = [f"store-binary\t{binary.sha256}\t{binary.name}" for binary, _ in binaries]
     return Payload(tuple(lines), tuple(f"storing {binary.name}" for binary, _ in binaries), {}, tuple(pieces))
 
 

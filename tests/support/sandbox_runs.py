@@ -59,7 +59,7 @@ def ask(box: Sandbox, desired: Desired) -> Facts:
         path.name: UnitFact(path.name, "loaded", path.read_text().strip()) for path in (box.root / "units").iterdir()
     }
     checks = {
-        action.id: action.id in facts.record.actions
+        action.id: facts.record.did(action.id)
         and not subprocess.run(["sh", "-c", action.check], env=box.environment(), check=False).returncode
         for action in desired.actions
     }

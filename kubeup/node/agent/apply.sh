@@ -2,6 +2,7 @@
 # One trip to a node: carries out the lines of ./steps, in order, and stops at the first that fails.
 # It runs as root in /var/lib/kubeup/incoming, where the trip's tar stream was unpacked, and holds the node's lock.
 # Fields are separated by tabs, an empty one is "-". What a line needs of bytes lies in ./blob under its sha256.
+# GNU coreutils, findutils and tar and util-linux are assumed, as Debian and Ubuntu have them; of the shell, `local`.
 # Replies, one a line: step, out (output of a failed step), note, failed, done.
 set -u
 LC_ALL=C
@@ -16,6 +17,8 @@ STORE=$HOME_DIR/store
 KUBECACHEDIR=$HOME_DIR/cache
 export LC_ALL PATH KUBECACHEDIR
 ORIGINAL=$HOME_DIR/original
+# How the record is written: model/facts/record.py reads this format and those before.
+FORMAT=2
 TAB=$(printf '\t')
 here=$(pwd)
 # shellcheck source=kubeup/node/agent/stage.sh
@@ -38,6 +41,7 @@ quietly() { "$@" >"$here/output" 2>&1 </dev/null 9>&-; }
 
 # remember KIND KEY VALUE...: a line of the record; the last of a kind and key counts.
 remember() {
+    local line field
     line=$1
     shift
     for field in "$@"; do line=$line$TAB$field; done
@@ -63,6 +67,7 @@ value() {
 # keep_original PATH: before its first change, for what is not in the record is not kubeup's yet. Prints yes if
 # something was there. Its folder may have been closed to others: they do not get to read the copy.
 keep_original() {
+    local owned
     owned=$(recorded own "$1")
     if [ -n "$owned" ]; then
         printf '%s' "$owned" | cut -f 3
@@ -82,7 +87,8 @@ keep_original() {
 # is_of_store PATH: a link of kubeup's whose line in the record did not reach the disk when the power failed.
 is_of_store() { case $(readlink "$ROOT$1") in /var/lib/kubeup/store/*) return 0 ;; *) return 1 ;; esac; }
 
-do_expect() {
+do_expect_generation() {
+    local now by at
     now=$(recorded meta generation)
     [ "${now:-0}" = "$1" ] || {
         by=$(recorded meta operator)
@@ -91,10 +97,34 @@ do_expect() {
     }
 }
 
-do_meta() { remember meta "$1" "$2"; }
+# set-generation NUMBER OPERATOR: the first line that a trip writes.
+do_set_generation() {
+    bring_up_record
+    remember meta generation "$1"
+    remember meta operator "$2"
+    remember meta time "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+}
 
-# make PATH MODE OWNER dir|tree keep|-
-do_make() {
+# bring_up_record: to the format of today, all at once. Format 1 had no number, and other words.
+bring_up_record() {
+    local format
+    format=$(recorded meta format)
+    [ "$format" != "$FORMAT" ] || return 0
+    [ -z "$format" ] || fail "a newer kubeup wrote the record (format $format, here $FORMAT): use that one"
+    {
+        [ ! -f "$RECORD" ] || awk -F '\t' -v OFS='\t' '
+            $1 == "trace" { $1 = "side-effect" }
+            $1 == "meta" && $2 == "roles" { sub(/master/, "control-plane", $3); sub(/node/, "worker", $3) }
+            { print }' "$RECORD" &&
+            printf 'meta\tformat\t%s\n' "$FORMAT"
+    } >"$RECORD.new" && sync "$RECORD.new" && mv "$RECORD.new" "$RECORD" || fail "the record $RECORD could not be written"
+}
+
+do_set_meta() { remember meta "$1" "$2"; }
+
+# create-directory PATH MODE OWNER dir|tree keep|-
+do_create_directory() {
+    local had owned
     had=no
     [ -d "$ROOT$1" ] && had=yes
     owned=$(recorded own "$1")
@@ -119,8 +149,9 @@ make_parents() {
     mkdir "$ROOT$1" 2>/dev/null || [ -d "$ROOT$1" ] || fail "cannot make the folder $1"
 }
 
-# put SHA PATH MODE OWNER keep|-
-do_put() {
+# write-file SHA PATH MODE OWNER keep|-
+do_write_file() {
+    local had new
     [ -f "$STAGE/$1" ] || fail "the staged bytes of $2 are missing"
     had=$(keep_original "$2") || fail "the original of $2 could not be kept"
     make_parents "${2%/*}"
@@ -133,8 +164,9 @@ do_put() {
     }
 }
 
-# link TARGET PATH
-do_link() {
+# link-binary TARGET PATH
+do_link_binary() {
+    local had
     had=$(keep_original "$2") || fail "the original of $2 could not be kept"
     make_parents "${2%/*}"
     remember own "$2" link "$1" "$had" -
@@ -177,15 +209,23 @@ unit_before() {
     fi
 }
 
+# uptime_seconds: a clock that is set meanwhile moves no wait.
+uptime_seconds() {
+    local seconds
+    read -r seconds _ </proc/uptime
+    echo "${seconds%.*}"
+}
+
 # await UNIT SHA-of-the-ready-command|- SECONDS PATHS...: until the unit works; then what it read is recorded.
 do_await() {
+    local unit check limit paths begin values path
     unit=$1
     check=$2
     limit=$3
     paths=$4
-    begin=$(date +%s)
+    begin=$(uptime_seconds)
     until unit_is_ready; do
-        if [ $(($(date +%s) - begin)) -ge "$limit" ]; then
+        if [ $(($(uptime_seconds) - begin)) -ge "$limit" ]; then
             journal "$unit"
             fail "$unit did not become ready within $limit s"
         fi
@@ -212,16 +252,15 @@ journal() {
     } >>"$here/output"
 }
 
-# do ID SHA-do SHA-undo|- SECONDS
-do_do() {
+# run-action ID SHA-apply SHA-undo|- SECONDS
+do_run_action() {
     mkdir -p "$HOME_DIR/undo"
-    [ "$3" = - ] || cp "blob/$3" "$HOME_DIR/undo/$1.sh"
-    remember action "$1" 'done'
+    [ "$3" = - ] || cp "blob/$3" "$HOME_DIR/undo/$1.sh" || fail "cannot keep how it is undone (is the disk full?)"
+    # One that fails half-way stays in the record, with its undo: nobody knows how far it came.
+    remember action "$1" begun
     # What it has to say while it runs goes through descriptor 3 to the operator.
-    quietly timeout "$4" sh "blob/$2" 3>&1 || {
-        remember action "$1" -
-        fail "it did not succeed"
-    }
+    quietly timeout "$4" sh "blob/$2" 3>&1 || fail "it did not succeed"
+    remember action "$1" 'done'
 }
 
 # sweep: files that were being written when an earlier trip was cut off.
@@ -238,19 +277,30 @@ compact() {
         "$RECORD" >"$RECORD.new" && sync "$RECORD.new" && mv "$RECORD.new" "$RECORD"
 }
 
+# run VERB FIELD...: the verbs are those of node/wire/payload.py.
 run() {
+    local verb
     verb=$1
     shift
     case $verb in
-        expect | meta | make | put | link | keep | store | download | start | await | do | observe | stop | undo | clear | back | forget)
-            "do_$verb" "$@"
-            ;;
-        generation)
-            remember meta generation "$1"
-            remember meta operator "$2"
-            remember meta time "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-            ;;
-        fetch) [ -f "$ROOT$1" ] && say "content$TAB$1$TAB$(base64 -w 0 <"$ROOT$1" 2>/dev/null)" ;;
+        expect-generation) do_expect_generation "$@" ;;
+        set-generation) do_set_generation "$@" ;;
+        set-meta) do_set_meta "$@" ;;
+        create-directory) do_create_directory "$@" ;;
+        stage-file) do_stage_file "$@" ;;
+        write-file) do_write_file "$@" ;;
+        store-binary) do_store_binary "$@" ;;
+        download-binary) do_download_binary "$@" ;;
+        link-binary) do_link_binary "$@" ;;
+        start) do_start "$@" ;;
+        await) do_await "$@" ;;
+        stop) do_stop "$@" ;;
+        run-action) do_run_action "$@" ;;
+        undo) do_undo "$@" ;;
+        record-baseline) do_record_baseline "$@" ;;
+        revert-side-effect) do_revert_side_effect "$@" ;;
+        restore-path) do_restore_path "$@" ;;
+        delete-state) do_delete_state "$@" ;;
         *) fail "this node's half of kubeup does not know the step '$verb'" ;;
     esac
 }

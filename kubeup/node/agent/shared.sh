@@ -14,6 +14,7 @@ clear_folder() {
 # any other containerd keep theirs: their sockets, and runc's notes. A task's folder is named after its id, and has
 # the socket's address in one of its files.
 clear_shims() {
+    local task id space socket
     for task in "$ROOT$1"/io.containerd.runtime.v2.task/*/*; do
         [ -d "$task" ] || continue
         id=${task##*/}
@@ -28,6 +29,7 @@ clear_shims() {
 
 # clear_cni NETWORK: the addresses that pods had, and what libcni noted about them.
 clear_cni() {
+    local result id
     for result in "$ROOT/var/lib/cni/results/$1"-*; do
         [ -e "$result" ] || continue
         id=${result##*/"$1"-}
@@ -38,6 +40,7 @@ clear_cni() {
 
 # forwarding: net.ipv4.ip_forward, and all that the kernel changes with it (Documentation/networking/ip-sysctl.rst).
 forwarding() {
+    local path
     printf 'ip_forward=%s docker0=%s' "$(cat "$ROOT/proc/sys/net/ipv4/ip_forward")" "$(there ip link show docker0)"
     for path in "$ROOT"/proc/sys/net/ipv4/conf/all/accept_redirects "$ROOT"/proc/sys/net/ipv4/conf/*/forwarding; do
         printf ' %s=%s' "${path#"$ROOT"/proc/sys/net/ipv4/conf/}" "$(cat "$path")"
@@ -46,6 +49,7 @@ forwarding() {
 
 # clear_forwarding BEFORE OURS
 clear_forwarding() {
+    local conf redirects off path pair name
     conf=$ROOT/proc/sys/net/ipv4
     case "$1 $(cat "$conf/ip_forward")" in
         "ip_forward=$2 "* | "ip_forward="*" $((1 - $2))") return 0 ;;
@@ -87,6 +91,7 @@ clear_apparmor() {
 
 # ours_of SYSCTL: what kube-proxy makes of this machine's processors (conntrack.maxPerCore 32768, conntrack.min 131072).
 ours_of() {
+    local most
     most=$(($(nproc) * 32768))
     [ $most -ge 131072 ] || most=131072
     case $1 in
@@ -98,6 +103,7 @@ ours_of() {
 # groups_of NAME: that cgroup at the top of each hierarchy. One of the same name below another one is someone else's:
 # a Kubernetes in Docker has its pods there.
 groups_of() {
+    local group
     if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
         set -- "/sys/fs/cgroup/$1" "/sys/fs/cgroup/$1.slice"
     else
@@ -112,6 +118,7 @@ pids_of() {
 }
 
 clear_cgroup() {
+    local pids
     # With systemd as the driver it is a unit of systemd's.
     systemctl stop "$1.slice" >/dev/null 2>&1
     for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -128,6 +135,7 @@ clear_cgroup() {
 # save_changed PATH VALUE HAD: what is there now, if it is neither what kubeup wrote nor what it found, is someone's
 # work: it is kept beside.
 save_changed() {
+    local now saved count
     [ -e "$ROOT$1" ] || [ -L "$ROOT$1" ] || return 0
     now=$(value "$1")
     [ "$now" != "$2" ] && ! same_as_original "$1" "$3" && ! written "$1" "$now" || return 0

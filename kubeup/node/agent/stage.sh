@@ -9,14 +9,15 @@ dead=
 # The process that brings the pieces to the disk.
 flushing=
 
-# keep SHA: bytes of a file to be put by a later trip.
-do_keep() {
+# stage-file SHA: bytes of a file to be put by a later trip.
+do_stage_file() {
     [ -f "$STAGE/$1" ] || { quietly mkdir -p "$STAGE" && quietly mv "blob/$1" "$STAGE/$1"; } ||
         fail "cannot stage (is the disk full?)"
 }
 
-# store SHA NAME: puts together the pieces that arrived, and takes them in if they are what they should be.
-do_store() {
+# store-binary SHA NAME: puts together the pieces that arrived, and takes them in if they are what they should be.
+do_store_binary() {
+    local got
     [ -f "$STORE/$1/$2" ] && return 0
     # All pieces find their way to the disk while they are hashed one by one.
     [ -n "$flushing" ] || { sync piece/* 9>&- >/dev/null 2>&1 & flushing=$!; }
@@ -27,8 +28,9 @@ do_store() {
         rm -rf "$STORE/$1.part" piece/"$1".*
         fail "$2 did not arrive whole: its sha256 is $got, expected $1"
     }
-    chmod 755 "$STORE" "$STORE/$1.part" "$STORE/$1.part/$2" && chmod 711 "$HOME_DIR"
-    quietly sync "$STORE/$1.part/$2" && quietly mv -T "$STORE/$1.part" "$STORE/$1" || fail "cannot store $2"
+    quietly chmod 755 "$STORE" "$STORE/$1.part" "$STORE/$1.part/$2" && quietly chmod 711 "$HOME_DIR" &&
+        quietly sync "$STORE/$1.part/$2" && quietly mv -T "$STORE/$1.part" "$STORE/$1" ||
+        fail "cannot store $2 (is the disk full?)"
     rm -f piece/"$1".*
 }
 
@@ -36,8 +38,8 @@ do_store() {
 join() {
     if [ -e "piece/$1.gz.000000000000" ]; then
         cat piece/"$1".gz.* | gzip -dc >"$2" 2>"$here/output" || {
-            # Bytes of another packing: they would be in the way of every later try.
-            rm -f piece/"$1".gz.*
+            # Bytes of another packing would be in the way of every later try; those that found no room would not.
+            grep -qi 'no space left' "$here/output" || rm -f piece/"$1".gz.*
             return 1
         }
     elif [ "$(echo piece/"$1".*)" = "piece/$1.000000000000" ]; then
@@ -51,10 +53,19 @@ join() {
 # via_own_proxy COMMAND...: with the proxy that the machine has for its own downloads, see remote_commands.py.
 via_own_proxy() { http_proxy=${own_http:-} https_proxy=${own_https:-} no_proxy=${own_no:-} "$@"; }
 
-# download SHA NAME URL SUM MEMBER: the node fetches by itself; what it cannot get is noted, and pushed later.
-do_download() {
+# unpack ARCHIVE MEMBER PATH URL
+unpack() {
+    tar -xOf "$1" "$2" >"$3" 2>"$here/output" </dev/null 9>&- && return 0
+    rm -f "$3"
+    ! grep -q 'Not found in archive' "$here/output" || fail "$4 has no member $2"
+    fail "cannot unpack $2 of $4 (is the disk full?)"
+}
+
+# download-binary SHA NAME URL SUM MEMBER: the node fetches by itself; what it cannot get is noted, and pushed later.
+do_download_binary() {
+    local site got
     [ -f "$STORE/$1/$2" ] && return 0
-    mkdir -p download piece
+    quietly mkdir -p download piece || fail "cannot make room for downloads (is the disk full?)"
     if command -v curl >/dev/null; then
         # shellcheck disable=SC2317,SC2329
         fetch() { via_own_proxy curl -fsSL --connect-timeout 5 --retry 1 --max-time 900 -o "$2" "$1"; }
@@ -77,15 +88,14 @@ do_download() {
         }
         got=$(sha256sum <"download/$4.part" | cut -d ' ' -f 1)
         [ "$got" = "$4" ] || fail "$3 has sha256 $got, expected $4"
-        mv "download/$4.part" "download/$4"
+        quietly mv "download/$4.part" "download/$4" || fail "cannot keep $3"
     fi
     rm -f piece/"$1".*
     if [ "$5" = - ]; then
-        mv "download/$4" "piece/$1.000000000000"
+        quietly mv "download/$4" "piece/$1.000000000000" || fail "cannot keep $3"
     else
-        quietly tar -xOf "download/$4" "$5" >/dev/null || fail "$3 has no member $5"
-        tar -xOf "download/$4" "$5" >"piece/$1.000000000000"
+        unpack "download/$4" "$5" "piece/$1.000000000000" "$3"
     fi
-    do_store "$1" "$2"
+    do_store_binary "$1" "$2"
     say "note${TAB}downloaded$TAB$1"
 }

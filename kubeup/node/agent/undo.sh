@@ -9,12 +9,13 @@
 # shellcheck source=kubeup/node/agent/shared.sh
 . ./shared.sh
 
-# observe KIND NAME OURS: what is there before kubeup, recorded as BEFORE=>OURS.
-do_observe() {
-    [ -n "$(recorded trace "$1 $2")" ] || remember trace "$1 $2" "$(observed "$1" "$2")=>$3"
+# record-baseline KIND NAME OURS: what is there before kubeup, recorded as BEFORE=>OURS.
+do_record_baseline() {
+    [ -n "$(recorded side-effect "$1 $2")" ] || remember side-effect "$1 $2" "$(observed "$1" "$2")=>$3"
 }
 
 observed() {
+    local name
     case $1 in
         link) there ip link show "$2" ;;
         nft-table) there nft list table $2 ;;
@@ -38,8 +39,9 @@ observed() {
 
 there() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
 
-# clear KIND NAME BEFORE=>OURS
-do_clear() {
+# revert-side-effect KIND NAME BEFORE=>OURS
+do_revert_side_effect() {
+    local before ours
     before=${3%%=>*}
     ours=${3#*=>}
     case $1 in
@@ -64,7 +66,7 @@ do_clear() {
         cgroup) clear_cgroup "$2" ;;
         processes) kill_below "$2" ;;
     esac
-    remember trace "$1 $2" -
+    remember side-effect "$1 $2" -
 }
 
 # A module changes what bridges do; a Docker that came meanwhile needs it.
@@ -78,6 +80,7 @@ clear_module() {
 
 # A sysctl that someone else changed since is theirs.
 clear_sysctl() {
+    local now ours
     [ -n "$2" ] || return 0
     now=$(observed sysctl "$1")
     [ "$now" = "$2" ] && return 0
@@ -91,6 +94,7 @@ clear_sysctl() {
 }
 
 iptables_kinds() {
+    local kind
     for kind in iptables ip6tables; do
         command -v "$kind-save" >/dev/null 2>&1 && echo "$kind"
     done
@@ -98,6 +102,7 @@ iptables_kinds() {
 
 # chains_of PREFIX: KIND/TABLE/CHAIN a line.
 chains_of() {
+    local kind
     for kind in $(iptables_kinds); do
         "$kind-save" 2>/dev/null | awk -v kind="$kind" -v prefix=":$1" '
             /^\*/ { table = substr($0, 2) } index($0, prefix) == 1 { print kind "/" table "/" substr($1, 2) }'
@@ -106,6 +111,7 @@ chains_of() {
 
 # clear_chains PREFIX BEFORE: jumps into the chains first, then the chains, in one transaction a table.
 clear_chains() {
+    local kind
     for kind in $(iptables_kinds); do
         "$kind-save" 2>/dev/null | awk -v kind="$kind" -v prefix="$1" -v before=" $2" '
             function ours(chain) { return index(chain, prefix) == 1 && !index(before, " " kind "/" table "/" chain " ") }
@@ -120,6 +126,7 @@ clear_chains() {
 
 # rules_of LINK: rules of base chains that name it, as KIND, TABLE, the rule; fails where there are none.
 rules_of() {
+    local kind
     for kind in $(iptables_kinds); do
         "$kind-save" 2>/dev/null | awk -v kind="$kind" -v link_name="$1" '
             /^\*/ { table = substr($0, 2) }
@@ -128,6 +135,7 @@ rules_of() {
 }
 
 clear_rules() {
+    local kind
     for kind in $(iptables_kinds); do
         rules_of "$1" | awk -v kind="$kind" '
             $1 == kind { if ($2 != table) { if (table != "") print "COMMIT"; table = $2; print "*" table }
@@ -155,6 +163,7 @@ base_chains() {
 # clear_base FAMILY TABLE BEFORE: iptables-nft makes tables and base chains as it needs them. Those that were not there
 # go if nothing is left in them.
 clear_base() {
+    local chain
     [ "$3" != yes ] && nft list table "$1" "$2" >listing 2>/dev/null || return 0
     awk -v before=" ${3#yes} " '
         /^\tchain/ { chain = $2; lines = 0; base = 0 }
@@ -195,6 +204,7 @@ empty_tree() {
 }
 
 clear_netns() {
+    local name
     for name in "$ROOT/run/netns/$1"*; do
         [ -e "$name" ] || continue
         case " $2" in *" ${name##*/} "*) continue ;; esac
@@ -206,6 +216,7 @@ clear_netns() {
 
 # clear_docker_pods LABEL BEFORE: kubelet's containers go, no other does.
 clear_docker_pods() {
+    local pods id
     command -v docker >/dev/null 2>&1 && systemctl is-active --quiet docker.service || return 0
     pods=
     for id in $(docker ps -aq --no-trunc --filter "label=$1" 2>/dev/null); do
@@ -217,6 +228,7 @@ clear_docker_pods() {
 
 # kill_below FOLDER: processes whose executable lies there (a containerd-shim outlives its containerd).
 kill_below() {
+    local pids exe pid
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         pids=
         for exe in /proc/[0-9]*/exe; do
@@ -233,6 +245,7 @@ kill_below() {
 
 # stop UNIT BEFORE
 do_stop() {
+    local limit
     if [ "$2" = absent ]; then
         # An API server without its etcd would take over a minute; a Docker ends its containers first.
         limit=15
@@ -259,8 +272,8 @@ do_undo() {
     remember action "$1" -
 }
 
-# back PATH KIND VALUE yes|no: gives a path back.
-do_back() {
+# restore-path PATH KIND VALUE yes|no: gives a path back.
+do_restore_path() {
     case $2 in
         file | link)
             save_changed "$1" "$3" "$4"
@@ -291,6 +304,7 @@ give_back() {
 
 # docker_again: the machine's own Docker goes on without what kubeup had merged into its options.
 docker_again() {
+    local again
     again=$(recorded meta docker-again)
     [ -n "$again" ] || return 0
     ! systemctl is-active --quiet docker.service || docker_goes_on
@@ -298,6 +312,7 @@ docker_again() {
 }
 
 docker_goes_on() {
+    local users
     systemd_reload docker.service
     users=$(docker ps --format '{{.Names}}' 2>/dev/null | tr '\n' ' ')
     if [ "$again" = reload ]; then
@@ -309,8 +324,8 @@ docker_goes_on() {
     fi
 }
 
-# forget keep|-: the last step of down.
-do_forget() {
+# delete-state keep|-: the last step of down.
+do_delete_state() {
     docker_again
     # Units may have gone in an earlier trip that was cut off.
     systemctl daemon-reload >/dev/null 2>&1

@@ -1,6 +1,8 @@
 """A plan as bytes for the wire: the lines of ``steps``, the blobs they need, and all of it as one tar stream.
 
-The node's half is apply.sh; the verbs here are the ones it knows.
+The node's half is apply.sh; the verbs here are the ones it knows. They need no number of a version: the scripts that
+read them come in the same stream, so both halves are always of one kubeup. What stays on a node is the record, which
+has one.
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ class Writer:
 
     def action(self, action: Action) -> None:
         undo = self.script(action.undo)
-        self.line(action.title, "do", action.id, self.script(action.apply), undo, str(action.timeout))
+        self.line(action.title, "run-action", action.id, self.script(action.apply), undo, str(action.timeout))
 
     def payload(self, pieces: Iterable[Piece] = ()) -> Payload:
         return Payload(tuple(self.lines), tuple(self.titles), dict(self.blobs), tuple(pieces))
@@ -116,18 +118,18 @@ def stage_payload(
     _open(writer, expected, generation, operator)
     for step in plan.steps:
         if isinstance(step, SetMeta) and step.key == "cluster":
-            writer.line("record", "meta", step.key, step.value)
+            writer.line("record", "set-meta", step.key, step.value)
     for effect in plan.baselines:
-        writer.line(f"observe {effect.name}", "observe", effect.kind, effect.name, effect.value)
+        writer.line(f"observe {effect.name}", "record-baseline", effect.kind, effect.name, effect.value)
     for put in plan.files:
-        writer.line("staging files", "keep", writer.blob(content_of(put.file, issued)))
+        writer.line("staging files", "stage-file", writer.blob(content_of(put.file, issued)))
     pieces = []
     # Small ones first: by the time of the large ones the link's speed is known.
     for binary in sorted(plan.binaries, key=lambda one: one.size):
         offset = arrived.get(binary.sha256, 0)
         packed = arrived.get(f"{binary.sha256}.gz", 0)
         pieces.append(Piece(binary, paths[binary.sha256], offset if offset <= binary.size else 0, packed))
-        writer.line(f"storing {binary.name}", "store", binary.sha256, binary.name)
+        writer.line(f"storing {binary.name}", "store-binary", binary.sha256, binary.name)
     return writer.payload(pieces)
 
 
@@ -142,12 +144,12 @@ def download_payload(
     _open(writer, expected, generation, operator)
     for step in plan.steps:
         if isinstance(step, SetMeta) and step.key == "cluster":
-            writer.line("record", "meta", step.key, step.value)
+            writer.line("record", "set-meta", step.key, step.value)
     for binary in plan.binaries:
         where = downloads.get(binary.sha256)
         if where is not None:
             title = f"downloading {binary.name}"
-            writer.line(title, "download", binary.sha256, binary.name, where.url, where.sha256, where.member)
+            writer.line(title, "download-binary", binary.sha256, binary.name, where.url, where.sha256, where.member)
     return writer.payload()
 
 
@@ -161,21 +163,21 @@ def level_payload(level: Level, expected: int, generation: int, operator: str, i
 
 
 def _open(writer: Writer, expected: int, generation: int, operator: str) -> None:
-    writer.line("record", "expect", str(expected))
-    writer.line("record", "generation", str(generation), operator)
+    writer.line("record", "expect-generation", str(expected))
+    writer.line("record", "set-generation", str(generation), operator)
 
 
 def _write(writer: Writer, step: Step, issued: IssuedSecrets) -> None:
     match step:
         case CreateDirectory(directory=d):
             kind, keep = ("tree" if d.owned_recursively else "dir"), ("keep" if d.survives_keep_data else "-")
-            writer.line(f"folder {d.path}", "make", d.path, f"{d.mode:o}", d.owner, kind, keep)
+            writer.line(f"folder {d.path}", "create-directory", d.path, f"{d.mode:o}", d.owner, kind, keep)
         case WriteFile(file=f):
             digest = sha256(content_of(f, issued))
             keep = "keep" if f.path.startswith("/etc/kubernetes/pki/") else "-"
-            writer.line(f"file {f.path}", "put", digest, f.path, f"{f.mode:o}", f.owner, keep)
+            writer.line(f"file {f.path}", "write-file", digest, f.path, f"{f.mode:o}", f.owner, keep)
         case LinkBinary(binary=b):
-            writer.line(f"link {b.link}", "link", b.store_path, b.link)
+            writer.line(f"link {b.link}", "link-binary", b.store_path, b.link)
         case Start(unit=u, restart=restart, reload=reload, resume=resume):
             word = "reloading" if reload else "restarting" if restart else "starting"
             how = "reload" if reload else "start" if resume else "restart"
@@ -187,9 +189,9 @@ def _write(writer: Writer, step: Step, issued: IssuedSecrets) -> None:
         case RunAction(action=a):
             writer.action(a)
         case RecordBaseline(side_effect=t):
-            writer.line(f"observe {t.name}", "observe", t.kind, t.name, t.value)
+            writer.line(f"observe {t.name}", "record-baseline", t.kind, t.name, t.value)
         case SetMeta(key=key, value=value):
-            writer.line("record", "meta", key, value)
+            writer.line("record", "set-meta", key, value)
         case _:
             _write_undo(writer, step)
 
@@ -201,12 +203,12 @@ def _write_undo(writer: Writer, step: Step) -> None:
         case Undo(action=action):
             writer.line(f"undoing {action}", "undo", action)
         case RevertSideEffect(kind=kind, name=name, before=before):
-            writer.line(f"clearing {kind} {name}", "clear", kind, name, before)
+            writer.line(f"clearing {kind} {name}", "revert-side-effect", kind, name, before)
         case RestorePath(owned=o):
             had = "yes" if o.had_original else "no"
-            writer.line(f"giving back {o.path}", "back", o.path, o.kind, o.value, had)
+            writer.line(f"giving back {o.path}", "restore-path", o.path, o.kind, o.value, had)
         case DeleteState(keep_data=keep):
-            writer.line("removing kubeup's own folder", "forget", "keep" if keep else "-")
+            writer.line("removing kubeup's own folder", "delete-state", "keep" if keep else "-")
         case _:
             raise KubeupError(f"no words for the step {step!r}", fix="report this")
 

@@ -113,6 +113,11 @@ TABLE = {
         "one: its hostname `my_host` cannot name a node [bad-hostname]\n"
         "    fix: hostnamectl set-hostname NAME on the node; or name: under the node in the profile",
     ),
+    "newer-record": (
+        replace(SOUND, record=Record(meta={"format": "3", "cluster": "demo"})),
+        "one: a newer kubeup wrote its record (format 3; this one knows 2) [newer-record]\n"
+        "    fix: use that kubeup, or a newer one",
+    ),
     "leftover-data": (
         replace(SOUND, kept_data=("/var/lib/etcd/member",)),
         "one: there is etcd data of a cluster that kubeup does not know [leftover-data]\n    | /var/lib/etcd/member\n"
