@@ -5,10 +5,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
+from kubeup import components
 from kubeup.model.cluster import DNS_NUMBER, Cluster, Node, nth
 from kubeup.profile.problem import Position
 from kubeup.profile.reading import ParseContext
 from kubeup.profile.tree import Key, YamlValue
+
+SHOWN = 3
 
 
 def check(cluster: Cluster, reading: ParseContext) -> None:
@@ -124,4 +127,83 @@ def sizes(cluster: Cluster, reading: ParseContext) -> None:
         )
 
 
-RULES: tuple[Callable[[Cluster, ParseContext], None], ...] = (masters, duplicates, ranges, dns, sizes)
+def node_ports(cluster: Cluster, reading: ParseContext) -> None:
+    """A NodePort over a port of a component's takes that component's connections away."""
+    low, high = cluster.network.node_ports
+    taken = {port: part.name for part in components.ALL for port in part.ports}
+    inside = sorted(port for port in taken if low <= port <= high)
+    if inside:
+        told = ", ".join(f"{port} ({taken[port]})" for port in inside[:SHOWN])
+        more = f" and {len(inside) - SHOWN} more" if len(inside) > SHOWN else ""
+        reading.error(
+            _at(reading, "node_port_range"),
+            f"{low}-{high} holds ports of the cluster's own: {told}{more}",
+            "take a range without them, e.g. 30000-32767",
+        )
+
+
+def load_balancer(cluster: Cluster, reading: ParseContext) -> None:
+    """Each machine, pod and Service has its address to itself."""
+    value = reading.places.get("load_balancer_addresses")
+    network = cluster.network
+    for item, text in zip(value.items if value is not None else (), cluster.load_balancer_addresses, strict=False):
+        first, last = _ends(text)
+        inside = [node.title for node in cluster.nodes if node.address and first <= _number(node.address) <= last]
+        others = [
+            f"{name} {range_}"
+            for name, range_ in (("flannel_net", network.flannel_net), ("the service range", network.service_range))
+            if first <= int(range_.broadcast_address) and int(range_.network_address) <= last
+        ]
+        if inside:
+            text = f"{text} holds the address of the node {inside[0]}"
+        elif others:
+            text = f"{text} and {others[0]} overlap"
+        else:
+            continue
+        reading.error(item, text, "take addresses of the machines' network that nobody has")
+
+
+def _number(address: str) -> int:
+    return int(ipaddress.IPv4Address(address))
+
+
+def _ends(text: str) -> tuple[int, int]:
+    """First and last address, as numbers, of FIRST-LAST or a CIDR."""
+    first, dash, last = text.partition("-")
+    if dash:
+        return _number(first), _number(last)
+    network = ipaddress.IPv4Network(text)
+    return int(network.network_address), int(network.broadcast_address)
+
+
+def upstream(cluster: Cluster, reading: ParseContext) -> None:
+    """The cluster's DNS that asks itself asks for ever."""
+    value = reading.places.get("dns_upstream")
+    for item in value.items if value is not None else ():
+        if item.text == str(cluster.network.dns_ip):
+            reading.error(item, f"{item.text} is the cluster's own DNS: it would ask itself", "name one outside of it")
+
+
+def ingress_nodes(cluster: Cluster, reading: ParseContext) -> None:
+    """A name that only the machine knows (its hostname) is told by preflight."""
+    value = reading.places.get("ingress_nodes")
+    known = {word: node for node in cluster.nodes for word in (node.name, node.host, node.address) if word}
+    for item in value.items if value is not None else ():
+        node = known.get(item.text)
+        if node is None and all(node.name for node in cluster.nodes):
+            reading.unknown(Key(item.text, item.place), tuple(node.name for node in cluster.nodes), "node")
+        elif node is not None and not node.is_worker:
+            reading.error(item, f"the node {item.text} runs no pods", "name one with the role i or ai")
+
+
+RULES: tuple[Callable[[Cluster, ParseContext], None], ...] = (
+    masters,
+    duplicates,
+    ranges,
+    dns,
+    sizes,
+    node_ports,
+    load_balancer,
+    upstream,
+    ingress_nodes,
+)

@@ -79,11 +79,21 @@ def list_of(words: str, item: Reader[T | None], made: Callable[[Iterable[T]], ob
     return Form(words, read, "list")
 
 
-def mapping_of(words: str, item: Reader[T | None]) -> Form:
-    """A mapping whose keys are the user's own (hosts, names of files), its values read one by one."""
+def any_name(name: Key, _: ParseContext) -> str | None:
+    """A key of a mapping as it stands there."""
+    return name.text
+
+
+def mapping_of(
+    words: str, item: Reader[T | None], name_of: Callable[[Key, ParseContext], str | None] = any_name
+) -> Form:
+    """A mapping whose keys are the user's own (hosts, names of files), its values read one by one.
+
+    name_of: reads a key; None where it is wrong, which is noted.
+    """
 
     def read(value: YamlValue, key: ProfileKey, reading: ParseContext) -> dict[str, T]:
-        found = {name.text: item(one, key, reading) for name, one in value.entries}
+        found = {name_of(name, reading) or name.text: item(one, key, reading) for name, one in value.entries}
         return {name: one for name, one in found.items() if one is not None}
 
     return Form(words, read, "mapping")

@@ -8,8 +8,9 @@ from kubeup.images.names import parse
 from kubeup.profile.keys import forms
 from kubeup.profile.keys.base import Group, ProfileKey
 from kubeup.profile.reading import ParseContext, expect
-from kubeup.profile.tree import YamlValue
+from kubeup.profile.tree import Key, YamlValue
 
+HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?"
 LOGIN = re.compile(r"[^:\s]+:\S+\s*")
 
 
@@ -18,6 +19,22 @@ def _image(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | Non
     if text is not None and parse(text) is None:
         reading.error(item, f"`{text}` is not the name of an image", "write it like registry.example.com/app:1")
     return text
+
+
+def _host(at: YamlValue | Key, reading: ParseContext) -> str | None:
+    """The name of a registry as runtimes know it: neither a URL nor a path."""
+    if re.fullmatch(HOST, at.text):
+        return at.text
+    reading.error(
+        at,
+        f"`{at.text}` is not the host of a registry",
+        "write the host alone, and its port where there is one: registry.example.com:5000",
+    )
+    return None
+
+
+def _registry(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | None:
+    return _host(item, reading) if expect(item, "text", reading, key.line) else None
 
 
 def _mirrors(value: YamlValue, key: ProfileKey, reading: ParseContext) -> tuple[str, ...]:
@@ -41,7 +58,7 @@ GROUP = Group(
     keys=(
         ProfileKey(
             "registry_mirrors",
-            forms.mapping_of("a mapping of hosts to lists of URLs", _mirrors),
+            forms.mapping_of("a mapping of hosts to lists of URLs", _mirrors, _host),
             "upstream host to a list of mirrors, which are asked before it, in order",
             example="{docker.io: [https://mirror.example.com]}",
             goes="registries.mirrors",
@@ -49,7 +66,7 @@ GROUP = Group(
         ),
         ProfileKey(
             "insecure_registries",
-            forms.list_of("a list of `HOST:PORT`", forms.as_text),
+            forms.list_of("a list of `HOST:PORT`", _registry),
             "registries in plain http, or with a certificate that nobody checks",
             example="[appstore:5000]",
             goes="registries.insecure",
@@ -57,7 +74,7 @@ GROUP = Group(
         ),
         ProfileKey(
             "registry_ca",
-            forms.mapping_of("a mapping of hosts to paths", forms.certificates),
+            forms.mapping_of("a mapping of hosts to paths", forms.certificates, _host),
             "registry host to a PEM file of its authority",
             example="{registry.example.com: ca.pem}",
             goes="registries.ca",
@@ -65,7 +82,7 @@ GROUP = Group(
         ),
         ProfileKey(
             "registry_auth",
-            forms.mapping_of("a mapping of hosts to paths", _login),
+            forms.mapping_of("a mapping of hosts to paths", _login, _host),
             "registry host to a file that holds `USER:PASSWORD`",
             example="{registry.example.com: login.txt}",
             goes="registries.logins",
@@ -73,7 +90,7 @@ GROUP = Group(
         ),
         ProfileKey(
             "image_repository",
-            forms.word("a registry, and a path in it"),
+            forms.word("a registry, and a path in it", HOST + "(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"),
             "where kubeup's own images come from",
             example="registry.example.com/kubernetes",
             goes="image_repository",
