@@ -11,8 +11,6 @@ from kubeup.profile import assemble, lint, tree
 from kubeup.profile.problem import MOST, Problem
 from kubeup.profile.reading import ParseContext
 
-__all__ = ["LoadedProfile", "Problem", "examine", "load", "load_text"]
-
 
 @dataclass(frozen=True)
 class LoadedProfile:

@@ -127,6 +127,18 @@ def test_runtime_and_a_mirror() -> None:
     assert cluster.sources == (Source("cache"), Source("mirror", "file:///mnt"), Source("go"))
 
 
+def test_a_labs_nodes_are_reached_by_the_labs_own_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBEUP_LAB_DIR", "/srv/labs")
+    assert profile.load_text(f"{GOOD}lab: demo\n", "p.yaml").cluster.ssh_config == "/srv/labs/demo/ssh_config"
+
+
+def test_what_is_said_closer_wins() -> None:
+    text = f"ssh: {{config: /etc/mine}}\nlab: demo\nversions: {{kubernetes: 1.36.1}}\nkubernetes: 1.35\n{GOOD}"
+    cluster = profile.load_text(text, "p.yaml").cluster
+    assert cluster.ssh_config == "/etc/mine"
+    assert cluster.versions.kubernetes == "1.36.1"
+
+
 def test_a_missing_file_is_said_in_words(tmp_path: Path) -> None:
     with pytest.raises(ProfileError, match="there is no"):
         profile.load(tmp_path / "none.yaml")
