@@ -10,7 +10,7 @@ from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import ClusterFacts
 from kubeup.node.wire.payload import IssuedSecrets
-from kubeup.pki import issue, specs
+from kubeup.pki import issue, secret_names, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.pki.issue import KeyPair
 from kubeup.plan.steps import NodePlan, Plan
@@ -33,8 +33,8 @@ def fill(
         secrets = dict(common)
         for spec in node_plan.to_issue:
             pair = issue.certificate(spec, authorities[spec.authority], now)
-            secrets[f"leaf:{spec.path}:crt"] = pair.cert_pem
-            secrets[f"leaf:{spec.path}:key"] = pair.key_pem
+            secrets[secret_names.of_leaf(spec.path, "crt")] = pair.cert_pem
+            secrets[secret_names.of_leaf(spec.path, "key")] = pair.key_pem
         issued[node.host] = secrets
     return issued
 
@@ -55,10 +55,10 @@ def _shared(
     else:
         pairs = {authority.name: issue.authority(authority, now) for authority in specs.CERTIFICATE_AUTHORITIES}
         account = issue.service_account_key()
-    secrets = {"service-account:key": account[0], "service-account:pub": account[1]}
+    secrets = {secret_names.SERVICE_ACCOUNT_KEY: account[0], secret_names.SERVICE_ACCOUNT_PUB: account[1]}
     for name, pair in pairs.items():
-        secrets[f"authority:{name}:crt"] = pair.cert_pem
-        secrets[f"authority:{name}:key"] = pair.key_pem
+        secrets[secret_names.of_authority(name, "crt")] = pair.cert_pem
+        secrets[secret_names.of_authority(name, "key")] = pair.key_pem
     return secrets, pairs
 
 

@@ -22,7 +22,7 @@ from kubeup.model.events import Note, Phase
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.payload import IssuedSecrets
-from kubeup.pki import kubeconfig, specs
+from kubeup.pki import kubeconfig, secret_names, specs
 from kubeup.plan.steps import Plan
 from kubeup.planning import recorded, render, required, resolve
 from kubeup.planning.diff import diff
@@ -167,16 +167,13 @@ def give_access(job: Job, prepared: Prepared, issued: Mapping[str, IssuedSecrets
     admin = f"{specs.ROOT}/admin.crt"
     first = cluster.control_plane[0]
     secrets = issued.get(first.host, {})
-    fresh = f"leaf:{admin}:crt" in secrets
+    cert, key = secret_names.of_leaf(admin, "crt"), secret_names.of_leaf(admin, "key")
+    fresh = cert in secrets
     if not fresh and kubeconfig.has(path, cluster.name, cluster.api_server):
         return None
     if fresh:
-        access = kubeconfig.Access(
-            cluster.api_server,
-            secrets["authority:kubernetes:crt"],
-            secrets[f"leaf:{admin}:crt"],
-            secrets[f"leaf:{admin}:key"],
-        )
+        authority = secrets[secret_names.of_authority("kubernetes", "crt")]
+        access = kubeconfig.Access(cluster.api_server, authority, secrets[cert], secrets[key])
     else:
         paths = [specs.CERTIFICATE_AUTHORITIES[0].cert_path, admin, admin.removesuffix(".crt") + ".key"]
         found = probing.read_secrets(job.fleet.connection(first), paths)

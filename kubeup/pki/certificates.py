@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.facts import AuthorityFact, ClusterFacts, Facts, FileFact
 from kubeup.model.resources import CertificateSpec, File
-from kubeup.pki import issue, kubeconfig
+from kubeup.pki import issue, kubeconfig, secret_names
 from kubeup.pki.specs import CERTIFICATE_AUTHORITIES, CertificateAuthority, specs_for
 
 SERVICE_ACCOUNT_KEY = "/etc/kubernetes/pki/sa.key"
 SERVICE_ACCOUNT_PUB = "/etc/kubernetes/pki/sa.pub"
-SHARED = ("authority:", "service-account:")
-"""How the sources of files begin that are made once for a cluster."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def _authority_files(authority: CertificateAuthority, node: Node, cluster_facts:
     yield File(
         authority.cert_path,
         known.certificate if known else None,
-        source=f"authority:{name}:crt",
+        source=secret_names.of_authority(name, "crt"),
         why="" if known else "the cluster's authority is made",
     )
     if node.is_control_plane:
@@ -132,28 +130,29 @@ def _authority_files(authority: CertificateAuthority, node: Node, cluster_facts:
             None,
             mode=0o600,
             secret=True,
-            source=f"authority:{name}:key",
+            source=secret_names.of_authority(name, "key"),
             digest=known.key_sha256 if known else "",
         )
 
 
 def _service_account_files(cluster_facts: ClusterFacts) -> Iterable[File]:
     for path, source, mode in (
-        (SERVICE_ACCOUNT_KEY, "service-account:key", 0o600),
-        (SERVICE_ACCOUNT_PUB, "service-account:pub", 0o644),
+        (SERVICE_ACCOUNT_KEY, secret_names.SERVICE_ACCOUNT_KEY, 0o600),
+        (SERVICE_ACCOUNT_PUB, secret_names.SERVICE_ACCOUNT_PUB, 0o644),
     ):
         digest = cluster_facts.shared_key_digests.get(path, "")
         yield File(path, None, mode=mode, secret=mode == 0o600, source=source, digest=digest)
 
 
 def _leaf_files(spec: CertificateSpec, facts: Facts, reason: str) -> Iterable[File]:
-    for path, part, mode in ((spec.path, "crt", 0o644), (spec.key_path, "key", 0o600)):
+    parts: tuple[tuple[str, secret_names.Part, int], ...] = ((spec.path, "crt", 0o644), (spec.key_path, "key", 0o600))
+    for path, part, mode in parts:
         yield File(
             path,
             None,
             mode=mode,
             secret=part == "key",
-            source=f"leaf:{spec.path}:{part}",
+            source=secret_names.of_leaf(spec.path, part),
             digest="" if reason else facts.file(path).sha256,
             why=reason,
         )

@@ -20,7 +20,7 @@ from kubeup.model.cluster import Cluster, Manifest, Node, Value
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Binary, Desired, Directory, File, ProbeRequest, SideEffect, Unit, sha256
-from kubeup.pki import certificates
+from kubeup.pki import certificates, secret_names
 from kubeup.planning.data import folder
 from kubeup.release.artifacts import Artifact
 
@@ -106,7 +106,7 @@ def _has_binaries(component: Component, found: Mapping[str, Artifact]) -> bool:
 def _with_component(file: File, parts: Iterable[Component]) -> File:
     """A key or certificate is put in place together with the first component that reads it; what the control plane
     shares belongs to none, and so comes first."""
-    if file.source.startswith(certificates.SHARED):
+    if file.source.startswith(secret_names.SHARED):
         return file
     crt = file.path.removesuffix(".key") + ".crt" if file.path.endswith(".key") else file.path
     for part in parts:

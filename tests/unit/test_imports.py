@@ -58,6 +58,7 @@ IMPURE = {
     "time",
     "urllib.request",
 }
+FEATURES = {"importer": {"cli", "report"}, "lab": {"cli"}, "tunnel": {"cli"}}
 LONGEST = 320
 
 
@@ -129,6 +130,14 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 def test_arrows_point_downwards() -> None:
     """From a room to rooms on lower floors, wherever an import stands: in a function and for types, too."""
     assert house().upward() == []
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_a_feature_can_be_taken_out(feature: str) -> None:
+    """Nothing stands on it but its commands, and the words they print."""
+    importers = {room for room, below in house().arrows.items() if feature in below}
+    assert importers
+    assert importers <= FEATURES[feature]
 
 
 def test_no_modules_import_each_other() -> None:

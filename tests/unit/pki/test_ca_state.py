@@ -8,7 +8,7 @@ import pytest
 
 from kubeup.model.errors import PreflightError
 from kubeup.model.facts import Facts
-from kubeup.pki import ca_state, certificates, specs
+from kubeup.pki import ca_state, secret_names, specs
 from tests.support.plans import BARE, BOTH, built, plan, two_nodes
 
 
@@ -22,7 +22,7 @@ def after(facts: Facts, paths: tuple[str, ...]) -> Facts:
 def test_what_masters_share_is_put_before_all_that_it_signs() -> None:
     cluster = two_nodes()
     sources = [put.file.source for put in plan(cluster, cluster.nodes[0]).files if put.file.source]
-    shared = [source for source in sources if source.startswith(certificates.SHARED)]
+    shared = [source for source in sources if source.startswith(secret_names.SHARED)]
     assert sorted(sources[: len(shared)]) == sorted(shared)
     assert len(shared) == len(ca_state.PATHS)
     assert len(sources) > len(shared)
