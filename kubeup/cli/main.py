@@ -23,7 +23,8 @@ class Group(LazyGroup):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         options["standalone_mode"] = False
         try:
-            return super().main(args, *rest, **options)
+            # Outside of its standalone mode, click hands back the code of an Exit instead of ending with it.
+            code = super().main(args, *rest, **options)
         except KubeupError as error:
             self._tell(error)
             sys.exit(error.exit_code)
@@ -38,8 +39,8 @@ class Group(LazyGroup):
         except click.ClickException as error:
             error.show()
             sys.exit(2)
-        except click.exceptions.Exit as error:
-            sys.exit(error.exit_code)
+        if code:
+            sys.exit(code)
 
     @staticmethod
     def _tell(error: KubeupError) -> None:

@@ -1,0 +1,129 @@
+"""``kubeup up`` and ``kubeup plan`` as a whole: who is touched, what the operator gets, what bare words then mean."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+
+import pytest
+
+from kubeup import profile
+from kubeup.model.facts import Facts
+from kubeup.pki import kubeconfig
+from kubeup.planning import resolve
+from tests.support.machines import bare, built_nodes, fill_cache, installed
+from tests.support.recorded import KEYS, SNAPSHOT, Answer, Kubeup, RecordedNode
+from tests.unit.cli.conftest import FIRST, SECOND
+
+THIRD = "192.168.200.15"
+
+
+@pytest.fixture
+def machines(kubeup: Kubeup) -> Kubeup:
+    """Three bare machines; a.yaml is a cluster of two of them, b.yaml one of the third; all binaries are at hand."""
+    kubeup.nodes |= {host: RecordedNode(bare(number)) for number, host in ((3, FIRST), (4, SECOND), (5, THIRD))}
+    a, _ = kubeup.profile("a", FIRST, SECOND), kubeup.profile("b", THIRD)
+    facts = {host: node.facts for host, node in kubeup.nodes.items()}
+    fill_cache(resolve.resolve(profile.load(a).cluster, facts), facts, kubeup.home / "cache")
+    return kubeup
+
+
+def contexts(kubeup: Kubeup) -> set[str]:
+    servers = {"a": FIRST, "b": THIRD}
+    return {name for name, host in servers.items() if kubeconfig.has(kubeup.kubeconfig, name, f"https://{host}:6443")}
+
+
+def test_a_plan_of_bare_machines_touches_nothing_and_remembers_nothing(machines: Kubeup) -> None:
+    done = machines("plan", "a.yaml")
+    assert done.exit_code == 0, done.output
+    assert "Plan: 2 of 2 nodes change: " in done.stdout
+    assert not machines.touched
+    assert not (machines.home / "state").exists()
+    assert contexts(machines) == set()
+
+
+def test_a_plan_for_scripts_is_json(machines: Kubeup) -> None:
+    told = json.loads(machines("plan", "a.yaml", "-o", "json").stdout)
+    assert (told["cluster"], told["changed"]) == ("a", True)
+    assert [node["name"] for node in told["nodes"]] == ["node3", "node4"]
+    assert "etcd.service" in told["nodes"][0]["units"]
+    assert "etcd.service" not in told["nodes"][1]["units"]
+
+
+def test_a_limit_leaves_the_others_as_they_are(machines: Kubeup) -> None:
+    told = json.loads(machines("plan", "a.yaml", "--limit", "node4", "-o", "json").stdout)
+    assert [node["changed"] for node in told["nodes"]] == [False, True]
+
+
+@pytest.mark.parametrize("command", ["up", "plan"])
+def test_a_limit_that_is_no_node_s_is_wrong_use_and_touches_nothing(machines: Kubeup, command: str) -> None:
+    done = machines(command, "a.yaml", "--limit", "node9")
+    assert done.exit_code == 2
+    assert "the profile has no node node9" in done.stderr
+    assert "it has: node3, node4" in done.stderr
+    assert not machines.touched
+
+
+def test_up_gives_the_operator_access_and_is_remembered(machines: Kubeup) -> None:
+    done = machines("up", "a.yaml", "--no-validate")
+    assert done.exit_code == 0, done.output
+    assert machines.touched == {FIRST, SECOND}
+    assert contexts(machines) == {"a"}
+    assert "the context a in " in done.stderr
+    again = machines("plan")
+    assert "profile: that of the last `up`, " in again.stderr
+
+
+def test_after_an_up_of_a_second_cluster_bare_commands_mean_that_one(machines: Kubeup) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        assert machines("up", name, "--no-validate").exit_code == 0
+    assert contexts(machines) == {"a", "b"}
+    for number, (host, cluster, roles) in enumerate(
+        ((FIRST, "a", "control-plane,worker"), (SECOND, "a", "worker"), (THIRD, "b", "control-plane,worker")), 3
+    ):
+        node = RecordedNode(installed(number, cluster, roles, "etcd.service", "kubelet.service"))
+        node.answers[SNAPSHOT] = Answer("kubeup-snapshot\nall of etcd")
+        machines.nodes[host] = node
+    done = machines("down", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "The cluster b is down." in done.stdout
+    assert machines.touched == {THIRD}
+    assert contexts(machines) == {"a"}
+    forgotten = machines("down", "--yes")
+    assert forgotten.exit_code == 2, "no other cluster is meant by a bare word"
+    assert "no profile" in forgotten.stderr
+    assert machines.touched == {THIRD}
+
+
+def test_an_up_that_fails_in_preflight_touches_nothing_and_gives_no_access(machines: Kubeup) -> None:
+    machines.nodes[SECOND].facts = bare(4, init="runit")
+    done = machines("up", "a.yaml", "--no-validate")
+    assert done.exit_code == 1
+    assert "nothing was touched" in done.stderr
+    assert not machines.touched
+    assert contexts(machines) == set()
+
+
+def test_one_machine_that_is_off_stops_it_before_anything_is_touched(machines: Kubeup) -> None:
+    machines.nodes[SECOND].off = True
+    done = machines("up", "a.yaml", "--no-validate")
+    assert done.exit_code == 1
+    assert "1 of 2 nodes did not answer; nothing was touched" in done.stderr
+    assert not machines.touched
+
+
+def test_an_unchanged_up_changes_nothing_and_still_gives_access(machines: Kubeup) -> None:
+    facts: dict[str, Facts] = {host: machines.nodes[host].facts for host in (FIRST, SECOND)}
+    cluster = resolve.resolve(profile.load(Path("a.yaml")).cluster, facts)
+    artifacts = fill_cache(cluster, facts, machines.home / "cache")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    machines.nodes |= built_nodes(cluster, facts, artifacts, now)
+    told = json.loads(machines("up", "a.yaml", "--no-validate", "-o", "json").stdout)
+    assert told["changed"] is False
+    assert [node["round_trips"] for node in told["nodes"]] == [2, 1], "the first one gave the keys of access"
+    assert not machines.touched
+    assert contexts(machines) == {"a"}
+    assert KEYS in machines.nodes[FIRST].asked
+    again = json.loads(machines("up", "a.yaml", "--no-validate", "-o", "json").stdout)
+    assert [node["round_trips"] for node in again["nodes"]] == [1, 1]

@@ -1,0 +1,89 @@
+"""A plan on a screen and as JSON: what changes, why, and no secret."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from kubeup.model.cluster import Override
+from kubeup.model.facts import Facts, FileFact, Owned
+from kubeup.model.resources import File
+from kubeup.plan.steps import Level, NodePlan, Plan, RestorePath, RevertSideEffect, Stop, Undo, WriteFile
+from kubeup.planning.removals import empty_diff
+from kubeup.report import data, plan
+from tests.support.plans import built, two_nodes
+from tests.support.plans import plan as planned
+from tests.unit.report.conftest import Shown
+
+
+def wrote(file: File, before: bytes | None = None) -> Plan:
+    was = FileFact(file.path) if before is None else FileFact(file.path, "file", content=before)
+    return Plan("demo", (NodePlan("node3", 1, levels=(Level(0, "kubelet", (WriteFile(file, was),)),)),))
+
+
+def test_nothing_to_do_is_one_line(shown: Shown) -> None:
+    assert shown(plan.show, Plan("demo", ())) == "Nothing to do: every node is as the profile says."
+
+
+def test_a_bare_node_is_told_with_what_is_sent_created_started_and_done(shown: Shown) -> None:
+    cluster = two_nodes()
+    text = shown(plan.show, Plan("demo", (planned(cluster, cluster.nodes[0]), replace(EMPTY, node="node4"))))
+    for line in (
+        f"  send     kubelet {cluster.versions.kubernetes} (1.0 kB)",
+        "  create   /etc/kubernetes/kubelet.yaml",
+        "  start    kubelet.service: ",
+        "node4\n  nothing to do",
+        "Plan: 1 of 2 nodes change: ",
+    ):
+        assert line in text
+    assert "PRIVATE KEY" not in text
+
+
+EMPTY = NodePlan("node3", 1)
+
+
+def test_a_changed_file_comes_with_its_diff_and_a_reason(shown: Shown) -> None:
+    text = shown(plan.show, wrote(File("/etc/x", b"one\nnew\n", why="a flag"), b"one\nold\n"))
+    assert "  change   /etc/x  (a flag)\n" in text
+    assert "           --- /etc/x (now)\n           +++ /etc/x (then)\n" in text
+    assert "           -old\n           +new\n" in text
+
+
+def test_secrets_and_what_is_made_later_are_not_shown(shown: Shown) -> None:
+    assert "(secret, not shown)" in shown(plan.show, wrote(File("/etc/x.key", b"very secret", secret=True)))
+    assert "very secret" not in shown(plan.show, wrote(File("/etc/x.key", b"very secret", secret=True)))
+    later = File("/etc/x.crt", None, source="leaf:/etc/x.crt:crt")
+    assert "(made when this is carried out, not shown)" in shown(plan.show, wrote(later))
+
+
+def test_steps_that_undo_are_told_in_words() -> None:
+    owned = Owned("file", "/etc/default/docker", "0" * 64, had_original=True)
+    told = {
+        Stop("kubelet.service", "absent"): "stop     kubelet.service",
+        Undo("cluster-objects"): "undo     cluster-objects",
+        RevertSideEffect("link", "cni0", "no=>"): "clear    link cni0",
+        RevertSideEffect("link", "docker0", "yes=>"): "",
+        RestorePath(owned, edited=False): "restore  /etc/default/docker",
+        RestorePath(replace(owned, had_original=False), edited=False): "remove   /etc/default/docker",
+        RestorePath(owned, edited=True): "restore  /etc/default/docker  (edited by someone: kept beside it)",
+    }
+    assert {step: plan.words(step) for step in told} == told
+
+
+def test_for_scripts_it_is_json_with_files_units_and_bytes() -> None:
+    cluster = two_nodes()
+    facts, shared = built(cluster, cluster.nodes[1])
+    changed = replace(cluster, overrides={"kubelet": Override(flags={"v": "3"})})
+    told = json.loads(data.plan(Plan("demo", (EMPTY, planned(changed, changed.nodes[1], facts, shared)))))
+    assert (told["cluster"], told["changed"]) == ("demo", True)
+    first, second = told["nodes"]
+    assert first == {"name": "node3", "changed": False, "files": [], "units": [], "steps": [], "bytes": 0}
+    assert (second["files"], second["units"]) == (["/etc/default/kubelet"], ["kubelet.service"])
+    assert second["bytes"] > 0
+
+
+def test_taking_down_is_a_plan_as_well(shown: Shown) -> None:
+    cluster = two_nodes()
+    facts: Facts = built(cluster, cluster.nodes[1])[0]
+    text = shown(plan.show, Plan("demo", (empty_diff("node4", facts),)))
+    assert text.index("stop     kubelet.service") < text.index("remove   /etc/kubernetes/kubelet.yaml")
