@@ -23,7 +23,8 @@ from tests.lab.conftest import Cluster, nothing_leaves
 from tests.lab.snapshots import differences, look
 from tests.support.polling import settle
 
-pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
+# Each test finds what the ones before it left: none can be run alone.
+pytestmark = [pytest.mark.story, pytest.mark.parametrize("cluster", ["debian"], indirect=True)]
 APP = "appstore:5000/django:1"
 APPS = ("django-x", "django-y", "django-default")
 RULES = {
@@ -231,6 +232,7 @@ def test_images_come_to_every_node_once_and_without_a_registry(story: Story) -> 
 
 
 def test_three_controllers_and_their_node_ports_on_every_node(story: Story) -> None:
+    """``running`` and ``answers`` assert: so many pods run, and each port gives its own controller's page."""
     story.apply(*(controller(name) for name in APPS), *(service(name) for name in APPS))
     for name in APPS:
         story.running(name, 2)
@@ -263,7 +265,7 @@ def test_the_servers_of_the_cluster_s_names_stand_on_different_nodes(story: Stor
 
 
 def test_nothing_of_the_service_range_leaves_a_node(story: Story) -> None:
-    """Then, a ping of a service's address was answered from the internet."""
+    """Then, a ping of a service's address was answered from the internet. The block asserts that nothing leaves."""
     with nothing_leaves(story.cluster):
         pod = next(iter(story.pods("django-x")))
         story.kubectl("exec", pod, "--", "ping", "-c", "1", "-W", "1", "100.0.0.2")
@@ -289,6 +291,7 @@ def test_what_no_rule_takes_goes_to_the_default_where_there_is_one(story: Story)
 
 
 def test_the_same_by_the_gateway_api(story: Story) -> None:
+    """``answers`` asserts that the right controller's page comes."""
     route = {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",

@@ -130,12 +130,13 @@ fish = pytest.param("fishy", marks=pytest.mark.skipif(not shutil.which("fish"), 
 
 @pytest.mark.parametrize("user", ["root", "free", "asked", "chatty", fish])
 def test_whoever_logs_in(operator: Operator, machine: Machine, node: Node, tmp_path: Path, user: str) -> None:
-    """By sudo with and without a password, with a shell that talks, with fish."""
+    """By sudo with and without a password, with a shell that talks, with fish. ``whole_way`` asserts."""
     operator.environment["KUBEUP_SUDO_PASSWORD"] = PASSWORD
     whole_way(operator, machine, replace(node, user=user), tmp_path)
 
 
 def test_a_tmp_that_runs_nothing_and_is_full(operator: Operator, machine: Machine, node: Node, tmp_path: Path) -> None:
+    """``whole_way`` asserts that `up` and `down` do all they should."""
     machine.run("mount -o remount,noexec,size=64k /tmp; head -c 100000 /dev/zero >/tmp/full || true")
     try:
         whole_way(operator, machine, node, tmp_path)
@@ -147,6 +148,7 @@ def test_a_tmp_that_runs_nothing_and_is_full(operator: Operator, machine: Machin
 def test_a_mask_a_language_and_a_folder_of_the_logins_own(
     operator: Operator, machine: Machine, node: Node, tmp_path: Path, user: str
 ) -> None:
+    """``whole_way`` asserts that `up` and `down` do all they should."""
     machine.write("/test/odd-shell", ODD_SHELL, 0o755)
     machine.run(f"usermod --shell /test/odd-shell {user}")
     try:
@@ -156,6 +158,7 @@ def test_a_mask_a_language_and_a_folder_of_the_logins_own(
 
 
 def test_start_up_files_that_print(operator: Operator, machine: Machine, node: Node, tmp_path: Path) -> None:
+    """``whole_way`` asserts that `up` and `down` do all they should."""
     machine.write("/root/.bashrc", "echo Welcome; echo 'mind the step' >&2; printf 'no line break'\n")
     machine.write("/etc/motd", "All your base\n")
     try:
@@ -258,7 +261,7 @@ def test_a_line_that_drops_every_few_hundred_kilobytes(
 
 
 def test_a_node_far_away(operator: Operator, machine: Machine, sshd: Daemon, tmp_path: Path) -> None:
-    """200 ms there and back."""
+    """200 ms there and back. ``whole_way`` asserts."""
     with BadLine(sshd.port, delay=0.1) as line:
         operator.known_hosts.write_text(f"[127.0.0.1]:{line.port} {sshd.public()}\n")
         whole_way(operator, machine, operator.node(sshd, port=line.port), tmp_path)  # type: ignore[arg-type]

@@ -148,6 +148,7 @@ def test_nothing_listens_when_the_run_is_over(operator: Operator, node: Node, ma
 
 
 def test_nor_when_its_connection_was_lost(operator: Operator, node: Node, machine: Machine) -> None:
+    """Waiting asserts it: ``wait_for`` fails when its time is over."""
     run = Run(operator, node)
     listening = f"ss -Hltn 'sport = :{run.port}'"
     run.connection.close()

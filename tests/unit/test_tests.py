@@ -48,3 +48,20 @@ def test_unit_tests_stand_in_the_rooms_of_what_they_test() -> None:
         for path, room in rooms.items()
         if room != RECIPES and (room == Path() or not (kubeup / room).is_dir())
     ]
+
+
+def test_every_test_asserts_or_says_how() -> None:
+    """Where a helper or a wait asserts, the docstring says so: a reader should not have to look for it."""
+    silent = [
+        f"{path.relative_to(TESTS)}: {node.name}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        if not ast.get_docstring(node) and not any(map(asserts, ast.walk(node)))
+    ]
+    assert not silent
+
+
+def asserts(node: ast.AST) -> bool:
+    """An assert statement, pytest.raises, pytest.fail."""
+    return isinstance(node, ast.Assert) or (isinstance(node, ast.Attribute) and node.attr in ("raises", "fail"))

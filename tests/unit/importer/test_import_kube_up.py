@@ -393,6 +393,7 @@ def holds(text: str) -> None:
 @settings(max_examples=FUZZ, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SHELL)
 def test_no_shell_makes_a_traceback(text: str) -> None:
+    """``holds`` asserts: a profile that loads or an error in words, and soon."""
     holds(text)
     holds(MINIMAL + text)
 
@@ -400,12 +401,14 @@ def test_no_shell_makes_a_traceback(text: str) -> None:
 @settings(max_examples=FUZZ, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(TEXTS), st.integers(0, 4000), st.integers(0, 60), SHELL)
 def test_no_edit_of_a_configuration_makes_a_traceback(text: str, at: int, cut: int, insert: str) -> None:
+    """``holds`` asserts: a profile that loads or an error in words, and soon."""
     holds(text[:at] + insert + text[at + cut :])
 
 
 @settings(max_examples=FUZZ // 2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(KNOWN)), st.text(max_size=20) | SHELL)
 def test_no_value_of_a_setting_makes_a_traceback(name: str, text: str) -> None:
+    """``holds`` asserts: a profile that loads or an error in words, and soon."""
     quoted = "'" + text.replace("'", "'\\''").replace("\0", "") + "'"
     holds(f"{MINIMAL}{name}={quoted}\n")
     holds(f"{MINIMAL}{name}={json.dumps(text)}\n")
@@ -452,12 +455,14 @@ def test_any_word_survives_the_profile(text: str) -> None:
     ids=lambda text: text[:16].encode("unicode_escape").decode(),
 )
 def test_no_file_takes_long(text: str) -> None:
+    """``holds`` asserts: a profile that loads or an error in words, and soon."""
     text = text[: shell.LARGEST]
     holds(text)
     holds(MINIMAL[: shell.LARGEST - len(text)] + text)
 
 
 def test_a_random_soup_takes_no_longer() -> None:
+    """``holds`` asserts: a profile that loads or an error in words, and soon."""
     random_ = random.Random(1)
     for _ in range(5):
         holds("".join(random_.choices(PIECES, k=20000))[: shell.LARGEST])

@@ -170,7 +170,8 @@ SOUND = mutations.parse(mutations.WHOLE)
 
 
 def test_the_whole_profile_is_sound() -> None:
-    profile.load_text(mutations.WHOLE, "p.yaml")
+    whole = profile.load_text(mutations.WHOLE, "p.yaml")
+    assert whole.cluster.nodes
     profile.load_text(mutations.write(SOUND, 3), "p.yaml")
 
 

@@ -31,6 +31,7 @@ def test_the_new_command_does_what_it_says(copy: Checkout) -> None:
 
 
 def test_the_checkout_holds_its_own_rules_with_it(copy: Checkout) -> None:
+    """Each call asserts that what it runs ends well."""
     copy.pytest("tests/unit/test_imports.py", "tests/unit/cli/test_table.py")
     copy.python("docs/structure.py", "--check")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from kubeup.model.cluster import Override
 from kubeup.model.facts import Facts, FileFact, Owned
 from kubeup.model.resources import File
-from kubeup.plan.steps import Level, NodePlan, Plan, RestorePath, RevertSideEffect, Stop, Undo, WriteFile
+from kubeup.plan.steps import Level, NodePlan, Plan, RestorePath, RevertSideEffect, Step, Stop, Undo, WriteFile
 from kubeup.planning.removals import empty_diff
 from kubeup.report import data, plan
 from tests.support.plans import built, two_nodes
@@ -58,7 +58,7 @@ def test_secrets_and_what_is_made_later_are_not_shown(shown: Shown) -> None:
 
 def test_steps_that_undo_are_told_in_words() -> None:
     owned = Owned("file", "/etc/default/docker", "0" * 64, had_original=True)
-    told = {
+    told: dict[Step, str] = {
         Stop("kubelet.service", "absent"): "stop     kubelet.service",
         Undo("cluster-objects"): "undo     cluster-objects",
         RevertSideEffect("link", "cni0", "no=>"): "clear    link cni0",

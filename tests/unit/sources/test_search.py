@@ -449,6 +449,7 @@ def test_ctrl_c_ends_the_compilers_too(operator: Operator, tmp_path: Path, monke
 def test_a_build_ends_with_a_kubeup_that_is_killed(
     operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Waiting asserts it: ``wait_for`` fails when its time is over."""
     pid = tmp_path / "pid"
     fake_go(tmp_path, monkeypatch, f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 60")
     code = (
