@@ -31,16 +31,21 @@ class UpByDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group("addons", cls=UpByDefault)
-def addons_group() -> None:
-    """Addons: dns, metrics-server, ingress, storage, load-balancer, network-policy, dashboard, and your own.
+HELP = f"""Addons: what the cluster runs for its users, your own included.
 
-    \b
-    kubeup addons                       the profile's, as `kubeup up` installs them (addons: [dns, ...])
-    kubeup addons up metrics-server     one more
-    kubeup addons list                  what is installed, and what there is
-    kubeup addons down metrics-server   takes one away
-    """
+There are {", ".join(addons.BY_NAME)}, and folders of manifests of your own.
+
+\b
+kubeup addons                       the profile's, as `kubeup up` installs them (addons: [dns, ...])
+kubeup addons up metrics-server     one more
+kubeup addons list                  what is installed, and what there is
+kubeup addons down metrics-server   takes one away
+"""
+
+
+@click.group("addons", cls=UpByDefault, help=HELP)
+def addons_group() -> None:
+    pass
 
 
 @addons_group.command("list")

@@ -40,7 +40,7 @@ COMMANDS = (
     Entry(
         "addons",
         "kubeup.cli.addons:addons_group",
-        "Addons: dns, metrics-server, ingress, storage, load-balancer, network-policy, dashboard, and your own.",
+        "Addons: what the cluster runs for its users, your own included.",
     ),
     Entry(
         "images",

@@ -140,6 +140,8 @@ def test_one_added_by_hand_outlives_an_up_and_goes_when_told(running: Cluster) -
     added = running.kubeup("addons", "up", "metrics-server")
     assert added.returncode == 0, added.stderr
     assert "kubectl top nodes" in added.stdout
+    available = "-o jsonpath='{.status.conditions[?(@.type==\"Available\")].status}'"
+    assert running.kubectl(f"get apiservice v1beta1.metrics.k8s.io {available}") == "True", "it said that it runs"
     settle(lambda: "node4" in running.kubectl("top nodes"), 60, "figures of nodes")
     outcome: Any = running.json("up")
     assert outcome["changed"] is False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import runpy
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from kubeup.model.resources import Desired, File
 from kubeup.plan.steps import RestorePath, RunAction, WriteFile
 from tests.support.plans import BARE, built, desired, plan, two_nodes
 
+ROOT = Path(__file__).parents[3]
 EVERY = tuple(addons.BY_NAME)
 HEAD = "nodes: [root@192.168.200.13, root@192.168.200.14]\nroles: ai i\n"
 
@@ -81,6 +83,11 @@ def test_a_repository_is_a_word_for_the_shell_whatever_is_in_it(runtime: Runtime
     for action in actions:
         for text in filter(None, (action.check, action.apply, action.undo)):
             assert "owned" not in shlex.split(text, comments=True), text
+
+
+def test_the_table_of_addons_in_the_docs_is_made_from_them() -> None:
+    page = runpy.run_path(str(ROOT / "docs/addons.py"))["page"]()
+    assert (ROOT / "docs/addons.md").read_text() == page, "run: python docs/addons.py"
 
 
 def test_every_namespaced_object_names_its_namespace() -> None:
