@@ -106,7 +106,8 @@ def test_importing_what_is_pure_loads_nothing_that_is_not() -> None:
     """As Python does it, in a process of its own. Left out: what libraries and the standard library load of these for
     themselves (jinja2 asyncio, cryptography threading, tarfile time): all that pure modules import of others is loaded
     before it is looked at."""
-    others = sorted({one for name in pure() for one in house().modules[name].others if one.split(".")[0] != "kubeup"})
+    others = sorted({one for name in pure() for one in house().modules[name].others if not is_part(one, "kubeup")})
+    others = [one for one in others if not any(is_part(one, bad) for bad in IMPURE)]
     script = f"""
 import importlib, json, sys
 for name in {others!r}:
