@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from kubeup.cli import console
+from kubeup.cli.options import OUTPUT
 from kubeup.model.errors import UsageError
 from kubeup.profile import keys
 from kubeup.profile.reading import closest
@@ -24,7 +25,7 @@ def profile_group() -> None:
 
 @profile_group.command("keys")
 @click.argument("path", metavar="[KEY]", required=False)
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts.")
+@OUTPUT
 def keys_command(path: str | None, output: str) -> None:
     """Every key of a profile, or all of one KEY."""
     if path is None:

@@ -26,8 +26,9 @@ from kubeup.report.progress import View, size
 from kubeup.sources import bundle, cache, golang, patches, search
 from kubeup.sources.cache import cache_root
 
+PROFILE = click.argument("profile_path", metavar="PROFILE", type=click.Path(path_type=Path))
+"""It has to be named: no cluster is needed, so the last one is not meant."""
 ARCH = click.option("--arch", type=click.Choice(["amd64", "arm64"]), default="amd64", show_default=True)
-
 ARCHS = click.option(
     "--arch",
     "archs",
@@ -45,7 +46,7 @@ def release_group() -> None:
 
 
 @release_group.command("list")
-@click.argument("profile_path", metavar="PROFILE", type=click.Path(path_type=Path))
+@PROFILE
 @ARCH
 def list_command(profile_path: Path, arch: str) -> None:
     """What a profile needs, and what of it is in the cache."""
@@ -55,7 +56,7 @@ def list_command(profile_path: Path, arch: str) -> None:
 
 
 @release_group.command("fetch")
-@click.argument("profile_path", metavar="PROFILE", type=click.Path(path_type=Path))
+@PROFILE
 @ARCH
 def fetch_command(profile_path: Path, arch: str) -> None:
     """Get everything a profile needs into the cache: binaries, the images of its addons, images of its own."""
@@ -66,7 +67,7 @@ def fetch_command(profile_path: Path, arch: str) -> None:
 
 
 @release_group.command("bundle")
-@click.argument("profile_path", metavar="PROFILE", type=click.Path(path_type=Path))
+@PROFILE
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 @ARCHS
 def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> None:
@@ -90,7 +91,7 @@ def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> 
 
 
 @release_group.command("pins")
-@click.argument("profile_path", metavar="PROFILE", type=click.Path(path_type=Path))
+@PROFILE
 @ARCHS
 def pins_command(profile_path: Path, archs: tuple[str, ...]) -> None:
     """Print `pins:` of everything a profile needs, to be pasted into it; what is not in the cache is fetched.
