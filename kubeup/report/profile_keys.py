@@ -23,7 +23,15 @@ def show(console: Console) -> None:
 
 def show_one(console: Console, path: str, key: ProfileKey) -> None:
     """What one key means, an example, and the keys inside of it. path: its name, behind those of what it stands in."""
-    rows = [("what", key.help), ("value", key.form.words), ("default", default(key)), ("example", key.line)]
+    # Where they are few, the words of the form name them.
+    choices = ", ".join(key.form.choices) if key.form.kind == "list" else ""
+    rows = [
+        ("what", key.help),
+        ("value", key.form.words),
+        ("known", choices),
+        ("default", default(key)),
+        ("example", key.line),
+    ]
     console.print(Text(path, "bold"))
     for title, text in rows:
         if text:

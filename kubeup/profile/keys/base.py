@@ -20,7 +20,7 @@ class Form:
     """What the value of a key looks like.
 
     words: for people, such as "a list of names". kind: what YAML has to hold there (text, list, mapping), told before
-    ``read`` is called; empty where ``read`` takes several. choices: all that may stand there, where they are a few.
+    ``read`` is called; empty where ``read`` takes several. choices: the words that may stand there, where known.
     read: the value as the model wants it; None where something is wrong, which it notes.
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from kubeup.model.cluster import Runtime
 from kubeup.model.preflight_ids import PREFLIGHT_IDS
 from kubeup.profile.keys import forms
@@ -42,7 +44,7 @@ GROUP = Group(
         ),
         ProfileKey(
             "waive",
-            forms.list_of("a list of ids", _waived, frozenset),
+            dataclasses.replace(forms.list_of("a list of ids", _waived, frozenset), choices=tuple(PREFLIGHT_IDS)),
             "preflight problems to be warned about only, by the ids that stand behind them in brackets",
             example="[swap]",
             goes="waive",

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from kubeup.cli.main import main
+from kubeup.model.preflight_ids import PREFLIGHT_IDS
 from kubeup.profile import keys
 
 
@@ -42,3 +43,8 @@ def test_a_mistyped_key_is_refused_with_the_command_for_the_one_that_was_meant()
     done = CliRunner().invoke(main, ["profile", "keys", "flanel_net"])
     assert done.exit_code == 2
     assert "kubeup profile keys flannel_net" in done.stderr
+
+
+def test_what_may_be_waived_is_listed() -> None:
+    told = said("waive")
+    assert not [one for one in PREFLIGHT_IDS if one not in told]
