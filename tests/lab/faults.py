@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from kubeup.node.agent import snapshot
 from tests.lab.conftest import Cluster
 from tests.lab.fault_point import HOLD, VARIABLE, Point
 from tests.lab.snapshots import differences, look
+from tests.support.polling import settle
 
 ROOT = Path(__file__).parents[2]
 NODES = ("node3", "node4")
@@ -31,13 +31,6 @@ FREE = "if [ -e /var/lib/kubeup/lock ]; then flock -n /var/lib/kubeup/lock echo 
 READY = r"""awk -F '\t' '$1 == "ready" { r[$2] = $3 } END { for (u in r) if (r[u] != "-") print u }' \
     /var/lib/kubeup/record 2>/dev/null |
     while read -r u; do echo "$u $(systemctl show -p MainPID --value "$u")"; done | sort"""
-
-
-def poll(what: str, condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.05)
 
 
 @dataclass(frozen=True)
@@ -107,7 +100,7 @@ class Faults:
                     if process.returncode != -9:
                         raise NeverReached(process.returncode, said)
                 else:
-                    poll("the point", lambda: told.exists() or process.poll() is not None, LIMIT)
+                    settle(lambda: told.exists() or process.poll() is not None, LIMIT, "the point")
                     if not told.exists():
                         said = process.communicate()[1]
                         raise NeverReached(process.returncode, said)
@@ -203,7 +196,8 @@ class Faults:
     def _quiet(self) -> None:
         """Until no half of kubeup is at work on any node."""
         for node in NODES:
-            poll(f"the end of the node's half on {node}", lambda node=node: "free" in self.cluster.on(node, FREE), 90)  # type: ignore[misc]
+            what = f"the end of the node's half on {node}"
+            settle(lambda node=node: "free" in self.cluster.on(node, FREE), 90, what)  # type: ignore[misc]
 
     def ready(self) -> dict[str, str]:
         """Units that became ready, with their processes, of every node."""
@@ -218,7 +212,7 @@ class Faults:
             starting = any(line.endswith(" 0") for text in seen[-1].values() for line in text.split("\n"))
             return seen[-1] == seen[-2] and not starting
 
-        poll("units to be steady", steady)
+        settle(steady, 60, "units to be steady")
         return seen[-1]
 
     def finish_up(self, *, validate: bool = False) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.polling import settle
 
 ROOT = """
 set -e
@@ -48,14 +49,6 @@ echo 'mind the step' >&2
 exec /bin/sh "$@"
 """
 USERS = {"asked": "/bin/bash", "free": "/bin/sh", "plain": "/bin/sh", "terminal": "/bin/sh", "fishy": "/usr/bin/fish"}
-
-
-def wait_for(what: str, check: Callable[[], object], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} did not happen within {seconds} s")
-        time.sleep(0.02)
 
 
 def free_port() -> int:
@@ -163,7 +156,7 @@ class Machine:
             process = subprocess.Popen(self._enter("/usr/sbin/sshd", "-D", "-e", "-f", config), stderr=output)
         daemon = Daemon(port, paths, process, log)
         self._daemons.append(daemon)
-        wait_for("sshd listening", lambda: "listening on" in daemon.said() or process.poll() is not None)
+        settle(lambda: "listening on" in daemon.said() or process.poll() is not None, 20, "sshd listening")
         assert process.poll() is None, daemon.said()
         return daemon
 

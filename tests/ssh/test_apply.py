@@ -17,7 +17,8 @@ from kubeup.model.errors import ConnectError, NodeError
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
-from tests.ssh.machine import Machine, wait_for
+from tests.ssh.machine import Machine
+from tests.support.polling import settle
 
 HOME = "/var/lib/kubeup"
 
@@ -98,13 +99,13 @@ def test_a_lost_line_leaves_what_arrived_and_ends_the_nodes_half(
 
     def body() -> Iterator[bytes]:
         yield whole[:2_000_000]
-        wait_for("the bytes", lambda: int(machine.run(f"{arrived} || echo 0").split()[-1]) > 1_900_000)
+        settle(lambda: int(machine.run(f"{arrived} || echo 0").split()[-1]) > 1_900_000, 20, "the bytes")
         connection.close()
         yield whole[2_000_000:]
 
     with pytest.raises(NodeError, match="kubeup was stopped"):
         connection.call(Kind.APPLY, body())
-    wait_for("the lock is free", lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n")
+    settle(lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n", 20, "the lock is free")
     assert int(machine.run(arrived)) > 1_900_000
     assert "No such file" in machine.run("ls /tmp/ran", check=False)
 
@@ -127,10 +128,10 @@ def test_a_line_that_died_without_a_word_does_not_hold_the_lock(
     over.set()
     assert reply.status == -1, "ended by a signal"
     assert reply.seconds > 3
-    wait_for("the lock is free", lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n")
+    settle(lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n", 20, "the lock is free")
     assert int(machine.run(f"stat -c %s {HOME}/incoming/piece/abc.0")) > 1_900_000
     assert "No such file" in machine.run("ls /tmp/ran", check=False)
-    wait_for("nobody watches any more", lambda: "sleep 1" not in machine.run("ps -e -o args"))
+    settle(lambda: "sleep 1" not in machine.run("ps -e -o args"), 20, "nobody watches any more")
 
 
 def test_a_script_under_way_stops_at_its_next_word_when_the_line_is_lost(
@@ -150,7 +151,7 @@ def test_a_script_under_way_stops_at_its_next_word_when_the_line_is_lost(
     assert started.wait(10)
     connection.close()
     thread.join(5)
-    wait_for("the lock is free", lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n")
+    settle(lambda: machine.run(f"flock -n {HOME}/lock echo free", check=False) == "free\n", 20, "the lock is free")
 
 
 def test_a_full_disk_is_told_in_tars_words(operator: Operator, node: Node, machine: Machine) -> None:

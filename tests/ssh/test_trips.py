@@ -13,7 +13,8 @@ from kubeup.model.errors import NodeError
 from kubeup.node.wire.remote_commands import Kind, command
 from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator
-from tests.ssh.machine import Machine, wait_for
+from tests.ssh.machine import Machine
+from tests.support.polling import settle
 
 
 def test_a_probe_brings_back_output_errors_and_status(connection: SshConnection) -> None:
@@ -176,7 +177,7 @@ def test_a_line_lost_in_the_middle_is_told_as_such(connection: SshConnection) ->
 def test_a_connection_lost_between_two_trips_is_made_anew(connection: SshConnection, machine: Machine) -> None:
     pid = connection.call(Kind.PROBE, [b"echo $PPID"]).stdout.decode().strip()
     machine.run(f"kill -9 {pid}")
-    wait_for("the loss", lambda: not connection.connected)
+    settle(lambda: not connection.connected, 20, "the loss")
     assert connection.call(Kind.PROBE, [b"echo back"]).stdout == b"back\n"
 
 

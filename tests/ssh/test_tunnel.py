@@ -17,9 +17,10 @@ from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import SshConnection
 from kubeup.tunnel import Tunnel, proxy
 from tests.ssh.conftest import Operator
-from tests.ssh.machine import Machine, wait_for
+from tests.ssh.machine import Machine
 from tests.support.forward_proxy import ForwardProxy as OwnProxy
 from tests.support.forward_proxy import certificate
+from tests.support.polling import settle
 
 LARGE = bytes(range(256)) * 40_000
 LOGIN = "ann:secret"
@@ -148,11 +149,11 @@ def test_nothing_listens_when_the_run_is_over(operator: Operator, node: Node, ma
 
 
 def test_nor_when_its_connection_was_lost(operator: Operator, node: Node, machine: Machine) -> None:
-    """Waiting asserts it: ``wait_for`` fails when its time is over."""
+    """Waiting asserts it: ``settle`` fails when its time is over."""
     run = Run(operator, node)
     listening = f"ss -Hltn 'sport = :{run.port}'"
     run.connection.close()
-    wait_for("the port to close", lambda: machine.run(listening) == "")
+    settle(lambda: machine.run(listening) == "", 20, "the port to close")
 
 
 def test_a_server_that_forwards_nothing_is_told_once_and_the_node_still_serves(

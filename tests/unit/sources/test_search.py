@@ -25,6 +25,7 @@ from kubeup.sources import site
 from kubeup.sources.cache import path_of
 from kubeup.sources.proxies import is_exempt
 from kubeup.sources.search import resolve
+from tests.support.polling import settle
 from tests.support.upstream import Upstream, serving, tgz
 
 K8S = "dl.k8s.io/release/v1.37.2/bin/linux/amd64"
@@ -443,13 +444,13 @@ def test_ctrl_c_ends_the_compilers_too(operator: Operator, tmp_path: Path, monke
     interrupting(pid.exists)
     with pytest.raises(KeyboardInterrupt):
         operator.get([KUBELET], GO)
-    wait_for(lambda: not alive(int(pid.read_text())))
+    settle(lambda: not alive(int(pid.read_text())), 15, "the build to end")
 
 
 def test_a_build_ends_with_a_kubeup_that_is_killed(
     operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Waiting asserts it: ``wait_for`` fails when its time is over."""
+    """Waiting asserts it: ``settle`` fails when its time is over."""
     pid = tmp_path / "pid"
     fake_go(tmp_path, monkeypatch, f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 60")
     code = (
@@ -459,16 +460,9 @@ def test_a_build_ends_with_a_kubeup_that_is_killed(
         f"resolve(wanted, [Source('go')], root=Path({str(operator.root)!r}))"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as kubeup:
-        wait_for(pid.exists)
+        settle(pid.exists, 15, "the build to begin")
         kubeup.kill()
-    wait_for(lambda: not alive(int(pid.read_text())))
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 15
-    while not what():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
+    settle(lambda: not alive(int(pid.read_text())), 15, "the build to end")
 
 
 def alive(pid: int) -> bool:
@@ -489,7 +483,7 @@ def test_a_build_that_is_running_elsewhere_is_waited_for(
     with cache.locked(lock, "building", operator.events.append):
         other = threading.Thread(target=operator.get, args=([KUBELET], GO))
         other.start()
-        wait_for(lambda: bool(operator.told(Building)))
+        settle(lambda: bool(operator.told(Building)), 15, "a word of the other build")
         assert not path_of(operator.root, KUBELET).exists()
     other.join(20)
     waiting = operator.told(Building)[0]
