@@ -1,4 +1,7 @@
-"""How the programs of each Go module are built. Facts about each were found by building it; see docs/release.md."""
+"""How the programs of each Go module are built. Facts about each were found by building it; see docs/release.md.
+
+A module has a row here where a release row or an image of an addon names it; what is only downloaded or pulled: none.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Images around programs that were built here: upstream's names, paths, users and entry points, one layer each.
 
-What upstream's images hold: the Dockerfile inside each module.
+What upstream's images hold: the Dockerfile inside each module. An image that is only pulled is not known here.
 """
 
 from __future__ import annotations

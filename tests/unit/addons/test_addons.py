@@ -90,6 +90,16 @@ def test_the_table_of_addons_in_the_docs_is_made_from_them() -> None:
     assert (ROOT / "docs/addons.md").read_text() == page, "run: python docs/addons.py"
 
 
+def test_no_shell_for_nodes_knows_an_addon() -> None:
+    """What is its own, what it waits for and what it serves is handed over as data."""
+    words = {word for addon in addons.ALL for word in (*addon.makes, addon.supply, addon.daemonset) if word}
+    words |= {one.object for addon in addons.ALL for one in addon.awaits} | set(addons.IMAGES)
+    names = {word.rpartition("/")[2] for word in words}
+    scripts = sorted((ROOT / "kubeup").rglob("*.sh"))
+    assert scripts
+    assert not [(script.name, name) for script in scripts for name in names if name in script.read_text()]
+
+
 def test_every_namespaced_object_names_its_namespace() -> None:
     whole = {
         "Namespace",
