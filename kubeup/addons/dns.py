@@ -9,7 +9,8 @@ from kubeup.addons.base import Addon, AddonImage, replicas
 from kubeup.model.cluster import Cluster, Program, Value
 from kubeup.model.facts import Facts
 
-COREDNS = Program("coredns", "1.15.0")
+COREDNS = Program("coredns", "1.14.7")
+"""Kubernetes' registry has it; images get there by a person's request, and not each version does."""
 IMAGE = AddonImage("coredns", "registry.k8s.io/coredns/coredns", COREDNS, "coredns")
 
 

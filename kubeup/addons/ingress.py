@@ -9,7 +9,8 @@ from kubeup.model.cluster import Cluster, Program, Value
 from kubeup.model.facts import Facts
 
 CONTOUR = Program("contour", "1.33.8")
-ENVOY = Program("envoy", "1.40.0")
+ENVOY = Program("envoy", "1.38.9")
+"""Contour's own pair: https://projectcontour.io/resources/compatibility-matrix/"""
 IMAGES = (
     AddonImage("contour", "ghcr.io/projectcontour/contour", CONTOUR, "contour"),
     AddonImage("envoy", "docker.io/envoyproxy/envoy", ENVOY, "envoy", tag="distroless-v{v}"),

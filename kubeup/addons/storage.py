@@ -9,7 +9,8 @@ from kubeup.model.cluster import Cluster, Program, Value
 from kubeup.model.facts import Facts
 from kubeup.model.resources import Directory
 
-LOCAL_PATH_PROVISIONER = Program("local_path_provisioner", "0.0.30")
+LOCAL_PATH_PROVISIONER = Program("local_path_provisioner", "0.0.36")
+"""The last with a shell for its helper pods, and the first without CVE-2025-62878 and the injection by templates."""
 # It has a shell, and so serves its helper pods as well.
 IMAGE = AddonImage(
     "local-path-provisioner",

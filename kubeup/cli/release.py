@@ -101,7 +101,7 @@ def pins_command(profile_path: Path, archs: tuple[str, ...]) -> None:
     """
     cluster = replace(profile.load(profile_path).cluster, require_pins=False)
     with _view() as view:
-        found = [one for one in _released(_with_newest(cluster, view), archs, view) if one.source != golang.BUILT]
+        found = [one for one in _released(_with_newest(cluster, view), archs, view) if not golang.is_built(one)]
     sums = {pins.name(one.wanted): pin for one in found if (pin := pins.pin(one))}
     click.echo("\n".join(["pins:", *(f"  {name}: {pin}" for name, pin in sums.items())]) if sums else "pins: {}")
 

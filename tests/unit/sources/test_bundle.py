@@ -24,7 +24,7 @@ from tests.support.archives import Made, layer
 
 KUBELET, COREDNS = (
     components.artifact("kubelet", "1.37.2", "amd64"),
-    components.artifact("image:coredns", "1.15.0", "amd64"),
+    components.artifact("image:coredns", "1.14.7", "amd64"),
 )
 CONTENTS = {KUBELET: b"kubelet" * 30_000, COREDNS: b"an archive" * 20_000}
 
