@@ -20,6 +20,10 @@ LIMIT = 3600.0
 SAY_SECONDS = 2.0
 
 
+class NotPublishedError(ReleaseError):
+    """Nobody here has what is to be built in this version."""
+
+
 @dataclass(frozen=True)
 class Workshop:
     """Where one module is built: its folder, the log of all its steps, and who is told."""
@@ -52,11 +56,19 @@ def machine_arch() -> str:
 
 def source(shop: Workshop, module: str, version: str) -> Path:
     what = f"fetching {module} {version}"
-    output = run(shop, ["go", "mod", "download", "-json", f"{module}@v{version}"], what, outside=True)
+    output = fetch(shop, ["go", "mod", "download", "-json", f"{module}@v{version}"], what, outside=True)
     found = re.search(r'"Dir": "([^"]+)"', output)
     if found is None:
         raise ReleaseError(f"the Go module {module} v{version} is not to be had", evidence=output.split("\n")[-5:])
     return Path(found.group(1))
+
+
+def fetch(shop: Workshop, argv: Sequence[str], what: str, outside: bool = False) -> str:
+    """Run what brings a version's source. Raises NotPublishedError where it cannot be had."""
+    try:
+        return run(shop, argv, what, outside=outside)
+    except ReleaseError as error:
+        raise NotPublishedError(error.message, evidence=error.evidence, fix=error.fix) from error
 
 
 def run(

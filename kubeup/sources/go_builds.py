@@ -140,8 +140,8 @@ RECIPES = {
     ),
 }
 STAND_INS: Mapping[tuple[str, str], str] = {
-    ("local-path-provisioner", "0.0.36"): "0.0.35",
+    ("local-path-provisioner", "0.0.36"): "0.0.30",
     ("envoy", "1.38.9"): "1.38.3",
 }
-"""(module, version) that the Go module proxy, or the Python package index, does not have -> the nearest that it has,
-which is built in its place. Said at each build, and in docs/release.md."""
+"""(module, version) that not every Go module proxy, or the Python package index, has -> the nearest that they have. It
+is built in its place where the version itself cannot be fetched; said at each such build, and in docs/release.md."""

