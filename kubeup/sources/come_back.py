@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 BUSY = frozenset((429, 503))
 UNSAID_SECONDS = 10.0
@@ -33,6 +32,8 @@ def is_used_up(status: int, headers: Mapping[str, str]) -> bool:
 def _retry_after(said: str, now: datetime.datetime) -> float:
     if said.isdigit():
         return float(said)
+    from email.utils import parsedate_to_datetime
+
     try:
         until = parsedate_to_datetime(said)
     except ValueError:

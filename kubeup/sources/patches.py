@@ -12,7 +12,7 @@ from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import ArtifactRef, ReleaseSink, Tried
 from kubeup.release.kubernetes import MINORS, STABLE
 from kubeup.sources import bundle, cache
-from kubeup.sources.site import Site, UnavailableError
+from kubeup.sources.site import Site, UnavailableError, announced
 
 
 def newest(cluster: Cluster, minor: str, emit: ReleaseSink, root: Path | None = None) -> str:
@@ -21,7 +21,7 @@ def newest(cluster: Cluster, minor: str, emit: ReleaseSink, root: Path | None = 
         if source.kind == "bundle":
             found = _in_bundle(Path(source.url), minor)
         elif source.kind in ("official", "mirror"):
-            found = _of_site(Site(source.url, cluster.proxy, cluster.release_ca), minor, emit)
+            found = _of_site(Site(source.url, cluster.proxy, cluster.release_ca, announced(emit)), minor, emit)
         else:
             continue
         if found:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import urllib.parse
-import urllib.request
 
 from kubeup.model.cluster import Proxy
 
@@ -15,9 +15,13 @@ def effective(proxy: Proxy) -> Proxy:
     """The profile's proxy, else what http_proxy, https_proxy and no_proxy say."""
     if proxy.http or proxy.https:
         return Proxy(proxy.http, proxy.https or proxy.http, proxy.no_proxy)
-    found = urllib.request.getproxies_environment()
-    exempt = (word.strip() for word in found.get("no", "").split(","))
-    return Proxy(found.get("http", ""), found.get("https", ""), tuple(word for word in exempt if word))
+    exempt = (word.strip() for word in _said("no_proxy").split(","))
+    return Proxy(_said("http_proxy"), _said("https_proxy"), tuple(word for word in exempt if word))
+
+
+def _said(name: str) -> str:
+    """Of the environment, in small letters first, as curl has it."""
+    return os.environ.get(name) or os.environ.get(name.upper(), "")
 
 
 def proxy_for(url: str, proxy: Proxy) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -13,11 +12,11 @@ from pathlib import Path
 
 from kubeup.model.cluster import Cluster, Proxy, Source
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseSink, Waiting, Without
+from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseSink, Without
 from kubeup.release.catalog import row_of
 from kubeup.sources import bundle, cache, golang, trust, web
 from kubeup.sources.resolution import Resolution, error_for
-from kubeup.sources.site import Site, UnavailableError
+from kubeup.sources.site import Site, UnavailableError, announced
 from kubeup.sources.trust import Terms
 
 PARALLEL = 4
@@ -190,14 +189,7 @@ def _other(artifact: Artifact, what: str, here: str, word: str, demanded: str) -
 
 def _from_web(search: Resolution, missing: Sequence[ArtifactRef], base: str) -> None:
     stopped = threading.Event()
-
-    def pause(host: str, seconds: float) -> None:
-        for left in range(math.ceil(seconds), 0, -1):
-            search.emit(Waiting(host, left))
-            if stopped.wait(min(1.0, seconds)):
-                raise web.StoppedError
-
-    site = Site(base, search.proxy, search.ca, pause)
+    site = Site(base, search.proxy, search.ca, announced(search.emit, stopped))
     fetcher = web.Fetcher(site, search.root, search.terms, search.emit, stopped)
 
     def work(job: trust.Job) -> None:

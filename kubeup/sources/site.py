@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import datetime
+import math
 import re
-import socket
 import threading
 import time
 import urllib.parse
@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from kubeup.model.cluster import Proxy
-from kubeup.release.artifacts import ArtifactRef
+from kubeup.release.artifacts import ArtifactRef, ReleaseSink, Waiting
 from kubeup.release.catalog import fill
 from kubeup.sources import come_back, proxies, tokens
 from kubeup.sources.client import Client, RequestError, words
+from kubeup.sources.hosts import Hosts
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -40,6 +41,23 @@ CHUNK = 1 << 18
 
 Wait = Callable[[str, float], None]
 """Waits for a host so many seconds, and says so."""
+
+
+class StoppedError(Exception):
+    """The user pressed Ctrl-C, and threads end at their next chunk, or second of waiting."""
+
+
+def announced(emit: ReleaseSink, stopped: threading.Event | None = None) -> Wait:
+    """A wait whose seconds are told, and that ends with StoppedError when ``stopped`` is set."""
+    until = stopped or threading.Event()
+
+    def wait(host: str, seconds: float) -> None:
+        for left in range(math.ceil(seconds), 0, -1):
+            emit(Waiting(host, left))
+            if until.wait(1.0):
+                raise StoppedError
+
+    return wait
 
 
 class UnavailableError(Exception):
@@ -97,8 +115,7 @@ class Site:
         self._client = Client(self._proxy, ca)
         self._wait = wait
         self._lock = threading.Lock()
-        self._hops: dict[tuple[str, int, bool], _Hop] = {}
-        self._dead: dict[str, str] = {}
+        self._hosts = Hosts(self._proxy)
         self._texts: dict[str, str] = {}
         self._tokens: dict[str, str] = {}
 
@@ -215,59 +232,18 @@ class Site:
         return known
 
     def _reach(self, url: str) -> str:
-        """The URL's host. The first to need it finds out whether it is there; the others wait for that answer."""
-        try:
-            host = urllib.parse.urlsplit(url).netloc
-            address = proxies.first_hop(url, self._proxy)
-        except ValueError as error:
-            raise UnavailableError(f"{self.title} or its proxy is no URL that can be asked ({error})") from None
-        if address is None:
-            raise UnavailableError(f"{self.title} or its proxy is no URL that can be asked")
-        with self._lock:
-            hop = self._hops.setdefault(address, _Hop())
-        with hop.lock:
-            if hop.reason is None:
-                hop.reason = _why_not(*address)
-        reason = hop.reason or self._dead.get(host)
+        """The URL's host, which is there."""
+        reason = self._hosts.why_not(url, CONNECT_SECONDS)
         if reason:
             raise UnavailableError(reason)
-        return host
+        return urllib.parse.urlsplit(url).netloc
 
     def _failed(self, url: str, host: str, error: RequestError) -> UnavailableError:
         if error.broke:
             return UnavailableError(f"{_shown(url)} broke off ({error})")
         reason = f"{host} cannot be asked ({error})"
-        with self._lock:
-            self._dead[host] = reason
+        self._hosts.give_up(host, reason)
         return UnavailableError(reason)
-
-
-class _Hop:
-    """The first machine on the way to a site. reason: why it cannot be reached, empty if it can, None before."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.reason: str | None = None
-
-
-def _why_not(host: str, port: int, is_proxy: bool) -> str:
-    """Neither getaddrinfo nor a name with many addresses keeps to one time limit, so a thread tries."""
-    found: list[str] = []
-    done = threading.Event()
-
-    def connect() -> None:
-        try:
-            socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
-            found.append("")
-        except OSError as error:
-            found.append(words(error))
-        done.set()
-
-    threading.Thread(target=connect, daemon=True, name="kubeup-reach").start()
-    done.wait(CONNECT_SECONDS)
-    reason = found[0] if found else f"no connection in {CONNECT_SECONDS:.0f} s"
-    place = host if port in (80, 443) else f"{host}:{port}"
-    return f"{'the proxy ' if is_proxy else ''}{place} is not reachable ({reason})" if reason else ""
 
 
 def _open_file(url: str, offset: int) -> Answer:

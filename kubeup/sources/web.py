@@ -16,16 +16,12 @@ from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Progress, ReleaseSink, Remark
 from kubeup.release.catalog import fill, manifest_url
 from kubeup.sources import cache, trust
-from kubeup.sources.site import CHUNK, Answer, Site, UnavailableError
+from kubeup.sources.site import CHUNK, Answer, Site, StoppedError, UnavailableError
 from kubeup.sources.trust import Expected, Job, Terms
 
 ATTEMPTS = 3
 IMAGE_LIMIT = 512 << 20
 """Bytes of one part of an image; Envoy's largest layer has some 60 MB."""
-
-
-class StoppedError(Exception):
-    """The user pressed Ctrl-C, and threads end at their next chunk."""
 
 
 @dataclass
