@@ -103,7 +103,6 @@ def make_plan(
         context = Context(cluster, node, facts[node.host], cluster_facts, cidrs)
         mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == facts[node.host].arch)
         desired = render.desired(context, mine, now)
-        desired = replace(desired, meta=(*desired.meta, *recorded.meta(cluster, node, artifacts)))
         plan = diff(node.title, desired, facts[node.host], components.order(cluster, node))
         untouched = replace(plan, binaries=(), baselines=(), levels=(), to_issue=())
         plans.append(plan if is_chosen(node, limit) else untouched)

@@ -18,21 +18,19 @@ FIRST_SUM = "first-sum/"
 
 
 def meta(cluster: Cluster, node: Node, artifacts: Sequence[Artifact]) -> tuple[tuple[str, str], ...]:
-    """What a control-plane node records of it. artifacts: all the cluster's, of every architecture."""
-    if not node.is_control_plane:
-        return ()
+    """What a node records of it. artifacts: those of its own architecture."""
     sums = {pins.name(one.wanted): one.first_sum for one in artifacts if one.first_sum}
     return (
-        (KUBERNETES, cluster.versions.kubernetes),
+        *(((KUBERNETES, cluster.versions.kubernetes),) if node.is_control_plane else ()),
         *((f"{FIRST_SUM}{name}", value) for name, value in sorted(sums.items())),
     )
 
 
 def first_sums(cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, str]:
-    """sha256 of first downloads, by name. facts: by node.host."""
+    """sha256 of first downloads, by name; the control plane's word is the last. facts: by node.host."""
     return {
         key.removeprefix(FIRST_SUM): value
-        for node in cluster.control_plane
+        for node in sorted(cluster.nodes, key=lambda node: node.is_control_plane)
         if node.host in facts
         for key, value in facts[node.host].record.meta.items()
         if key.startswith(FIRST_SUM)

@@ -21,6 +21,7 @@ from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Binary, Desired, Directory, File, ProbeRequest, SideEffect, Unit, sha256
 from kubeup.pki import certificates, secret_names
+from kubeup.planning import recorded
 from kubeup.planning.data import folder
 from kubeup.release.artifacts import Artifact
 
@@ -83,7 +84,7 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
         actions=tuple(action for part in mine for action in part.actions(context)),
         side_effects=_traces(mine),
         to_issue=to_issue,
-        meta=_meta(context),
+        meta=(*_meta(context), *recorded.meta(cluster, node, artifacts)),
     )
 
 
