@@ -10,7 +10,7 @@ import click
 
 from kubeup import addons
 from kubeup.cli import console, session
-from kubeup.cli.options import BUNDLE, DRY_RUN, OUTPUT, PARALLEL, THROUGH_ME, profile_first
+from kubeup.cli.options import BUNDLE, DRY_RUN, OUTPUT, PARALLEL, THROUGH_ME, VERBOSE, profile_first
 from kubeup.commands import addons as command
 from kubeup.execution import probing
 from kubeup.model.cluster import Cluster
@@ -49,6 +49,7 @@ def addons_group() -> None:
 
 
 @addons_group.command("list")
+@VERBOSE
 @ARGUMENTS
 @PARALLEL
 @OUTPUT
@@ -65,6 +66,7 @@ def list_command(arguments: tuple[str, ...], parallel: int, output: str) -> None
 
 
 @addons_group.command("up")
+@VERBOSE
 @ARGUMENTS
 @PARALLEL
 @OUTPUT
@@ -83,6 +85,7 @@ def up_command(
 
 
 @addons_group.command("down")
+@VERBOSE
 @ARGUMENTS
 @PARALLEL
 @OUTPUT

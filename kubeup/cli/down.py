@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from kubeup.cli import console, session
-from kubeup.cli.options import LIMIT, OUTPUT, PARALLEL, PROFILE
+from kubeup.cli.options import LIMIT, OUTPUT, PARALLEL, PROFILE, VERBOSE
 from kubeup.cli.state import State
 from kubeup.commands import down
 from kubeup.execution.job import Job
@@ -21,6 +21,7 @@ from kubeup.report import data, errors, summary
 
 
 @click.command("down")
+@VERBOSE
 @PROFILE
 @LIMIT
 @PARALLEL

@@ -12,7 +12,7 @@ from typing import IO
 import click
 
 from kubeup.cli import console, session
-from kubeup.cli.options import BUNDLE, OUTPUT, PARALLEL, profile_first
+from kubeup.cli.options import BUNDLE, OUTPUT, PARALLEL, VERBOSE, profile_first
 from kubeup.execution import probing
 from kubeup.execution.job import Job
 from kubeup.execution.probing import Answers
@@ -40,6 +40,7 @@ def images_group() -> None:
 
 
 @images_group.command("list")
+@VERBOSE
 @ARGUMENT
 @PROFILE
 @PARALLEL
@@ -51,6 +52,7 @@ def list_command(argument: Path | None, profile_path: Path | None, parallel: int
 
 
 @images_group.command("check")
+@VERBOSE
 @ARGUMENT
 @PROFILE
 @PARALLEL
@@ -64,6 +66,7 @@ def check_command(argument: Path | None, profile_path: Path | None, parallel: in
 
 
 @images_group.command("push")
+@VERBOSE
 @click.argument("words", metavar="[PROFILE] ARCHIVE...", nargs=-1, required=True)
 @click.option(
     "--name", default="", help="What to call an image whose archive does not say (an OCI archive of skopeo's)."
@@ -96,6 +99,7 @@ def push_command(words: tuple[str, ...], name: str, profile_path: Path | None, p
 
 
 @images_group.command("pull")
+@VERBOSE
 @click.argument("words", metavar="[PROFILE] [NAME...]", nargs=-1)
 @PROFILE
 @PARALLEL

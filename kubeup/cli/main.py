@@ -29,18 +29,29 @@ class Group(LazyGroup):
             self._tell(error)
             sys.exit(error.exit_code)
         except click.exceptions.Abort:
-            click.echo(
-                "\nstopped. What is done is done, nothing is half-written; the same command goes on from here.",
-                err=True,
-            )
+            click.echo(STOPPED, err=True)
             # Threads may still wait for a node; the node's half ends by itself.
             sys.stdout.flush()
             os._exit(INTERRUPTED)
         except click.ClickException as error:
             error.show()
             sys.exit(2)
+        except Exception as error:
+            # What happens while nodes are asked is told by session.job; this is all else.
+            self._tell(self._unexpected(error))
+            sys.exit(1)
         if code:
             sys.exit(code)
+
+    @staticmethod
+    def _unexpected(error: Exception) -> KubeupError:
+        from kubeup.cli.state import State
+        from kubeup.report.run_log import RunLog, unexpected
+
+        log = RunLog(State.of(os.environ).logs, sys.argv, __version__)
+        log.unexpected(error)
+        log.close("unexpected")
+        return unexpected(error, log.path)
 
     @staticmethod
     def _tell(error: KubeupError) -> None:

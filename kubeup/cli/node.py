@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kubeup.cli import console, session
+from kubeup.cli.options import VERBOSE
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError, NodeError, UsageError
 from kubeup.model.events import Working
@@ -22,6 +23,7 @@ def node() -> None:
 
 
 @node.command("snapshot")
+@VERBOSE
 @click.argument("name", metavar="NODE")
 @click.option("--profile", "profile_path", type=click.Path(path_type=Path), help="Which cluster's node it is.")
 @click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="Where to write it.")

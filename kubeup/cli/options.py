@@ -28,6 +28,22 @@ BUNDLE = click.option(
 )
 
 
+def _remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[VERBOSE_KEY] = True
+
+
+VERBOSE_KEY = "kubeup.verbose"
+VERBOSE = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember,
+    help="Show what nodes are told and what they say, too; the log of every run has it all.",
+)
+
+
 def profile_first(words: Sequence[str]) -> tuple[Path | None, tuple[str, ...]]:
     """[PROFILE] [WORD...]: the first one is a profile where it is called like one."""
     if words and words[0].endswith((".yaml", ".yml")):

@@ -14,19 +14,23 @@ from pathlib import Path
 
 import click
 
-from kubeup import profile
+from kubeup import __version__, profile
 from kubeup.cli import console
+from kubeup.cli.options import VERBOSE_KEY
 from kubeup.cli.state import State
 from kubeup.execution.fleet import Connect, Fleet
 from kubeup.execution.job import Job, Prepared
 from kubeup.image_store import pull_via_proxy
 from kubeup.model.cluster import Cluster, Source
-from kubeup.model.errors import UsageError
+from kubeup.model.errors import REPORT, FleetError, KubeupError, UnexpectedError, UsageError
+from kubeup.model.events import Event, Failed
 from kubeup.node.ssh.connector import Connector
 from kubeup.node.ssh.secrets import Secrets
 from kubeup.node.wire.transport import SshConnection
 from kubeup.profile import LoadedProfile
+from kubeup.release.artifacts import ReleaseEvent
 from kubeup.report.progress import View
+from kubeup.report.run_log import RunLog, unexpected
 from kubeup.tunnel import Tunnel
 
 
@@ -97,10 +101,48 @@ def images_through_me(job: Job, prepared: Prepared, wanted: bool) -> Iterator[Ca
 
 @contextmanager
 def job(fleet: Fleet) -> Iterator[Job]:
-    """Everything a command needs, with its view on."""
+    """Everything a command needs, with its view on and its log begun. What is a fault of kubeup's own ends as an error
+    that names the log."""
     stderr = console.stderr()
-    with View(stderr, live=stderr.is_terminal and not stderr.is_dumb_terminal) as view:
-        yield Job(fleet, view.emit, view.emit_release, operator(), now, os.environ)
+    verbose = bool(click.get_current_context().meta.get(VERBOSE_KEY))
+    log = RunLog(State.of(os.environ).logs, sys.argv, __version__)
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Failed):
+            name_log(event.error, log.path)
+        log.emit(event)
+        view.emit(event)
+
+    def emit_release(event: ReleaseEvent) -> None:
+        log.emit_release(event)
+        view.emit_release(event)
+
+    fleet.watch(emit)
+    end = "done"
+    try:
+        with View(stderr, live=stderr.is_terminal and not stderr.is_dumb_terminal, verbose=verbose) as view:
+            yield Job(fleet, emit, emit_release, operator(), now, os.environ)
+    except KubeupError as error:
+        end = f"failed: {error.title()}"
+        name_log(error, log.path)
+        raise
+    except Exception as error:
+        log.unexpected(error)
+        end = f"unexpected: {error!r}"
+        raise unexpected(error, log.path) from error
+    except BaseException as error:
+        end = f"stopped: {error!r}"
+        raise
+    finally:
+        log.close(end)
+
+
+def name_log(error: KubeupError, log: Path) -> None:
+    """Where a fault of kubeup's own is among the causes, it says where its log is."""
+    causes = error.causes if isinstance(error, FleetError) else (error,)
+    for cause in causes:
+        if isinstance(cause, UnexpectedError):
+            cause.fix = f"{REPORT}: {log}"
 
 
 def operator() -> str:

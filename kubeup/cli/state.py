@@ -27,6 +27,11 @@ class State:
     def snapshots(self) -> Path:
         return self.root / "snapshots"
 
+    @property
+    def logs(self) -> Path:
+        """Of the last runs, one file each."""
+        return self.root / "logs"
+
     def remember(self, name: str, profile: Path) -> None:
         """Keep a copy of a profile that was brought up, and where it was."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kubeup.cli import console, session
-from kubeup.cli.options import BUNDLE, DRY_RUN, LIMIT, OUTPUT, PARALLEL, PROFILE, THROUGH_ME
+from kubeup.cli.options import BUNDLE, DRY_RUN, LIMIT, OUTPUT, PARALLEL, PROFILE, THROUGH_ME, VERBOSE
 from kubeup.cli.state import State
 from kubeup.commands import up
 from kubeup.execution.job import Outcome, Prepared
@@ -21,6 +21,7 @@ from kubeup.validate.run import validate
 
 
 @click.command("up")
+@VERBOSE
 @PROFILE
 @LIMIT
 @PARALLEL
@@ -68,6 +69,7 @@ def up_command(
 
 
 @click.command("plan")
+@VERBOSE
 @PROFILE
 @LIMIT
 @PARALLEL

@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from kubeup.cli import console, session
-from kubeup.cli.options import OUTPUT, PARALLEL, PROFILE
+from kubeup.cli.options import OUTPUT, PARALLEL, PROFILE, VERBOSE
 from kubeup.execution import probing
 from kubeup.report import data, health
 from kubeup.validate.run import validate
 
 
 @click.command("validate")
+@VERBOSE
 @PROFILE
 @PARALLEL
 @OUTPUT

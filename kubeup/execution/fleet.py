@@ -12,8 +12,10 @@ from typing import TypeVar
 
 from kubeup.execution.results import Results
 from kubeup.model.cluster import Node
-from kubeup.model.errors import KubeupError, NodeError
+from kubeup.model.errors import REPORT, KubeupError, UnexpectedError
+from kubeup.model.events import EventSink
 from kubeup.node.wire.transport import NodeConnection
+from kubeup.node.wire.watched import WatchedConnection
 
 T = TypeVar("T")
 Connect = Callable[[Node], NodeConnection]
@@ -26,21 +28,29 @@ class Fleet:
         self._connect = connect
         self._parallel = parallel
         self._connections: dict[str, NodeConnection] = {}
+        self._emit: EventSink = lambda _: None
         self._lock = threading.Lock()
+
+    def watch(self, emit: EventSink) -> None:
+        """From here on, tell of every call, also over connections that are open."""
+        self._emit = emit
 
     def connection(self, node: Node) -> NodeConnection:
         """The node's connection; a node is only ever used by one thread at a time."""
         with self._lock:
             known = self._connections.get(node.host)
         if known is None:
-            known = self._connect(node)
+            known = self._opened(node)
             with self._lock:
                 self._connections[node.host] = known
         return known
 
     def another(self, node: Node) -> NodeConnection:
         """A second connection to a node, for what runs beside the first; the caller closes it."""
-        return self._connect(node)
+        return self._opened(node)
+
+    def _opened(self, node: Node) -> NodeConnection:
+        return WatchedConnection(self._connect(node), lambda event: self._emit(event))
 
     def each(self, nodes: Sequence[Node], work: Callable[[Node, NodeConnection], T]) -> Results[T]:
         """Run ``work`` for every node. Ctrl-C closes all connections: the nodes' halves end at their next step."""
@@ -93,9 +103,6 @@ def as_node_error(node: Node, error: BaseException) -> KubeupError:
     """A failure a person can read; what is not one of ours is a fault in kubeup, and says so."""
     if isinstance(error, KubeupError):
         return error
-    return NodeError(
-        node.title,
-        "kubeup itself",
-        f"an unexpected {type(error).__name__}: {error}",
-        fix="this is a fault in kubeup: run again with --debug and report what it prints",
-    )
+    found = UnexpectedError(node.title, "kubeup itself", f"an unexpected {type(error).__name__}: {error}", fix=REPORT)
+    found.__cause__ = error
+    return found

@@ -10,7 +10,8 @@ from kubeup.importer import checks, settings, shell
 from kubeup.importer.conversion import Conversion, Fate, Outcome
 from kubeup.importer.shell import Note
 from kubeup.model.errors import ProfileError
-from kubeup.profile.problem import Position, Problem, without_passwords
+from kubeup.model.redaction import without_passwords
+from kubeup.profile.problem import Position, Problem
 
 __all__ = ["Fate", "Imported", "Note", "Outcome", "load", "load_bytes", "load_text"]
 

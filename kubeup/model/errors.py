@@ -6,7 +6,8 @@
     ├── PreflightError          something must change on a node before anything is touched
     ├── NodeError               one node and one step of it failed
     │   ├── ConnectError        SSH did not get there: address, port, host key, login, sudo
-    │   └── StepError           a step on the node failed; carries its output and journal
+    │   ├── StepError           a step on the node failed; carries its output and journal
+    │   └── UnexpectedError     a fault of kubeup's own; its cause is in the log of the run
     ├── FleetError              several nodes failed; carries every one of them
     ├── ReleaseError            a binary could not be had, or is not what it should be
     ├── ImageError              an archive of images cannot be used, or an image cannot be had
@@ -73,6 +74,13 @@ class ConnectError(NodeError):
 
 class StepError(NodeError):
     """A step of a plan failed on the node; evidence is its output and, for a unit, its journal."""
+
+
+REPORT = "this is a fault in kubeup: report it with the log of this run"
+
+
+class UnexpectedError(NodeError):
+    """Something went wrong in kubeup itself; ``__cause__`` is what it was."""
 
 
 class FleetError(KubeupError):

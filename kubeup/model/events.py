@@ -57,5 +57,29 @@ class Note:
     node: str = ""
 
 
-Event = Phase | Working | Finished | Failed | Skipped | Note
+@dataclass(frozen=True)
+class Sending:
+    """A node is about to be given these steps. text: a line a step, below it the script of an action."""
+
+    node: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Called:
+    """A round trip to a node ended: what it was asked, and what it said, for logs and for who wants to see all.
+
+    asked: the beginning of a script; empty where steps were sent (see Sending). said: lines of its output that hold no
+    file's content. status: exit code of the node's half; None where the connection was lost. seconds: its length.
+    """
+
+    node: str
+    kind: str
+    asked: str
+    said: tuple[str, ...]
+    status: int | None
+    seconds: float
+
+
+Event = Phase | Working | Finished | Failed | Skipped | Note | Sending | Called
 EventSink = Callable[[Event], None]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import dataclass
 
+from kubeup.model.redaction import without_passwords
 from kubeup.model.severity import Severity
 
 MOST = 200
 """Problems that are shown; who has more begins with these."""
 WIDEST = 200
 """Letters of a line; of a message a few more."""
-WORD = re.compile(r"\S+")
-USER = re.compile(r"(?:(?<![\w+.-])\w[\w+.-]*:)?//[^\s/:@]*:|(?<![\w.%+-])(?<!\$\{)[\w.%+-]+:")
 
 
 @dataclass(frozen=True)
@@ -69,21 +67,3 @@ def _window(line: str, column: int) -> tuple[str, int]:
     before = "... " if first else ""
     behind = " ..." if first + WIDEST < len(line) else ""
     return f"{before}{line[first : first + WIDEST]}{behind}", column - first + len(before)
-
-
-def without_passwords(text: str) -> str:
-    """The text with every password of a URL as stars, as many as it has letters, so that marks below stand right.
-
-    With or without a scheme, and up to the last @ of the word: a password may hold one itself. ``${name:-...}`` is a
-    shell's default and no name of a user.
-    """
-    return WORD.sub(_hidden, text) if "@" in text else text
-
-
-def _hidden(word: re.Match[str]) -> str:
-    """One word: what stands between the user's name and the last @."""
-    before, at, after = word.group().rpartition("@")
-    user = USER.search(before)
-    if not at or user is None:
-        return word.group()
-    return before[: user.end()] + "*" * (len(before) - user.end()) + at + after

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from kubeup.model.errors import FleetError, KubeupError, PreflightError, ProfileError
+from kubeup.model.redaction import without_secrets
 
 
 def show(console: Console, error: KubeupError) -> None:
@@ -34,4 +35,5 @@ def _fix(console: Console, error: KubeupError) -> None:
 
 
 def _indent(text: str, margin: str = "  | ") -> str:
-    return "\n".join(f"{margin}{line}" for line in text.split("\n"))
+    """What was seen, as it was but for secrets."""
+    return "\n".join(f"{margin}{line}" for line in without_secrets(text).split("\n"))

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kubeup.importer import Fate, Imported, Note, Outcome
-from kubeup.profile.problem import without_passwords
+from kubeup.model.redaction import without_passwords
 
 STYLES = {Outcome.TAKEN: "green", Outcome.DEFAULT: "green", Outcome.GONE: "dim", Outcome.LEFT: "yellow"}
 MARKS = {Outcome.TAKEN: "taken", Outcome.DEFAULT: "default", Outcome.GONE: "gone", Outcome.LEFT: "look"}

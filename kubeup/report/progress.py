@@ -13,11 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from kubeup.model.events import Event, Failed, Finished, Note, Phase, Skipped, Working
+from kubeup.model.events import Called, Event, Failed, Finished, Note, Phase, Sending, Skipped, Working
 from kubeup.release.artifacts import Building, Got, Progress, ReleaseEvent, Remark, Tried, Waiting, Without
+from kubeup.report import calls
 
 REFRESH = 8
 BUILDING_EVERY = 20.0
+SHOWN = 40
+"""Lines of a script that are shown; all of them are in the log."""
 
 
 @dataclass
@@ -42,8 +45,10 @@ def size(count: float) -> str:
 class View:
     """Takes events from any thread. live: redraw in place; else a line for what matters."""
 
-    def __init__(self, console: Console, *, live: bool) -> None:
+    def __init__(self, console: Console, *, live: bool, verbose: bool = False) -> None:
+        """verbose: what nodes are told and what they say, too."""
         self._console = console
+        self._verbose = verbose
         self._lock = threading.Lock()
         self._lines: dict[str, _Line] = {}
         self._phase = ""
@@ -94,6 +99,9 @@ class View:
                 self._print(f"[yellow]           {escape(node)}: not touched further: {escape(reason)}[/]")
             case Note(text=text, node=node):
                 self._print(f"           {escape(f'{node}: {text}' if node else text)}")
+            case Sending() | Called() if self._verbose:
+                for text in calls.lines(event, SHOWN):
+                    self._print(f"[dim]{escape(text)}[/]")
 
     def emit_release(self, event: ReleaseEvent) -> None:
         with self._lock:

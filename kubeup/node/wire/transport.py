@@ -23,15 +23,24 @@ from kubeup.node.wire.remote_commands import Kind, command
 from kubeup.node.wire.streams import Body, CallSpec, OnLine
 
 SESSION_TRIES = 6
+TakeChannel = Callable[[paramiko.Channel], None]
+"""What is done with a connection that a node's port was asked for."""
 
 
 class NodeConnection(Protocol):
     """A way to a node; used by one thread at a time. trips, sent, received: so far, bytes of payload."""
 
-    title: str
-    trips: int
-    sent: int
-    received: int
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def trips(self) -> int: ...
+
+    @property
+    def sent(self) -> int: ...
+
+    @property
+    def received(self) -> int: ...
 
     def call(
         self,
@@ -43,7 +52,7 @@ class NodeConnection(Protocol):
         operator: str = "",
     ) -> Reply: ...
 
-    def forward(self, take: Callable[[paramiko.Channel], None]) -> int: ...
+    def forward(self, take: TakeChannel) -> int: ...
 
     def forward_no_more(self) -> None: ...
 
@@ -147,7 +156,7 @@ class SshConnection:
             fix="run the same command again: what is done already is not done twice",
         )
 
-    def forward(self, take: Callable[[paramiko.Channel], None]) -> int:
+    def forward(self, take: TakeChannel) -> int:
         """The port of the node's loopback on which its SSH server listens for us, as long as this connection lasts.
 
         take: gets each connection made there, in a thread that must not wait. Asked again, the same port is the answer,
