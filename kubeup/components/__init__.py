@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from kubeup.components import (
     addons,
@@ -24,13 +25,12 @@ from kubeup.components import (
     runc,
 )
 from kubeup.components.base import Component, Context, Template
-from kubeup.model.cluster import KUBERNETES, Cluster, Node, Program
+from kubeup.model.cluster import KUBERNETES, Cluster, Node, Program, Runtime
 from kubeup.plan.steps import ComponentOrder
 from kubeup.release.artifacts import ArtifactRef
 
 ALL: tuple[Component, ...] = (
     kubectl.TOOL,
-    kubectl.MASTER_TOOL,
     kubectl.COMPONENT,
     pause.COMPONENT,
     runc.COMPONENT,
@@ -66,18 +66,29 @@ def artifact(name: str, version: str, arch: str) -> ArtifactRef:
     return ArtifactRef(name, version, arch, rows.get(name))
 
 
+def choices(cluster: Cluster) -> tuple[Cluster, ...]:
+    """The cluster in every way in which what its profile leaves to the machines may be decided."""
+    return (cluster,) if cluster.runtime else tuple(replace(cluster, runtime=one) for one in Runtime)
+
+
 def of_node(cluster: Cluster, node: Node) -> tuple[Component, ...]:
-    """The components of a machine with these roles, in order."""
-    return tuple(component for component in ALL if component.runs_on(node, cluster.runtime))
+    """What a machine may carry, in order; known before it was asked anything."""
+    return tuple(component for component in ALL if component.may_run(cluster, node))
+
+
+def wanted(context: Context) -> tuple[Component, ...]:
+    """What a machine is to carry, in order, now that it answered."""
+    return tuple(part for part in of_node(context.cluster, context.node) if part.when(context))
 
 
 def level_of(component: Component) -> int:
-    """A component that needs one of another kind of machine waits behind a barrier: it is a level further on."""
+    """A component that needs one which not every machine of its own kinds carries waits behind a barrier for the other
+    machines: it is a level further on."""
     levels = [0]
     for name in component.after:
         needed = BY_NAME.get(name)
         if needed is not None:
-            levels.append(level_of(needed) + (needed.role is not component.role))
+            levels.append(level_of(needed) + (not component.roles <= needed.roles))
     return max(levels)
 
 
@@ -89,4 +100,17 @@ def order(cluster: Cluster, node: Node) -> tuple[ComponentOrder, ...]:
     return tuple(sorted(stages, key=lambda stage: stage.level))
 
 
-__all__ = ["ALL", "BY_NAME", "Component", "Context", "Template", "artifact", "level_of", "of_node", "order", "programs"]
+__all__ = [
+    "ALL",
+    "BY_NAME",
+    "Component",
+    "Context",
+    "Template",
+    "artifact",
+    "choices",
+    "level_of",
+    "of_node",
+    "order",
+    "programs",
+    "wanted",
+]

@@ -101,7 +101,7 @@ def _wanted(name: str) -> Template:
 
 COMPONENT = Component(
     name="addons",
-    role=CONTROL_PLANE,
+    roles=CONTROL_PLANE,
     after=("kubelet", "kube-proxy", "flannel"),
     templates=tuple(_wanted(addon.name) for addon in addons.ALL),
     asks=(manifests.INVENTORY,),
@@ -125,7 +125,7 @@ def _keeps(addon: addons.Addon) -> Callable[[Context], bool]:
 DIRECTORIES = tuple(
     Component(
         name=f"{OF_ADDON}{addon.name}",
-        role=WORKER,
+        roles=WORKER,
         directories=addon.directories,
         when=_keeps(addon),
         has_unit=False,

@@ -11,8 +11,8 @@ from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Action, Directory, File, SideEffect
 from kubeup.release.artifacts import Row
 
-CONTROL_PLANE = Role.CONTROL_PLANE
-WORKER = Role.WORKER
+CONTROL_PLANE = frozenset({Role.CONTROL_PLANE})
+WORKER = frozenset({Role.WORKER})
 
 PKI = "/etc/kubernetes/pki"
 KUBECTL = "/opt/kubeup/bin/kubectl --request-timeout=5s"
@@ -88,7 +88,7 @@ class Component:
     """
 
     name: str
-    role: Role
+    roles: frozenset[Role]
     release: Row | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
@@ -108,6 +108,7 @@ class Component:
     timeout: int = 60
     rolling: bool = False
     runtime: Runtime | None = None
+    applies: Callable[[Cluster, Node], bool] = lambda *_: True
     when: Callable[[Context], bool] = lambda _: True
     has_unit: bool = True
     preexisting: bool = False
@@ -134,9 +135,10 @@ class Component:
         """Whether a profile may override them: it has a unit, and that is kubeup's."""
         return self.has_unit and not self.preexisting
 
-    def runs_on(self, node: Node, runtime: Runtime | None) -> bool:
-        """Whether a node of this role carries it under this runtime."""
-        return self.role in node.roles and self.runtime in (None, runtime)
+    def may_run(self, cluster: Cluster, node: Node) -> bool:
+        """Whether a machine may carry it, as far as that is known before the machine was asked anything."""
+        under = self.runtime is None or cluster.runtime in (None, self.runtime)
+        return under and bool(self.roles & node.roles) and self.applies(cluster, node)
 
 
 def http_ok(port: int, path: str = "/healthz") -> str:

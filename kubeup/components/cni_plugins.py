@@ -23,7 +23,7 @@ CNI_TRACES = (
 """What pods' networks leave; kubeup is the network's name in templates/flannel-cni."""
 COMPONENT = Component(
     name="cni-plugins",
-    role=WORKER,
+    roles=WORKER,
     release=Row(
         PLUGINS,
         CNI_PLUGINS,

@@ -53,7 +53,7 @@ def _tagged(context: Context, name: str) -> str:
 COMPONENT = Component(
     name="containerd",
     unit_name="kube-containerd",
-    role=WORKER,
+    roles=WORKER,
     release=Row(
         ("containerd", "containerd-shim-runc-v2", "ctr"),
         CONTAINERD,

@@ -35,6 +35,7 @@ def actions(context: Context) -> tuple[Action, ...]:
     return (
         Action(
             id="pause-image",
+            asked_as="pause-image in Docker",
             title="pause image",
             component="cri-dockerd",
             check=f"docker image inspect {sh(name)}",
@@ -46,7 +47,7 @@ def actions(context: Context) -> tuple[Action, ...]:
 
 COMPONENT = Component(
     name="cri-dockerd",
-    role=WORKER,
+    roles=WORKER,
     release=Row(
         ("cri-dockerd",),
         CRI_DOCKERD,

@@ -11,7 +11,7 @@ CRICTL = Program("crictl", "1.37.0")
 ARCHIVE = GITHUB + "/kubernetes-sigs/cri-tools/releases/download/v{v}/crictl-v{v}-linux-{arch}.tar.gz"
 COMPONENT = Component(
     name="crictl",
-    role=WORKER,
+    roles=WORKER,
     release=Row(
         ("crictl",),
         CRICTL,

@@ -49,7 +49,7 @@ def values(context: Context) -> Mapping[str, Value]:
 
 COMPONENT = Component(
     name="docker",
-    role=WORKER,
+    roles=WORKER,
     release=Row(
         BINARIES,
         DOCKER,
@@ -89,7 +89,7 @@ COMPONENT = Component(
 ADOPTED = Component(
     name="docker-adopted",
     unit_name="docker",
-    role=WORKER,
+    roles=WORKER,
     files=options,
     asks=docker_daemon.ASKED,
     reloads=docker_daemon.RELOADED,

@@ -36,7 +36,7 @@ def flags(context: Context) -> Flags:
 
 COMPONENT = Component(
     name="etcd",
-    role=CONTROL_PLANE,
+    roles=CONTROL_PLANE,
     release=Row(
         ("etcd", "etcdctl", "etcdutl"),
         ETCD,

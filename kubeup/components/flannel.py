@@ -34,7 +34,7 @@ def values(context: Context) -> Mapping[str, Value]:
 
 COMPONENT = Component(
     name="flannel",
-    role=WORKER,
+    roles=WORKER,
     release=Row(
         ("flanneld",),
         FLANNEL,

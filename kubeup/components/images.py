@@ -22,6 +22,11 @@ def _id(image: AddonImage) -> str:
     return f"{PUSHED}{image.name}"
 
 
+def _answer(image: AddonImage, runtime: Runtime | None) -> str:
+    """Each runtime is asked by a name of its own, for both are where the profile names none."""
+    return _id(image) + (" in Docker" if runtime is Runtime.DOCKER else "")
+
+
 def _is_run(image: AddonImage, cluster: Cluster) -> bool:
     """Whether one of the cluster's addons runs it."""
     return any(addon.name in cluster.addons and image in addon.images for addon in addons.ALL)
@@ -33,7 +38,8 @@ def _is_wanted(image: AddonImage) -> Callable[[Context], bool]:
 
     def wanted(context: Context) -> bool:
         known = context.facts.record.did(_id(image))
-        return _is_run(image, context.cluster) and not context.facts.checks.get(_id(image), known)
+        is_there = context.facts.checks.get(_answer(image, context.cluster.runtime), known)
+        return _is_run(image, context.cluster) and not is_there
 
     return wanted
 
@@ -58,7 +64,18 @@ def _actions(image: AddonImage) -> Callable[[Context], tuple[Action, ...]]:
             pin = f" && {CTR} images label {sh(name)} io.cri-containerd.pinned=pinned"
             do, undo = f"{CTR} images import {path}{tagged}{pin}", ""
         title = f"image {name.rpartition('/')[2]}"
-        return (Action(_id(image), title, f"image-{image.name}", check, f"{do} && rm -rf {store}", undo, timeout=300),)
+        return (
+            Action(
+                id=_id(image),
+                title=title,
+                component=f"image-{image.name}",
+                check=check,
+                apply=f"{do} && rm -rf {store}",
+                undo=undo,
+                timeout=300,
+                asked_as=_answer(image, cluster.runtime),
+            ),
+        )
 
     return actions
 
@@ -66,7 +83,7 @@ def _actions(image: AddonImage) -> Callable[[Context], tuple[Action, ...]]:
 def _component(image: AddonImage) -> Component:
     return Component(
         name=f"image-{image.name}",
-        role=WORKER,
+        roles=WORKER,
         release=image.row,
         links={f"image:{image.name}": ""},
         after=("containerd", "cri-dockerd"),

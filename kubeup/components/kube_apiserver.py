@@ -76,7 +76,7 @@ def actions(context: Context) -> tuple[Action, ...]:
 
 COMPONENT = Component(
     name="kube-apiserver",
-    role=CONTROL_PLANE,
+    roles=CONTROL_PLANE,
     release=kubernetes_binary("kube-apiserver"),
     after=("etcd",),
     templates=(

@@ -34,7 +34,7 @@ def flags(context: Context) -> Flags:
 
 COMPONENT = Component(
     name="kube-controller-manager",
-    role=CONTROL_PLANE,
+    roles=CONTROL_PLANE,
     release=kubernetes_binary("kube-controller-manager"),
     after=("kube-apiserver",),
     templates=(

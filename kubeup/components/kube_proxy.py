@@ -24,7 +24,7 @@ def values(context: Context) -> Mapping[str, Value]:
 
 COMPONENT = Component(
     name="kube-proxy",
-    role=WORKER,
+    roles=WORKER,
     release=kubernetes_binary("kube-proxy"),
     after=("kube-apiserver",),
     templates=(

@@ -24,7 +24,7 @@ def flags(_: Context) -> Flags:
 
 COMPONENT = Component(
     name="kube-scheduler",
-    role=CONTROL_PLANE,
+    roles=CONTROL_PLANE,
     release=kubernetes_binary("kube-scheduler"),
     after=("kube-apiserver",),
     templates=(

@@ -53,7 +53,7 @@ def ready(context: Context) -> str:
 
 COMPONENT = Component(
     name="kubelet",
-    role=WORKER,
+    roles=WORKER,
     release=kubernetes_binary("kubelet"),
     after=("kube-apiserver", "containerd", "cri-dockerd"),
     templates=(

@@ -10,7 +10,7 @@ from kubeup.release.catalog import GITHUB
 RUNC = Program("runc", "1.5.2")
 COMPONENT = Component(
     name="runc",
-    role=WORKER,
+    roles=WORKER,
     release=Row(
         ("runc",),
         RUNC,

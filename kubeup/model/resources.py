@@ -100,9 +100,11 @@ class Unit:
 class Action:
     """Something to do that is no file and no unit: apply an RBAC rule, import an image.
 
-    check, apply, undo: POSIX shell, run as root on the node. check succeeds when nothing is to be done; it rides in the
-    probe, so it only reads and ends by itself. timeout: seconds that apply, and undo, may take. reads: files that apply
-    takes in; where one of them changes, the check spoke of the old one, and it is done whatever the check says.
+    id: what the node's record calls it once it was done. check, apply, undo: POSIX shell, run as root on the node.
+    check succeeds when nothing is to be done; it rides in the probe, so it only reads and ends by itself. timeout:
+    seconds that apply, and undo, may take. reads: files that ``apply`` takes in; where one of them changes, the check
+    spoke of the old one, and it is applied whatever the check says. asked_as: what the check is called in a probe,
+    where the same thing is looked for in several ways (in each container runtime); else its id.
     """
 
     id: str
@@ -113,6 +115,12 @@ class Action:
     undo: str = ""
     timeout: int = 60
     reads: tuple[str, ...] = ()
+    asked_as: str = ""
+
+    @property
+    def answer(self) -> str:
+        """Its key in Facts.checks."""
+        return self.asked_as or self.id
 
 
 @dataclass(frozen=True, order=True)

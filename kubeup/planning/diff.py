@@ -96,7 +96,7 @@ def _component_steps(stage: ComponentOrder, desired: Desired, facts: Facts, earl
 
 def _to_do(action: Action, desired: Desired, facts: Facts) -> bool:
     changes = any(file.path in action.reads and not _file_stands(file, facts) for file in desired.files)
-    return changes or not facts.checks.get(action.id, False)
+    return changes or not facts.checks.get(action.answer, False)
 
 
 def _start(unit: Unit, why: tuple[str, ...], desired: Desired, facts: Facts) -> Start:

@@ -29,9 +29,16 @@ FOLDERS = (Directory("/etc/kubeup", owned_recursively=True), Directory("/opt/kub
 
 
 def probe_request(cluster: Cluster, node: Node) -> ProbeRequest:
-    """What the probe must read on this node; needs no fact, not even the node's name."""
-    context = Context(cluster, node, Facts(), ClusterFacts(), {})
-    parts = [_component_request(component, context) for component in components.of_node(cluster, node)]
+    """What the probe must read on this node; needs no fact, not even the node's name.
+
+    The question does not depend on the answer: where the profile leaves a choice to the machines, they are asked what
+    every one of the choices would ask.
+    """
+    parts = [
+        _component_request(component, Context(one, node, Facts(), ClusterFacts(), {}))
+        for one in components.choices(cluster)
+        for component in components.of_node(one, node)
+    ]
     every, public = certificates.paths(cluster, node)
     parts.append(ProbeRequest(files=every, contents=public))
     parts.append(ProbeRequest(files=tuple(directory.path for directory in FOLDERS)))
@@ -50,7 +57,7 @@ def _component_request(component: Component, context: Context) -> ProbeRequest:
         files=(*texts, *asked, *component.certificates, *folders, *filter(None, _links(component).values())),
         contents=(*texts, *asked),
         units=(component.unit,) if component.has_unit else (),
-        checks=tuple((action.id, action.check) for action in component.actions(context)),
+        checks=tuple((action.answer, action.check) for action in component.actions(context)),
         ports=component.ports,
     )
 
@@ -64,9 +71,7 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
     """All that the node should have. artifacts: every binary its components need, for its architecture."""
     cluster, node = context.cluster, context.node
     found = {artifact.wanted.name: artifact for artifact in artifacts}
-    mine = tuple(
-        part for part in components.of_node(cluster, node) if part.when(context) and _has_binaries(part, found)
-    )
+    mine = tuple(part for part in components.wanted(context) if _has_binaries(part, found))
     binaries = _binaries(mine, found)
     context = replace(context, store={binary.name: binary.store_path for binary in binaries})
     keys, to_issue = certificates.files(cluster, node, context.facts, context.cluster_facts, now)

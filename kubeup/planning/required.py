@@ -17,8 +17,8 @@ def for_node(cluster: Cluster, node: Node, facts: Facts) -> tuple[ArtifactRef, .
     return tuple(
         dict.fromkeys(
             wanted
-            for part in components.of_node(cluster, node)
-            if part.release and part.when(context)
+            for part in components.wanted(context)
+            if part.release
             for wanted in part.release.wanted(cluster.versions, facts.arch)
         )
     )

@@ -6,7 +6,8 @@ import ipaddress
 from collections.abc import Iterator
 
 from kubeup import components
-from kubeup.model.facts import Listener
+from kubeup.components.base import Context
+from kubeup.model.facts import ClusterFacts, Listener
 from kubeup.preflight.problem import Problem, Subject
 
 
@@ -31,7 +32,7 @@ def _stop(listener: Listener) -> str:
 
 
 def _parts(s: Subject) -> tuple[components.Component, ...]:
-    return components.of_node(s.cluster, s.node)
+    return components.wanted(Context(s.cluster, s.node, s.facts, ClusterFacts(), {}))
 
 
 def firewall(s: Subject) -> Iterator[Problem]:

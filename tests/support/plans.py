@@ -109,7 +109,7 @@ def carried_out(done: Desired, vault: IssuedSecrets, bare: Facts) -> Facts:
         files=files,
         record=record,
         units={unit.name: UnitFact(unit.name, "loaded", "active", "running", "enabled") for unit in done.units},
-        checks={action.id: True for action in done.actions},
+        checks={action.answer: True for action in done.actions},
         store={binary.sha256: binary.size for binary in done.binaries},
     )
 

@@ -10,7 +10,7 @@ from kubeup.model.facts.answer import Answer
 
 @dataclass(frozen=True)
 class CheckFacts:
-    """checks: action id -> satisfied."""
+    """checks: Action.answer -> satisfied."""
 
     checks: Mapping[str, bool] = field(default_factory=dict)
 

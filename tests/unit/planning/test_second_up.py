@@ -1,0 +1,154 @@
+"""What a node is asked may not depend on what it answers: whatever a profile says or leaves open, the second `up` finds
+nothing to do."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from kubeup import components, profile
+from kubeup.components.base import Context
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.facts import ClusterFacts, DockerFact, Facts, UnitFact
+from kubeup.model.resources import Desired, ProbeRequest, sha256
+from kubeup.pki.issue import KeyPair
+from kubeup.plan.steps import NodePlan
+from kubeup.planning import render, required, resolve
+from kubeup.planning.diff import diff
+from kubeup.release.artifacts import Artifact
+from tests.support.plans import BARE, NOW, authorities, carried_out, leaves
+
+ADDRESSES = ("192.168.200.13", "192.168.200.14", "192.168.200.15")
+OWN_DOCKER = DockerFact("28.5.2", running=True, source="other", cgroup_driver="systemd")
+RUNTIMES = ("", "runtime: docker", "runtime: containerd")
+OTHERS = (
+    # The objects of addons take most of the time, and hang on none of the others.
+    (),
+    *(
+        ("addons: []", *lines)
+        for lines in itertools.product(
+            ("", "proxy_mode: iptables"), ("", "flannel_backend: host-gw"), ("", "kubernetes: 1.35")
+        )
+    ),
+)
+
+
+@cache
+def shared() -> tuple[dict[str, bytes], dict[str, KeyPair]]:
+    """Making keys takes longer than all else here."""
+    return authorities(NOW)
+
+
+def profile_text(lines: tuple[str, ...], masters: int, named: bool, addressed: bool) -> str:
+    """A profile of nodes that SSH knows by an alias; their names and addresses are said, or the machines' own."""
+    nodes = []
+    for number, address in enumerate(ADDRESSES[: max(masters, 2)]):
+        said = [f"host: m{number}"]
+        said += [f"name: node{number}"] if named else []
+        said += [f"address: {address}"] if addressed else []
+        nodes.append(f"  - {{{', '.join(said)}}}\n")
+    roles = "ai ai ai" if masters == 3 else "ai i"
+    return "".join(["nodes:\n", *nodes, f"roles: {roles}\n", *(f"{line}\n" for line in lines)])
+
+
+def machine(number: int, docker: DockerFact) -> Facts:
+    units = {"docker.service": UnitFact("docker.service", "loaded", "active")} if docker.running else {}
+    return replace(BARE, hostname=f"machine{number}", primary_address=ADDRESSES[number], docker=docker, units=units)
+
+
+def answered(request: ProbeRequest, facts: Facts) -> Facts:
+    """Of all that is so on a machine, what it is asked for."""
+    files = {path: fact for path, fact in facts.files.items() if path in request.files}
+    return replace(
+        facts,
+        files={path: fact if path in request.contents else replace(fact, content=None) for path, fact in files.items()},
+        units={name: unit for name, unit in facts.units.items() if name in request.units},
+        checks={id_: facts.checks.get(id_, False) for id_, _ in request.checks},
+    )
+
+
+def wish(cluster: Cluster, node: Node, facts: Facts, cluster_facts: ClusterFacts) -> Desired:
+    artifacts = tuple(
+        Artifact(one, sha256(one.title.encode()), 1000, Path("/nowhere"), "test")
+        for one in required.for_node(cluster, node, facts)
+    )
+    cidrs = resolve.pod_cidrs(cluster, cluster_facts.pod_cidrs)
+    return render.desired(Context(cluster, node, facts, cluster_facts, cidrs), artifacts, NOW)
+
+
+def up(said: Cluster, machines: dict[str, Facts]) -> dict[str, Facts]:
+    """The machines after everything was done."""
+    facts = {node.host: answered(render.probe_request(said, node), machines[node.host]) for node in said.nodes}
+    cluster = resolve.resolve(said, facts)
+    common, pairs = shared()
+    after = {}
+    for node in cluster.nodes:
+        done = wish(cluster, node, facts[node.host], ClusterFacts())
+        vault = {**common, **leaves(cluster, node, pairs, NOW)}
+        after[node.host] = carried_out(done, vault, machines[node.host])
+    return after
+
+
+def plans(said: Cluster, machines: dict[str, Facts]) -> list[NodePlan]:
+    facts = {node.host: answered(render.probe_request(said, node), machines[node.host]) for node in said.nodes}
+    cluster = resolve.resolve(said, facts)
+    cluster_facts = resolve.gather_cluster(cluster, facts)
+    return [
+        diff(
+            node.title,
+            wish(cluster, node, facts[node.host], cluster_facts),
+            facts[node.host],
+            components.order(cluster, node),
+        )
+        for node in cluster.nodes
+    ]
+
+
+@pytest.mark.parametrize("masters", [1, 3])
+@pytest.mark.parametrize("addressed", [False, True], ids=["", "addresses"])
+@pytest.mark.parametrize("named", [False, True], ids=["", "names"])
+@pytest.mark.parametrize("docker", [DockerFact(), OWN_DOCKER], ids=["bare", "with Docker"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_second_up_has_nothing_to_do_whatever_the_profile_says(
+    runtime: str, docker: DockerFact, named: bool, addressed: bool, masters: int
+) -> None:
+    for others in OTHERS:
+        text = profile_text((runtime, *others), masters, named, addressed)
+        cluster = profile.load_text(text, "demo.yaml").cluster
+        machines = {node.host: machine(number, docker) for number, node in enumerate(cluster.nodes)}
+        after = up(cluster, machines)
+        assert all(facts.record.owned for facts in after.values())
+        second = plans(cluster, after)
+        assert not [(plan.node, step) for plan in second for step in plan.steps], text
+
+
+def test_a_profile_that_names_no_runtime_asks_about_every_runtime() -> None:
+    cluster = profile.load_text(profile_text((), 1, True, True), "demo.yaml").cluster
+    request = render.probe_request(cluster, cluster.nodes[1])
+    assert {"kube-containerd.service", "cri-dockerd.service", "docker.service"} <= set(request.units)
+    images = [shell for _, shell in request.checks if "pause:" in shell]
+    assert len(images) == 2
+    assert any("docker image" in shell for shell in images)
+    assert len({id_ for id_, _ in request.checks}) == len(request.checks)
+
+
+@pytest.mark.parametrize("runtime", ["docker", "containerd"])
+def test_a_profile_that_names_a_runtime_asks_about_no_other(runtime: str) -> None:
+    cluster = profile.load_text(profile_text((f"runtime: {runtime}",), 1, True, True), "demo.yaml").cluster
+    request = render.probe_request(cluster, cluster.nodes[1])
+    assert ("kube-containerd.service" in request.units) == (runtime == "containerd")
+    assert ("cri-dockerd.service" in request.units) == (runtime == "docker")
+
+
+@pytest.mark.parametrize("runtime", ["docker", "containerd"])
+def test_an_image_that_an_older_kubeup_brought_is_neither_brought_again_nor_taken_away(runtime: str) -> None:
+    """What a node's record calls it is what it always was."""
+    cluster = profile.load_text(profile_text((f"runtime: {runtime}",), 1, True, True), "demo.yaml").cluster
+    machines = {node.host: machine(number, DockerFact()) for number, node in enumerate(cluster.nodes)}
+    after = up(cluster, machines)
+    assert all(facts.record.did("pause-image") for facts in after.values())
+    assert all(facts.record.did("image-coredns") for facts in after.values())
