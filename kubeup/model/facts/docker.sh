@@ -16,6 +16,7 @@ ask_docker() {
 
 # What Docker's unit and its drop-ins say without kubeup's own, with lines that go on joined.
 docker_unit() {
+    local found path
     found=$(systemctl show --property=FragmentPath,DropInPaths docker.service 2>/dev/null)
     for path in $(printf '%s\n' "$found" | sed -n 's/^FragmentPath=//p') $(printf '%s\n' "$found" | sed -n 's/^DropInPaths=//p'); do
         case $path in */docker.service.d/kubeup.conf) continue ;; esac

@@ -2,6 +2,7 @@
 # shellcheck disable=SC2154
 # ROOT, HOME_DIR and the helpers are those of node/agent/probe.sh.
 ask_files() {
+    local every oldifs count path
     every=$(paths)
     [ -n "$every" ] || return 0
     oldifs=$IFS

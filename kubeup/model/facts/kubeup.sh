@@ -2,6 +2,7 @@
 # shellcheck disable=SC2154
 # ROOT, HOME_DIR and the helpers are those of node/agent/probe.sh.
 ask_kubeup() {
+    local path
     # Empty, it is what a `down` left that died right at its end, or a disk of its own that waits for kubeup.
     if [ -n "$(ls -A "$HOME_DIR" 2>/dev/null)" ] || { [ -d "$HOME_DIR" ] && ! mountpoint -q "$HOME_DIR"; }; then
         fact home yes
@@ -22,6 +23,7 @@ ask_kubeup() {
 
 # Signs of a cluster that is not kubeup's.
 foreign() {
+    local path
     for path in /etc/rancher/k3s /etc/rancher/rke2 /var/lib/k0s /var/snap/microk8s; do
         [ -e "$ROOT$path" ] && fact foreign "$path"
     done

@@ -2,6 +2,7 @@
 # shellcheck disable=SC2154
 # ROOT, HOME_DIR and the helpers are those of node/agent/probe.sh.
 ask_network() {
+    local servers
     ip -j -4 addr show 2>/dev/null | each ip_addr
     ip -j -4 route show table main 2>/dev/null | each ip_route
     ip -j -4 route get 1.1.1.1 2>/dev/null | each ip_route_get
@@ -17,6 +18,7 @@ ask_network() {
 
 # Who listens on the ports asked for. ss has no JSON (iproute2 up to 6.15 at least), and /proc/net/tcp names no process.
 listeners() {
+    local filter port line pid
     filter=
     for port in $PORTS; do filter="${filter:+$filter or }sport = :$port"; done
     [ -n "$filter" ] || return 0
