@@ -49,7 +49,7 @@ class Answer:
     def objects(self, kind: str) -> tuple[Mapping[str, object], ...]:
         """The list that a tool of iproute2 printed as JSON; empty where there is no such list.
 
-        Until 5.10 it leaves out the key of a route's type: https://github.com/iproute2/iproute2/issues/37
+        That of 2018 (4.20) leaves out the key of a route's type: https://github.com/iproute2/iproute2/issues/37
         """
         text = re.sub(r'\{"(\w+)",', r'{"type":"\1",', "\n".join(self.texts(kind)))
         try:

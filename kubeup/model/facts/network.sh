@@ -16,7 +16,7 @@ ask_network() {
     listeners
 }
 
-# Who listens on the ports asked for. ss has no JSON (iproute2 up to 6.15 at least), and /proc/net/tcp names no process.
+# Who listens on the ports asked for. ss has no JSON (iproute2 7.1 has none either), and /proc/net/tcp names no process.
 listeners() {
     local filter port line pid
     filter=

@@ -62,7 +62,7 @@ ROUTES = {
     "blackhole": ('{"type":"blackhole","dst":"10.3.0.0/16"}', [("10.3.0.0/16", "")]),
     "prohibit": ('{"type":"prohibit","dst":"10.6.0.0/16"}', [("10.6.0.0/16", "")]),
     "an unreachable default": ('{"type":"unreachable","dst":"default","metric":999}', [("default", "")]),
-    "throw, as iproute2 before 5.11 writes it": ('{"throw","dst":"10.1.0.0/16","flags":[]}', [("10.1.0.0/16", "")]),
+    "throw, as iproute2 4.20 writes it": ('{"throw","dst":"10.1.0.0/16","flags":[]}', [("10.1.0.0/16", "")]),
     "ECMP over two devices": (
         '{"dst":"10.4.0.0/16","nexthops":[{"gateway":"10.9.0.2","dev":"eth0"},{"gateway":"10.8.0.3","dev":"eth1"}]}',
         [("10.4.0.0/16", "eth0"), ("10.4.0.0/16", "eth1")],
