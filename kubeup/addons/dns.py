@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 
 from kubeup.addons.base import Addon, AddonImage, replicas
@@ -15,21 +14,7 @@ IMAGE = AddonImage("coredns", "registry.k8s.io/coredns/coredns", COREDNS, "cored
 
 
 def values(cluster: Cluster, facts: Facts) -> Mapping[str, Value]:
-    return {"dns_replicas": replicas(cluster), "upstream": upstream(cluster, facts)}
-
-
-def upstream(cluster: Cluster, facts: Facts) -> str:
-    """Where other names are asked for; empty where the machines know nobody but themselves, whom asking is a loop."""
-    if cluster.dns_upstream:
-        return " ".join(cluster.dns_upstream)
-    return "/etc/resolv.conf" if any(not _loopback(server) for server in facts.nameservers) else ""
-
-
-def _loopback(server: str) -> bool:
-    try:
-        return ipaddress.ip_address(server.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
+    return {"dns_replicas": replicas(cluster), "upstream": " ".join(cluster.dns_upstream)}
 
 
 ADDON = Addon(

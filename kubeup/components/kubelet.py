@@ -10,11 +10,13 @@ from kubeup.components import registries
 from kubeup.components.base import KUBECTL, PKI, WORKER, Component, Context, Flags, Template, http_ok, sh
 from kubeup.components.containerd import SOCKET
 from kubeup.model.cluster import Runtime, Value
-from kubeup.model.resources import Directory, SideEffect
+from kubeup.model.resources import Directory, File, SideEffect
 from kubeup.release.catalog import kubernetes_binary
 
 KUBECONFIG = "/etc/kubernetes/kubelet.conf"
 CONFIG = "/etc/kubernetes/kubelet.yaml"
+RESOLV_CONF = "/etc/kubeup/resolv.conf"
+"""What pods that ask as their machine does are given, where the machine's own file will not do."""
 SWAP_IS_KEPT_OUT = Version("1.34")
 """From here on kubelet starts although the machine swaps, and gives its pods none of it (NoSwap)."""
 
@@ -38,10 +40,25 @@ def values(context: Context) -> Mapping[str, Value]:
         # A beta gate since 1.36 with which exec on cri-dockerd fails ("server gave HTTP response to HTTPS client");
         # older kubelets refuse a gate they do not know.
         "no_websockets": docker and version >= Version("1.36"),
-        "resolv_conf": context.facts.resolv_conf,
+        "resolv_conf": RESOLV_CONF if _own_resolv_conf(context) else context.facts.resolv_conf,
         # Swap support is no beta any more since 1.34: https://kubernetes.io/docs/concepts/cluster-administration/swap-memory-management/
         "swap_is_kept_out": version >= SWAP_IS_KEPT_OUT,
     }
+
+
+def _own_resolv_conf(context: Context) -> bool:
+    """Where the machine asks itself first, its file would make the cluster's DNS ask itself, for ever."""
+    real = context.facts.real_nameservers
+    return bool(real) and real != context.facts.nameservers
+
+
+def files(context: Context) -> tuple[File, ...]:
+    own = registries.kubelet_files(context)
+    if not _own_resolv_conf(context):
+        return own
+    lines = (*(f"nameserver {server}" for server in context.facts.real_nameservers), *context.facts.resolv_lines)
+    text = f"# Written by kubeup: {context.facts.resolv_conf} without the name server on this machine itself.\n"
+    return (*own, File(RESOLV_CONF, (text + "".join(f"{line}\n" for line in lines)).encode()))
 
 
 def ready(context: Context) -> str:
@@ -61,10 +78,11 @@ COMPONENT = Component(
         Template("kubelet.yaml", CONFIG, config=True),
     ),
     certificates=(f"{PKI}/ca.crt", f"{PKI}/kubelet-client.crt", f"{PKI}/kubelet.crt"),
+    asks=(RESOLV_CONF,),
     reads=(KUBECONFIG, CONFIG),
     flags=flags,
     values=values,
-    files=registries.kubelet_files,
+    files=files,
     directories=(Directory("/var/lib/kubelet", 0o750, owned_recursively=True),),
     side_effects=(
         SideEffect("cgroup", "kubepods"),

@@ -251,6 +251,7 @@ class Cluster:
     own_addons: Mapping[str, tuple[Manifest, ...]] = field(default_factory=dict)
     """The user's own, by the name of their folder, which is in ``addons``."""
     dns_upstream: tuple[str, ...] = ()
+    """Name servers, or a file of a machine's that names some; what the profile says, until ``resolve`` fills it in."""
     ingress_nodes: tuple[str, ...] = ()
     load_balancer_addresses: tuple[str, ...] = ()
     """FIRST-LAST or CIDR."""

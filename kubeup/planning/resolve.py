@@ -30,12 +30,30 @@ def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
     kubernetes = recorded.kubernetes(cluster, facts) or cluster.versions.kubernetes
     return replace(
         cluster,
+        dns_upstream=_upstreams(cluster, facts),
         ingress_nodes=chosen,
         nodes=nodes,
         runtime=cluster.runtime or choose_runtime(cluster, facts),
         versions=cluster.versions.with_(KUBERNETES, kubernetes),
         first_sums=recorded.first_sums(cluster, facts),
     )
+
+
+MOST_UPSTREAMS = 15
+"""CoreDNS' plugin forward takes no more: https://coredns.io/plugins/forward/"""
+
+
+def _upstreams(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[str, ...]:
+    """Whom the cluster's DNS asks for other names: whom the profile says, else those of the machine that it runs on.
+
+    Where some machines have none, those of the others; nobody where all know only themselves: it would ask itself.
+    """
+    workers = [facts[node.host] for node in cluster.workers if node.host in facts]
+    if cluster.dns_upstream:
+        return cluster.dns_upstream
+    if workers and all(one.real_nameservers for one in workers):
+        return ("/etc/resolv.conf",)
+    return tuple(dict.fromkeys(server for one in workers for server in one.real_nameservers))[:MOST_UPSTREAMS]
 
 
 def _resolve_node(node: Node, facts: Facts | None) -> Node:

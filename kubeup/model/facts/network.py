@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ class NetworkFacts:
 
     routes: (destination or "default", device) of the main table, one for each device of a route with several next
     hops; the device is empty for a route that leads nowhere (unreachable, blackhole, prohibit, throw). resolv_conf:
-    the file whose name servers are real ones. listeners: at most one a port, by port.
+    the file whose name servers are real ones; resolv_lines: its search and options. listeners: at most one
+    a port, by port.
     """
 
     addresses: tuple[str, ...] = ()
@@ -38,6 +40,12 @@ class NetworkFacts:
     listeners: tuple[Listener, ...] = ()
     resolv_conf: str = "/etc/resolv.conf"
     nameservers: tuple[str, ...] = ()
+    resolv_lines: tuple[str, ...] = ()
+
+    @property
+    def real_nameservers(self) -> tuple[str, ...]:
+        """Those that pods can ask, too: on a pod's own loopback nobody answers."""
+        return tuple(server for server in self.nameservers if not _is_loopback(server))
 
 
 def parse(answer: Answer) -> NetworkFacts:
@@ -54,7 +62,15 @@ def parse(answer: Answer) -> NetworkFacts:
         listeners=tuple(sorted(_listeners(answer), key=lambda one: one.port)),
         resolv_conf=answer.text("resolv_conf", "/etc/resolv.conf"),
         nameservers=tuple(text.split()[0] for text in answer.texts("nameserver") if text.strip()),
+        resolv_lines=answer.texts("resolv_line"),
     )
+
+
+def _is_loopback(server: str) -> bool:
+    try:
+        return ipaddress.ip_address(server.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
 
 
 def _ways(route: Mapping[str, object]) -> Iterator[tuple[str, str]]:

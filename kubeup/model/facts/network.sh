@@ -13,6 +13,7 @@ ask_network() {
         fact resolv_conf "$servers"
     fi
     sed -n 's/^nameserver[[:space:]]*//p' "$servers" 2>/dev/null | each nameserver
+    grep -E '^(search|options)[[:space:]]' "$servers" 2>/dev/null | each resolv_line
     listeners
 }
 

@@ -21,6 +21,7 @@ from kubeup.model.errors import KubeupError, ProfileError
 from kubeup.model.facts import Facts, Record
 from kubeup.model.resources import Desired, File
 from kubeup.plan.steps import RestorePath, RunAction, WriteFile
+from kubeup.planning import resolve
 from tests.support.plans import BARE, built, desired, plan, two_nodes
 
 ROOT = Path(__file__).parents[3]
@@ -146,8 +147,23 @@ def test_two_replicas_where_there_are_two_nodes() -> None:
     ],
 )
 def test_dns_never_asks_itself(servers: tuple[str, ...], wanted: str) -> None:
-    assert dns.upstream(two_nodes(), replace(BARE, nameservers=servers)) == wanted
-    assert dns.upstream(two_nodes(dns_upstream=("10.1.1.1",)), replace(BARE, nameservers=servers)) == "10.1.1.1"
+    assert corefile(two_nodes(), servers, servers) == wanted
+    assert corefile(two_nodes(dns_upstream=("10.1.1.1",)), servers, servers) == "10.1.1.1"
+
+
+def test_dns_asks_the_others_name_servers_where_a_machine_has_none() -> None:
+    assert corefile(two_nodes(), ("10.0.0.53", "127.0.0.1"), ()) == "10.0.0.53"
+    assert corefile(two_nodes(), (), ("10.0.0.53", "10.0.0.54")) == "10.0.0.53 10.0.0.54"
+
+
+def corefile(cluster: Cluster, *servers: tuple[str, ...]) -> str:
+    """Where CoreDNS asks for other names, with these name servers on the machines."""
+    facts = {
+        node.host: replace(BARE, hostname=node.name, nameservers=known)
+        for node, known in zip(cluster.nodes, servers, strict=True)
+    }
+    resolved = resolve.resolve(cluster, facts)
+    return str(dns.values(resolved, BARE)["upstream"])
 
 
 def test_dns_answers_at_the_profile_s_address_for_the_profile_s_domain() -> None:
