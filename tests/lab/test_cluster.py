@@ -190,6 +190,7 @@ def test_a_worker_has_no_way_into_etcd_and_changes_only_its_own_node(running: Cl
 
 def test_nothing_of_the_service_range_leaves_a_node(running: Cluster) -> None:
     """The block asserts it: a counter on the lab's gateway stays at nothing."""
+    """The block asserts it: a counter on the lab's gateway stays at nothing."""
     with nothing_leaves(running):
         running.on("node4", 'for i in 1 2 200; do timeout 1 bash -c "exec 3<>/dev/tcp/100.0.3.$i/81"; done; true')
 
@@ -268,6 +269,7 @@ def test_ctrl_c_ends_soon_says_where_things_stand_and_up_goes_on(running: Cluste
 
 
 def test_a_killed_validate_leaves_no_pods(running: Cluster) -> None:
+    """Waiting asserts it: ``settle`` fails when its time is over."""
     """Waiting asserts it: ``settle`` fails when its time is over."""
     kubeup = str(Path(sys.executable).with_name("kubeup"))
     process = subprocess.Popen(

@@ -233,6 +233,7 @@ def test_images_come_to_every_node_once_and_without_a_registry(story: Story) -> 
 
 def test_three_controllers_and_their_node_ports_on_every_node(story: Story) -> None:
     """``running`` and ``answers`` assert: so many pods run, and each port gives its own controller's page."""
+    """``running`` and ``answers`` assert: so many pods run, and each port gives its own controller's page."""
     story.apply(*(controller(name) for name in APPS), *(service(name) for name in APPS))
     for name in APPS:
         story.running(name, 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts, Owned, Record, UnitFact
-from kubeup.planning import render, required, resolve
+from kubeup.planning import recorded, render, required, resolve
 from kubeup.release.artifacts import Artifact
 from kubeup.sources import cache
 from tests.support.plans import authorities, carried_out, leaves
@@ -89,6 +89,7 @@ def built_nodes(
         shared = resolve.gather_cluster(cluster, known)
         context = Context(cluster, node, facts[node.host], shared, resolve.pod_cidrs(cluster, {}))
         done = render.desired(context, artifacts, now)
+        done = replace(done, meta=(*done.meta, *recorded.meta(cluster, node, artifacts)))
         vault = {**common, **leaves(cluster, node, pairs, now)}
         known[node.host] = carried_out(done, vault, facts[node.host])
         if node is first:
