@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,8 +15,9 @@ from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseEvent, Remark
 from kubeup.sources.cache import path_of
 from kubeup.sources.search import resolve
-from tests.support.archives import sha256, tar
+from tests.support.archives import sha256
 from tests.support.authority import Authority
+from tests.support.internet import CDN, HOSTS, publish_digests, put_file, put_image
 from tests.support.upstream import Upstream, serving, tgz
 
 FLANNELD = components.artifact("flanneld", "0.28.10", "amd64")
@@ -32,8 +31,6 @@ DOCKER_FILE = "download.docker.com/linux/static/stable/x86_64/docker-28.5.2.tgz"
 KUBELET_FILE = "dl.k8s.io/release/v1.37.2/bin/linux/amd64/kubelet"
 API = "api.github.com/repos/{}/releases/tags/v{}"
 FLANNEL_API = API.format("flannel-io/flannel", "0.28.10")
-CDN = "release-assets.githubusercontent.com"
-HOSTS = ("github.com", "api.github.com", CDN, "download.docker.com", "dl.k8s.io", "ghcr.io", "registry-1.docker.io")
 PROGRAM = b"flanneld" * 5000
 OFFICIAL = (Source("cache"), Source("official"))
 USED_UP = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102495500"}
@@ -85,18 +82,11 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def internet(tmp_path: Path) -> Iterator[Upstream]:
     with serving(Upstream(tmp_path / "internet")) as found:
-        for path, content in (
-            (FLANNEL_FILE, PROGRAM),
-            (CRI_FILE, tgz({"cri-dockerd/cri-dockerd": b"cri-dockerd"})),
-            (DOCKER_FILE, tgz({"docker/dockerd": b"dockerd", "docker/docker": b"docker"})),
-        ):
-            # GitHub sends on to where the files lie.
-            place = f"{CDN}/{path}" if path.startswith("github.com/") else path
-            found.put(place, content)
-            if place != path:
-                found.redirects[f"/{path}"] = f"https://{place}?ticket=s3cret"
+        put_file(found, FLANNEL_FILE, PROGRAM)
+        put_file(found, CRI_FILE, tgz({"cri-dockerd/cri-dockerd": b"cri-dockerd"}))
+        put_file(found, DOCKER_FILE, tgz({"docker/dockerd": b"dockerd", "docker/docker": b"docker"}))
         found.put(KUBELET_FILE, b"kubelet", ".sha256")
-        publish(found, FLANNEL_API, {"flanneld-amd64": sha256(PROGRAM), "flanneld-arm64": "a" * 64})
+        publish_digests(found, FLANNEL_API, {"flanneld-amd64": sha256(PROGRAM), "flanneld-arm64": "a" * 64})
         yield found
 
 
@@ -105,26 +95,6 @@ def operator(tmp_path: Path, internet: Upstream) -> Operator:
     authority = Authority("Example Root")
     internet.tls = authority.server(tmp_path, *HOSTS)
     return Operator(tmp_path / "cache", internet, authority.pem)
-
-
-def publish(internet: Upstream, api: str, sums: Mapping[str, str]) -> None:
-    """A release as GitHub's API tells of it; an empty sum is null."""
-    assets = [{"name": name, "digest": f"sha256:{digest}" if digest else None} for name, digest in sums.items()]
-    internet.put(api, json.dumps({"tag_name": "v1", "assets": assets}).encode())
-
-
-def put_image(internet: Upstream, registry: str, repository: str, files: Mapping[str, bytes]) -> None:
-    """flannel's image, the program in its upper layer."""
-    layers = [tar({"etc/passwd": b"root"}), tar(files)]
-    config = json.dumps(
-        {"architecture": "amd64", "os": "linux", "rootfs": {"diff_ids": [f"sha256:{sha256(one)}" for one in layers]}}
-    ).encode()
-    packed = [gzip.compress(one, 1, mtime=0) for one in layers]
-    for blob in (config, *packed):
-        internet.put(f"{registry}/v2/{repository}/blobs/sha256:{sha256(blob)}", blob)
-    described = [{"digest": f"sha256:{sha256(one)}", "size": len(one)} for one in packed]
-    manifest = {"config": {"digest": f"sha256:{sha256(config)}", "size": len(config)}, "layers": described}
-    internet.put(f"{registry}/v2/{repository}/manifests/v0.28.10", json.dumps(manifest).encode())
 
 
 def forget(operator: Operator, wanted: ArtifactRef) -> None:
@@ -200,7 +170,9 @@ def test_flanneld_comes_out_of_the_official_image_where_github_cannot_be_asked(
     operator: Operator, internet: Upstream, registry: str, repository: str
 ) -> None:
     internet.refusals[f"/{FLANNEL_API}"] = [(429, USED_UP)]
-    put_image(internet, registry, repository, {"opt/bin/flanneld": PROGRAM, "opt/bin/other": b"x"})
+    put_image(
+        internet, f"{registry}/v2/{repository}/manifests/v0.28.10", {"opt/bin/flanneld": PROGRAM, "opt/bin/other": b"x"}
+    )
     (found,) = operator.get(FLANNELD)
     assert found.path.read_bytes() == PROGRAM
     assert found.downloads == ()
@@ -209,7 +181,7 @@ def test_flanneld_comes_out_of_the_official_image_where_github_cannot_be_asked(
 
 
 def test_what_github_has_no_sum_of_is_taken_once_and_kept(operator: Operator, internet: Upstream) -> None:
-    publish(internet, API.format("Mirantis/cri-dockerd", "0.4.3"), {"cri-dockerd-0.4.3.amd64.tgz": ""})
+    publish_digests(internet, API.format("Mirantis/cri-dockerd", "0.4.3"), {"cri-dockerd-0.4.3.amd64.tgz": ""})
     (found,) = operator.get(CRI_DOCKERD)
     assert found.first_sum == sha256((internet.folder / CDN / CRI_FILE).read_bytes())
 
@@ -258,7 +230,7 @@ def test_a_mirrors_first_download_is_not_trusted(operator: Operator, internet: U
 
 def test_a_mirror_serves_githubs_answer_at_the_same_path(operator: Operator, internet: Upstream) -> None:
     internet.put(f"mirror/{FLANNEL_FILE}", PROGRAM)
-    publish(internet, f"mirror/{FLANNEL_API}", {"flanneld-amd64": sha256(PROGRAM)})
+    publish_digests(internet, f"mirror/{FLANNEL_API}", {"flanneld-amd64": sha256(PROGRAM)})
     (found,) = operator.get(FLANNELD, sources=(Source("mirror", f"{internet.url}/mirror"),))
     assert found.path.read_bytes() == PROGRAM
 
