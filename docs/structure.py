@@ -193,7 +193,8 @@ def figures(house: House) -> str:
     functions = sorted(
         (one for module in house.modules.values() for one in module.long_functions()), key=lambda one: -one[1]
     )
-    known = set(house.arrows) - {""} <= {room for rooms in FLOORS for room in rooms}
+    # What stands flat at the top has no floor that an arrow could go up from.
+    known = len(top) <= 2 and set(house.arrows) - {""} <= {room for rooms in FLOORS for room in rooms}
     lines = [
         f"modules at the top         {len(top)}",
         f"longest module             {longest.lines} lines, {longest.name}",
