@@ -57,6 +57,7 @@ def up_command(
             _show_plan(prepared, output)
             return
         up.refuse_restarts(prepared, allowed=restart_docker)
+        up.refuse_kubeconfig(prepared)
         with session.images_through_me(job, prepared, through_me) as bring_images:
             outcome = up.execute(job, prepared, bring_images)
         deep = outcome.changed
@@ -97,6 +98,9 @@ def _show_outcome(outcome: Outcome, found: Health | None, cluster: Cluster, outp
 
 
 def _show_plan(prepared: Prepared, output: str) -> None:
+    if prepared.no_access:
+        text = f"warning: `up` will refuse to begin: {prepared.no_access.message}\n    fix: {prepared.no_access.fix}"
+        console.stderr().print(text, highlight=False, markup=False, soft_wrap=True)
     if output == "json":
         print(data.plan(prepared.plan))
     else:

@@ -60,7 +60,8 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     warnings += preflight.end_of_life(cluster, job.now().date())
     warnings += preflight.restarts(cluster, plan, facts)
     warnings += preflight.pressure(cluster, plan, facts)
-    return Prepared(cluster, facts, cluster_facts, plan, artifacts, tuple(warnings))
+    no_access = kubeconfig.refusal(job.environ, cluster.name)
+    return Prepared(cluster, facts, cluster_facts, plan, artifacts, tuple(warnings), no_access)
 
 
 def _resolve(job: Job, cluster: Cluster, needed: Sequence[ArtifactRef], *, need_file: bool) -> tuple[Artifact, ...]:
@@ -86,6 +87,12 @@ def refuse_restarts(prepared: Prepared, *, allowed: bool) -> None:
             evidence=[problem.format() for problem in problems],
             fix="kubeup up --restart-docker, when they may be interrupted",
         )
+
+
+def refuse_kubeconfig(prepared: Prepared) -> None:
+    """A cluster that its operator could not use is not begun. Raises UsageError."""
+    if prepared.no_access:
+        raise prepared.no_access
 
 
 def make_plan(
@@ -160,21 +167,24 @@ def outcomes(fleet: Fleet, prepared: Prepared) -> tuple[NodeOutcome, ...]:
 
 
 def give_access(job: Job, prepared: Prepared, issued: Mapping[str, IssuedSecrets]) -> kubeconfig.Merged | None:
-    """The operator's kubeconfig gets the cluster's context; a round trip only when it is not there yet."""
+    """The operator's kubeconfig gets the cluster's context; a round trip only when it is not there yet, or stale."""
     cluster = prepared.cluster
     path = kubeconfig.default_path(job.environ)
-    admin = f"{specs.ROOT}/admin.crt"
+    admin = specs.admin()
     first = cluster.control_plane[0]
     secrets = issued.get(first.host, {})
-    cert, key = secret_names.of_leaf(admin, "crt"), secret_names.of_leaf(admin, "key")
+    cert, key = secret_names.of_leaf(admin.path, "crt"), secret_names.of_leaf(admin.path, "key")
     fresh = cert in secrets
-    if not fresh and kubeconfig.has(path, cluster.name, cluster.api_server):
-        return None
+    known = prepared.cluster_facts.authorities.get(admin.authority)
+    if not fresh and known:
+        certificate = known.certificate
+        if kubeconfig.is_current(path, cluster.name, cluster.api_server, certificate, admin, job.now()):
+            return None
     if fresh:
-        authority = secrets[secret_names.of_authority("kubernetes", "crt")]
+        authority = secrets[secret_names.of_authority(admin.authority, "crt")]
         access = kubeconfig.Access(cluster.api_server, authority, secrets[cert], secrets[key])
     else:
-        paths = [specs.CERTIFICATE_AUTHORITIES[0].cert_path, admin, admin.removesuffix(".crt") + ".key"]
+        paths = [specs.CERTIFICATE_AUTHORITIES[0].cert_path, admin.path, admin.key_path]
         found = probing.read_secrets(job.fleet.connection(first), paths)
         access = kubeconfig.Access(cluster.api_server, *(found[one] for one in paths))
     return kubeconfig.merge(path, cluster.name, access)

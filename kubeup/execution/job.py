@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from kubeup import preflight
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
+from kubeup.model.errors import UsageError
 from kubeup.model.events import EventSink
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.pki import kubeconfig
@@ -23,6 +24,7 @@ class Prepared:
     cluster: resolved, with names, addresses and runtime as the machines know them. facts: by node.host, of every node.
     plan: nodes in the order of cluster.nodes. artifacts: every binary and image archive that any node needs, those
     that it has included. warnings: of preflight; what it calls an error has ended the command before.
+    no_access: why the operator's kubeconfig cannot take the cluster's context; None where it can.
     """
 
     cluster: Cluster
@@ -31,6 +33,7 @@ class Prepared:
     plan: Plan
     artifacts: tuple[Artifact, ...]
     warnings: tuple[preflight.Problem, ...] = ()
+    no_access: UsageError | None = None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,12 @@ def specs_for(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
     )
 
 
+def admin() -> CertificateSpec:
+    """The operator's, and root's on the control plane."""
+    # system:masters passes even when RBAC objects are broken: the way back in, for root there.
+    return _client("admin", "kubernetes-admin", "system:masters")
+
+
 def _master_specs(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
     network = cluster.network
     own_dns, own_ips = ("localhost", node.name), ("127.0.0.1", "::1", node.address)
@@ -59,8 +65,7 @@ def _master_specs(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
         _local_server("kube-controller-manager"),
         _client("kube-scheduler", "system:kube-scheduler"),
         _local_server("kube-scheduler"),
-        # system:masters passes even when RBAC objects are broken: the way back in, for root there.
-        _client("admin", "kubernetes-admin", "system:masters"),
+        admin(),
     )
 
 

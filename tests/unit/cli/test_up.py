@@ -113,6 +113,30 @@ def test_one_machine_that_is_off_stops_it_before_anything_is_touched(machines: K
     assert not machines.touched
 
 
+FOREIGN = {
+    "a context of that name": "contexts: [{name: a, context: {cluster: work, user: me}}]\n",
+    "a user of that name": "users: [{name: a, user: {token: abc}}]\n",
+    "no yaml": "{",
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_a_kubeconfig_that_cannot_take_the_cluster_is_wrong_use_before_anything_is_touched(
+    machines: Kubeup, content: str
+) -> None:
+    machines.kubeconfig.write_text(content)
+    done = machines("up", "a.yaml", "--no-validate")
+    assert done.exit_code == 2, done.output
+    assert str(machines.kubeconfig) in done.stderr
+    assert "fix: " in done.stderr
+    assert not machines.touched
+    assert machines.kubeconfig.read_text() == content
+    planned = machines("plan", "a.yaml")
+    assert planned.exit_code == 0
+    assert "warning: `up` will refuse to begin: " in planned.stderr
+    assert "Plan: 2 of 2 nodes change: " in planned.stdout
+
+
 def test_an_unchanged_up_changes_nothing_and_still_gives_access(machines: Kubeup) -> None:
     facts: dict[str, Facts] = {host: machines.nodes[host].facts for host in (FIRST, SECOND)}
     cluster = resolve.resolve(profile.load(Path("a.yaml")).cluster, facts)
@@ -127,3 +151,7 @@ def test_an_unchanged_up_changes_nothing_and_still_gives_access(machines: Kubeup
     assert KEYS in machines.nodes[FIRST].asked
     again = json.loads(machines("up", "a.yaml", "--no-validate", "-o", "json").stdout)
     assert [node["round_trips"] for node in again["nodes"]] == [1, 1]
+    stale = kubeconfig.Access(f"https://{FIRST}:6443", b"another cluster's", b"cert", b"key")
+    kubeconfig.merge(machines.kubeconfig, "a", stale)
+    renewed = json.loads(machines("up", "a.yaml", "--no-validate", "-o", "json").stdout)
+    assert [node["round_trips"] for node in renewed["nodes"]] == [2, 1], "what kubectl could not get in by is renewed"

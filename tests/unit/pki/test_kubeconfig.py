@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kubeup.model.errors import KubeupError
-from kubeup.pki import kubeconfig
+from kubeup.pki import issue, kubeconfig, specs
 from kubeup.pki.kubeconfig import Access
 
 ACCESS = Access("https://10.0.0.1:6443", b"ca", b"cert", b"key")
@@ -67,11 +71,12 @@ def test_a_file_that_was_not_there_goes_again(tmp_path: Path) -> None:
 
 def test_a_context_of_somebody_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config"
-    path.write_text(MINE)
+    mine = MINE.replace("- name: work   #", "- name: office   #").replace("cluster: work", "cluster: office")
+    path.write_text(mine)
     with pytest.raises(KubeupError, match="did not write") as caught:
         kubeconfig.merge(path, "work", ACCESS)
     assert "kubectl config rename-context work work-other" in caught.value.fix
-    assert path.read_text() == MINE
+    assert path.read_text() == mine
 
 
 def test_a_broken_file_is_left_alone(tmp_path: Path) -> None:
@@ -80,3 +85,118 @@ def test_a_broken_file_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(KubeupError, match="cannot be read"):
         kubeconfig.merge(path, "demo", ACCESS)
     assert path.read_text() == "{"
+
+
+USER = "users: [{name: demo, user: {token: abc}}]\n"
+CLUSTER = "clusters: [{name: demo, cluster: {server: https://work:6443}}]\n"
+REFUSED = {
+    "a cluster of that name": (CLUSTER, "has a cluster demo that kubeup did not write"),
+    "a user of that name": (USER, "has a user demo that kubeup did not write"),
+    "both": (CLUSTER + USER, "has a cluster and user demo that kubeup did not write"),
+    "no yaml": ("{", "cannot be read"),
+    "no text": (b"\xff\xfe", "cannot be read"),
+    "no mapping": ("[]", "is no mapping"),
+    "entries that are none": ("clusters: yes\n", "is not as kubectl writes one"),
+    "an entry that holds none": ("users: [{name: demo, user: me}]\n", "is not as kubectl writes one"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_merged_is_known_beforehand_and_left_alone(
+    tmp_path: Path, content: str | bytes, words: str
+) -> None:
+    path = tmp_path / "config"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    refusal = kubeconfig.refusal({"KUBECONFIG": str(path)}, "demo")
+    assert refusal
+    assert words in refusal.message
+    assert refusal.exit_code == 2
+    assert refusal.fix
+    with pytest.raises(KubeupError, match=re.escape(words)):
+        kubeconfig.merge(path, "demo", ACCESS)
+    assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["folder", "file/config", "file/kube/config"])
+def test_a_file_that_cannot_be_there_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    refusal = kubeconfig.refusal({"KUBECONFIG": str(tmp_path / name)}, "demo")
+    assert refusal
+    with pytest.raises(KubeupError, match="cannot be"):
+        kubeconfig.merge(tmp_path / name, "demo", ACCESS)
+
+
+@pytest.mark.parametrize("name", ["config", "kube/deeper/config"])
+def test_a_file_that_can_be_made_is_not_refused_and_not_made_yet(tmp_path: Path, name: str) -> None:
+    assert kubeconfig.refusal({"KUBECONFIG": str(tmp_path / name)}, "demo") is None
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("value", "path"), {":/x": "/x", "/a:/b": "/a", "::/x:": "/x"}.items())
+def test_the_file_is_the_first_that_kubectl_reads(value: str, path: str) -> None:
+    assert kubeconfig.default_path({"KUBECONFIG": value}) == Path(path)
+
+
+def test_a_variable_that_names_no_file_is_wrong_use() -> None:
+    refusal = kubeconfig.refusal({"KUBECONFIG": ":"}, "demo")
+    assert refusal
+    assert refusal.message == "KUBECONFIG=: names no file"
+    assert kubeconfig.default_path({"KUBECONFIG": ""}) == Path.home() / ".kube/config"
+
+
+def test_a_user_that_somebody_changed_is_neither_overwritten_nor_taken_away(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(MINE)
+    kubeconfig.merge(path, "demo", ACCESS)
+    path.write_text(path.read_text().replace("client-key-data: a2V5", "token: mine"))
+    with pytest.raises(KubeupError, match="has a user demo that kubeup did not write"):
+        kubeconfig.merge(path, "demo", ACCESS)
+    assert kubeconfig.remove(path, "demo")
+    left = path.read_text()
+    assert "token: mine" in left
+    assert "10.0.0.1" not in left
+    assert "current-context: work" in left
+
+
+def test_a_namespace_chosen_for_the_context_outlives_a_renewal(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    kubeconfig.merge(path, "demo", ACCESS)
+    path.write_text(path.read_text().replace("    user: demo", "    user: demo\n    namespace: shop"))
+    kubeconfig.merge(path, "demo", replace(ACCESS, cert=b"renewed"))
+    assert "namespace: shop" in path.read_text()
+    assert base64.b64encode(b"renewed").decode() in path.read_text()
+
+
+NOW = datetime.datetime(2026, 6, 1, tzinfo=datetime.timezone.utc)
+CA, OTHER_CA = (issue.authority(specs.CERTIFICATE_AUTHORITIES[0], NOW) for _ in range(2))
+SIGNED = issue.certificate(specs.admin(), CA, NOW)
+GOOD = Access(ACCESS.server, CA.cert_pem, SIGNED.cert_pem, SIGNED.key_pem)
+STALE = {
+    "another server": (replace(GOOD, server="https://10.0.0.9:6443"), 0),
+    "another authority": (replace(GOOD, ca=OTHER_CA.cert_pem), 0),
+    "a certificate that another authority signed": (
+        replace(GOOD, cert=issue.certificate(specs.admin(), OTHER_CA, NOW).cert_pem),
+        0,
+    ),
+    "no certificate": (replace(GOOD, cert=b"cert"), 0),
+    "a certificate that runs out": (GOOD, specs.admin().lifetime_days - 30),
+    "an expired certificate": (GOOD, specs.admin().lifetime_days + 1),
+}
+
+
+@pytest.mark.parametrize(("access", "days"), STALE.values(), ids=STALE)
+def test_an_entry_of_kubeup_s_own_that_is_stale_is_not_taken_for_current(
+    tmp_path: Path, access: Access, days: int
+) -> None:
+    def current() -> bool:
+        later = NOW + datetime.timedelta(days=days)
+        return kubeconfig.is_current(path, "demo", GOOD.server, GOOD.ca, specs.admin(), later)
+
+    path = tmp_path / "config"
+    kubeconfig.merge(path, "demo", access)
+    assert not current()
+    renewed = issue.certificate(specs.admin(), CA, NOW + datetime.timedelta(days=days))
+    kubeconfig.merge(path, "demo", replace(GOOD, cert=renewed.cert_pem, key=renewed.key_pem))
+    assert current()

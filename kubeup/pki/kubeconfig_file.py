@@ -1,0 +1,125 @@
+"""A kubeconfig as a file with entries: read with its comments, searched, written so that it is never half there."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from kubeup.model.errors import KubeupError
+
+KINDS = {"clusters": "cluster", "users": "user", "contexts": "context"}
+"""Lists of a kubeconfig, and the key of an entry that holds what is named."""
+
+
+def real(path: Path) -> Path:
+    """Where links lead, so that writing replaces the file and not the link."""
+    return Path(os.path.realpath(path))
+
+
+def load(path: Path) -> Any:
+    """The file as a document; an empty one where there is none. Raises KubeupError where it is no kubeconfig."""
+    content = read(path)
+    return parse(content or b"", path)
+
+
+def read(path: Path) -> bytes | None:
+    """None where there is none. Raises KubeupError."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise KubeupError(
+            f"the kubeconfig {path} cannot be read",
+            evidence=[error.strerror or str(error)],
+            fix="mend that; or use another file: export KUBECONFIG=~/.kube/kubeup",
+        ) from error
+
+
+def parse(content: bytes, path: Path) -> Any:
+    """path: for errors. Raises KubeupError."""
+    try:
+        document = YAML().load(content.decode() or "{}")
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise KubeupError(
+            f"the kubeconfig {path} cannot be read",
+            evidence=str(error).split("\n")[:6],
+            fix=f"mend it, or move it away: mv {path} {path}.broken",
+        ) from error
+    document = {} if document is None else document
+    if not isinstance(document, dict):
+        raise KubeupError(f"the kubeconfig {path} is no mapping", fix=f"mv {path} {path}.broken")
+    wrong = list(_misshapen(document))
+    if wrong:
+        raise KubeupError(
+            f"the kubeconfig {path} is not as kubectl writes one", evidence=wrong, fix=f"mv {path} {path}.broken"
+        )
+    return document
+
+
+def _misshapen(document: Any) -> Iterator[str]:
+    for kind, inner in KINDS.items():
+        entries = document.get(kind) or []
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            yield f"{kind}: is no list of mappings"
+        elif not all(isinstance(entry.get(inner) or {}, dict) for entry in entries):
+            yield f"{kind}: has an entry whose {inner}: is no mapping"
+
+
+def named(document: Any, kind: str, name: str) -> Any:
+    """What the entry of a name holds, {} where it holds nothing; None where there is no such entry."""
+    for entry in document.get(kind) or []:
+        if entry.get("name") == name:
+            return entry.get(KINDS[kind]) or {}
+    return None
+
+
+def put(document: Any, kind: str, name: str, value: Any) -> None:
+    """Instead of the entry of that name, else behind the others."""
+    take(document, kind, name)
+    document[kind] = [*document[kind], {"name": name, KINDS[kind]: value}]
+
+
+def take(document: Any, kind: str, name: str) -> None:
+    document[kind] = [entry for entry in document.get(kind) or [] if entry.get("name") != name]
+
+
+def dump(document: Any) -> bytes:
+    yaml = YAML()
+    yaml.width = 1_000_000
+    yaml.default_flow_style = False
+    out = io.BytesIO()
+    yaml.dump(document, out)
+    return out.getvalue()
+
+
+def write(path: Path, content: bytes) -> None:
+    """As a whole or not at all, for its owner alone. Raises KubeupError."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.kubeup-new")
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise KubeupError(
+            f"the kubeconfig {path} cannot be written",
+            evidence=[str(error)],
+            fix="mend that, and run the same command again",
+        ) from error
+
+
+def unwritable(path: Path) -> str:
+    """Why a file could not be put there, in words; empty where it could. Writes nothing."""
+    folder = next(one for one in path.parents if one.exists())
+    if not folder.is_dir():
+        return f"{folder} is no folder"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} is a folder that you may not write to"
