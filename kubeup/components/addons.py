@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kubeup import addons
 from kubeup.addons import manifests
 from kubeup.components.base import ADMIN, CONTROL_PLANE, WORKER, Component, Context, Template, sh
-from kubeup.model.cluster import Value
-from kubeup.model.resources import Action
+from kubeup.model.cluster import Manifest, Value
+from kubeup.model.resources import Action, File
 
 ACTION = "addons"
 OF_ADDON = "addon-"
@@ -38,6 +38,31 @@ def values(context: Context) -> Mapping[str, Value]:
     for addon in addons.ALL:
         found.update(addon.values(cluster, context.facts))
     return found
+
+
+def files(context: Context) -> tuple[File, ...]:
+    """The user's own addons."""
+    found = []
+    for name in context.cluster.addons:
+        texts = [_own(one, context) for one in context.cluster.own_addons.get(name, ())]
+        if texts:
+            found.append(File(manifests.path_of(name), manifests.joined(texts, name).encode()))
+    return tuple(found)
+
+
+def _own(manifest: Manifest, context: Context) -> str:
+    text = manifest.text
+    if manifest.template:
+        text = context.render_text(text, manifest.path, values(context))
+    return manifests.labelled(text, Path(manifest.path).parent.name, manifest.path)
+
+
+def listing(context: Context, found: Sequence[File]) -> tuple[File, ...]:
+    """What is in all of them together."""
+    cluster, by_path = context.cluster, {file.path: file for file in found}
+    every = {name: by_path[path] for name in cluster.addons if (path := manifests.path_of(name)) in by_path}
+    versions = {one.name: cluster.versions.of(one.program) for one in addons.ALL}
+    return (File(manifests.INVENTORY, manifests.inventory(every, versions)),)
 
 
 def actions(context: Context) -> tuple[Action, ...]:
@@ -104,8 +129,10 @@ COMPONENT = Component(
     roles=CONTROL_PLANE,
     after=("kubelet", "kube-proxy", "flannel"),
     templates=tuple(_wanted(addon.name) for addon in addons.ALL),
-    asks=(manifests.INVENTORY,),
+    asks=lambda cluster: (manifests.INVENTORY, *map(manifests.path_of, cluster.own_addons)),
     values=values,
+    files=files,
+    listing=listing,
     actions=actions,
     when=in_use,
     has_unit=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubeup.model.cluster import Cluster, Node, Role, Runtime, Value
@@ -27,9 +27,22 @@ def sh(*words: str) -> str:
     return shlex.join(words)
 
 
+RenderText = Callable[[str, str, Mapping[str, Value]], str]
+"""A text of the user's as a template: (text, what it is called in errors, values) -> text."""
+
+
 @dataclass(frozen=True)
 class Context:
-    """All that a component may look at when it says what it wants on a node."""
+    """All that a component may look at when it says what it wants on a node.
+
+    cluster, node: as the machines know them, names and addresses filled in; while questions are gathered, as the
+    profile has them, ``name`` and ``address`` perhaps empty. facts: of this node. cluster_facts: of the control plane.
+    pod_cidrs: node name -> its pods' subnet. store: binary name -> its path in the node's store. render_text: templates
+    of the user's.
+
+    What is gathered for a probe comes from a Context with empty facts, cluster_facts, pod_cidrs and store: callables
+    must bear that.
+    """
 
     cluster: Cluster
     node: Node
@@ -37,7 +50,7 @@ class Context:
     cluster_facts: ClusterFacts
     pod_cidrs: Mapping[str, str]
     store: Mapping[str, str] = field(default_factory=dict)
-    """Binary name -> its path in the node's store; empty while only questions are being gathered."""
+    render_text: RenderText = lambda text, _, __: text
 
 
 Flags = Mapping[str, str]
@@ -59,32 +72,67 @@ def no_values(_: Context) -> Mapping[str, Value]:
     return {}
 
 
+def no_listing(_: Context, __: Sequence[File]) -> tuple[File, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Template:
-    """A file rendered from templates/NAME. config: the profile's ``config:`` of the component is merged into it. addon:
-    whose objects are in it."""
+    """A file that a component has on a node, rendered from templates/NAME.
+
+    The template sees cluster, node, facts, component, pod_cidrs, pod_cidr (this node's, or empty), revision, and the
+    component's values.
+
+    path: where it lands. mode: permissions. config: the profile's ``config:`` of the component is merged into it.
+    when: whether this node has it. read_at_start: see File. revision: ``revision`` is the hash of the text without it.
+    addon: whose objects are in it; they get its labels.
+    """
 
     name: str
     path: str
     mode: int = 0o644
     config: bool = False
-    unit: bool = False
     when: Callable[[Context], bool] = lambda _: True
+    read_at_start: bool = True
+    revision: bool = False
     addon: str = ""
 
 
 @dataclass(frozen=True)
 class Component:
-    """One component.
+    """One component: one of these in a file of its own, its templates, and one line in components.ALL.
 
-    name: its unit, template, settings file and profile key are named after it. release: how upstream publishes its
-    binaries, which are linked into /opt/kubeup/bin unless ``links`` says where else. after: what must be ready before.
-    files: what no template says (merged options of the machine's own Docker). asks: further paths whose contents its
-    files are made of. reads: further paths it reads at start. reloads: those it takes in while it runs.
-    ready: succeeds on the node once it really works. values: further values
-    for its templates. flags: /etc/default/NAME. rolling: one machine after the other when it restarts.
-    runtime: only for this container runtime. has_unit: False for one without a service; foreign: the service is the
-    machine's own.
+    Callables that take a Context are also called with empty facts and empty pod_cidrs, to gather what a probe asks: by
+    then only the paths, checks and ids in what they return count.
+
+    name: its unit, its template (NAME.service), /etc/default/NAME and its key in a profile are named after it.
+    roles: the machines that carry it: those of any of these roles.
+    release: how upstream publishes its binaries, and under which of a profile's ``versions:``; None: it has none.
+    links: binary name -> where it is linked, empty for the store alone; else /opt/kubeup/bin/BINARY.
+    after: names of components that must be ready before, on this machine or on others.
+    templates: its files, besides its unit's.
+    certificates: paths of certificates that it reads at start; their keys come with them.
+    files: what no template says: merged options of the machine's own Docker, one file a registry.
+    listing: files made out of those that it has by then.
+    asks: further paths whose contents its files are made of.
+    reads: further paths that it reads at start: a change of one restarts it.
+    reloads: those of its paths that it takes in when it is told to, while it runs.
+    flags: of its command line, without dashes; written to /etc/default/NAME as NAME_OPTS.
+    values: further variables for its templates.
+    actions: what is neither file nor unit, once its unit is ready.
+    directories: folders that it needs, made before its unit starts.
+    side_effects: what it leaves behind that no file lists, so that ``down`` can undo it.
+    ports: TCP ports that it listens on, which nobody else may have.
+    ready: shell that succeeds on the node, as root, once it really works.
+    timeout: seconds until ``ready`` must have succeeded.
+    rolling: one machine after the other when it restarts.
+    runtime: only with this container runtime; None: with any.
+    applies: whether a machine carries it, from the profile alone (another network plug-in, a mode): it is asked nothing
+    of what does not apply.
+    when: whether a machine carries it, now that it answered; it is asked in any case.
+    has_unit: False for what has no service.
+    preexisting: its service is the machine's own: never stopped, and no unit of kubeup's.
+    unit_name: the unit's name without .service, where that is not ``name``.
     """
 
     name: str
@@ -95,7 +143,8 @@ class Component:
     templates: tuple[Template, ...] = ()
     certificates: tuple[str, ...] = ()
     files: Callable[[Context], tuple[File, ...]] = no_files
-    asks: tuple[str, ...] = ()
+    listing: Callable[[Context, Sequence[File]], tuple[File, ...]] = no_listing
+    asks: Callable[[Cluster], tuple[str, ...]] = lambda _: ()
     reads: tuple[str, ...] = ()
     reloads: tuple[str, ...] = ()
     flags: Callable[[Context], Flags] = no_flags
@@ -113,6 +162,11 @@ class Component:
     has_unit: bool = True
     preexisting: bool = False
     unit_name: str = ""
+
+    @property
+    def all_templates(self) -> tuple[Template, ...]:
+        """Its unit's, which is called as the unit is, and the others."""
+        return (*((Template(self.unit, self.unit_path),) if self.has_settings else ()), *self.templates)
 
     @property
     def binaries(self) -> tuple[str, ...]:

@@ -62,10 +62,7 @@ COMPONENT = Component(
         member="bin/{name}",
         module="containerd",
     ),
-    templates=(
-        Template("kube-containerd.service", "/etc/systemd/system/kube-containerd.service", unit=True),
-        Template("kube-containerd.toml", CONFIG),
-    ),
+    templates=(Template("kube-containerd.toml", CONFIG),),
     reads=(CONFIG,),
     files=registries.containerd_files,
     values=values,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubeup.components import pause
-from kubeup.components.base import WORKER, Component, Context, Flags, Template, sh
+from kubeup.components.base import WORKER, Component, Context, Flags, sh
 from kubeup.components.cni_plugins import CNI_TRACES
 from kubeup.components.docker import remove_images
 from kubeup.model.cluster import Program, Runtime
@@ -55,7 +55,6 @@ COMPONENT = Component(
         member="cri-dockerd/cri-dockerd",
     ),
     after=("docker", "docker-adopted"),
-    templates=(Template("cri-dockerd.service", "/etc/systemd/system/cri-dockerd.service", unit=True),),
     flags=flags,
     actions=actions,
     side_effects=(

@@ -279,5 +279,6 @@ def _drop_in(own: _Own, flags: Sequence[str], proxy: bool) -> File:
 def _certificates(cluster: Cluster) -> tuple[File, ...]:
     """Docker reads these with every pull."""
     return tuple(
-        File(f"{CERTIFICATES}/{host}/ca.crt", text.encode()) for host, text in sorted(cluster.registries.ca.items())
+        File(f"{CERTIFICATES}/{host}/ca.crt", text.encode(), read_at_start=False)
+        for host, text in sorted(cluster.registries.ca.items())
     )

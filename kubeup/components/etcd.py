@@ -46,9 +46,8 @@ COMPONENT = Component(
         module="etcd",
     ),
     templates=(
-        Template("etcd.service", "/etc/systemd/system/etcd.service", unit=True),
         # Read once in a member's life, so a change of it is no reason to restart.
-        Template("etcd-bootstrap", "/etc/default/etcd-bootstrap"),
+        Template("etcd-bootstrap", "/etc/default/etcd-bootstrap", read_at_start=False),
     ),
     certificates=(f"{PKI}/etcd/server.crt", f"{PKI}/etcd/peer.crt", f"{PKI}/etcd/ca.crt"),
     flags=flags,

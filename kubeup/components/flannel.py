@@ -45,7 +45,6 @@ COMPONENT = Component(
     ),
     after=("kube-apiserver",),
     templates=(
-        Template("flannel.service", "/etc/systemd/system/flannel.service", unit=True),
         Template("net-conf.json", NET_CONF, config=True),
         Template("flannel-cni", CNI_WRITER, mode=0o755),
     ),

@@ -80,8 +80,14 @@ COMPONENT = Component(
     release=kubernetes_binary("kube-apiserver"),
     after=("etcd",),
     templates=(
-        Template("kube-apiserver.service", "/etc/systemd/system/kube-apiserver.service", unit=True),
-        Template("cluster.yaml", OBJECTS, when=lambda context: context.node == context.cluster.control_plane[0]),
+        Template(
+            "cluster.yaml",
+            OBJECTS,
+            when=lambda context: context.node == context.cluster.control_plane[0],
+            # An action applies it.
+            read_at_start=False,
+            revision=True,
+        ),
     ),
     certificates=(
         f"{PKI}/ca.crt",

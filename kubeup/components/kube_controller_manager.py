@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
+from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags
 from kubeup.release.catalog import kubernetes_binary
 
 KUBECONFIG = "/etc/kubernetes/kube-controller-manager.conf"
@@ -37,9 +37,6 @@ COMPONENT = Component(
     roles=CONTROL_PLANE,
     release=kubernetes_binary("kube-controller-manager"),
     after=("kube-apiserver",),
-    templates=(
-        Template("kube-controller-manager.service", "/etc/systemd/system/kube-controller-manager.service", unit=True),
-    ),
     certificates=(
         f"{PKI}/ca.crt",
         f"{PKI}/kube-controller-manager.crt",

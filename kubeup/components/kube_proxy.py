@@ -27,10 +27,7 @@ COMPONENT = Component(
     roles=WORKER,
     release=kubernetes_binary("kube-proxy"),
     after=("kube-apiserver",),
-    templates=(
-        Template("kube-proxy.service", "/etc/systemd/system/kube-proxy.service", unit=True),
-        Template("kube-proxy.yaml", CONFIG, config=True),
-    ),
+    templates=(Template("kube-proxy.yaml", CONFIG, config=True),),
     certificates=(f"{PKI}/ca.crt", f"{PKI}/kube-proxy.crt"),
     reads=(KUBECONFIG, CONFIG),
     flags=flags,

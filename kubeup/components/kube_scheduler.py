@@ -27,10 +27,7 @@ COMPONENT = Component(
     roles=CONTROL_PLANE,
     release=kubernetes_binary("kube-scheduler"),
     after=("kube-apiserver",),
-    templates=(
-        Template("kube-scheduler.service", "/etc/systemd/system/kube-scheduler.service", unit=True),
-        Template("kube-scheduler.yaml", CONFIG, config=True),
-    ),
+    templates=(Template("kube-scheduler.yaml", CONFIG, config=True),),
     certificates=(
         f"{PKI}/ca.crt",
         f"{PKI}/kube-scheduler.crt",

@@ -25,11 +25,16 @@ SERVERS = {"docker.io": "https://registry-1.docker.io"}
 
 
 def containerd_files(context: Context) -> tuple[File, ...]:
-    """hosts.toml and ca.crt per registry, and the proxy's variables."""
+    """hosts.toml and ca.crt per registry, read with every pull, and the proxy's variables."""
     registries = context.cluster.registries
     names = sorted({*registries.mirrors, *registries.insecure, *registries.ca})
-    files = [File(f"{FOLDER}/{name}/hosts.toml", _hosts(name, registries).encode()) for name in names]
-    files += [File(f"{FOLDER}/{name}/ca.crt", text.encode()) for name, text in sorted(registries.ca.items())]
+    files = [
+        File(f"{FOLDER}/{name}/hosts.toml", _hosts(name, registries).encode(), read_at_start=False) for name in names
+    ]
+    files += [
+        File(f"{FOLDER}/{name}/ca.crt", text.encode(), read_at_start=False)
+        for name, text in sorted(registries.ca.items())
+    ]
     return (*files, *_proxy(context))
 
 
@@ -38,7 +43,8 @@ def kubelet_files(context: Context) -> tuple[File, ...]:
     if not logins:
         return ()
     auths = {host: {"auth": base64.b64encode(login.encode()).decode()} for host, login in sorted(logins.items())}
-    return (File(LOGINS, (json.dumps({"auths": auths}, indent=2) + "\n").encode(), mode=0o600, secret=True),)
+    text = json.dumps({"auths": auths}, indent=2) + "\n"
+    return (File(LOGINS, text.encode(), mode=0o600, secret=True, read_at_start=False),)
 
 
 def _proxy(context: Context) -> tuple[File, ...]:

@@ -27,7 +27,9 @@ class File:
     (empty: nothing does, it is to be issued), and ``source`` names it among the secrets that execution issues.
     secret: never shown in a diff, mode 0600 or stricter (a merged one keeps the mode it had). merged: someone else's
     file with something added; what they change in it later is theirs, and no reason to write it anew.
-    component: whose activation puts it in place.
+    component: whose activation puts it in place. read_at_start: by its component's program, which a change therefore
+    restarts; not what it takes in by itself, or reads once in its life. survives_keep_data: ``down --keep-data`` leaves
+    it.
     """
 
     path: str
@@ -40,6 +42,8 @@ class File:
     digest: str = ""
     why: str = ""
     shared_with_owner: bool = False
+    read_at_start: bool = True
+    survives_keep_data: bool = False
 
     @property
     def wanted_digest(self) -> str:

@@ -123,6 +123,7 @@ def _authority_files(authority: CertificateAuthority, node: Node, cluster_facts:
         known.certificate if known else None,
         source=secret_names.of_authority(name, "crt"),
         why="" if known else "the cluster's authority is made",
+        survives_keep_data=True,
     )
     if node.is_control_plane:
         yield File(
@@ -132,6 +133,8 @@ def _authority_files(authority: CertificateAuthority, node: Node, cluster_facts:
             secret=True,
             source=secret_names.of_authority(name, "key"),
             digest=known.key_sha256 if known else "",
+            read_at_start=False,
+            survives_keep_data=True,
         )
 
 
@@ -141,7 +144,16 @@ def _service_account_files(cluster_facts: ClusterFacts) -> Iterable[File]:
         (SERVICE_ACCOUNT_PUB, secret_names.SERVICE_ACCOUNT_PUB, 0o644),
     ):
         digest = cluster_facts.shared_key_digests.get(path, "")
-        yield File(path, None, mode=mode, secret=mode == 0o600, source=source, digest=digest)
+        yield File(
+            path,
+            None,
+            mode=mode,
+            secret=mode == 0o600,
+            source=source,
+            digest=digest,
+            read_at_start=path == SERVICE_ACCOUNT_PUB,
+            survives_keep_data=True,
+        )
 
 
 def _leaf_files(spec: CertificateSpec, facts: Facts, reason: str) -> Iterable[File]:
@@ -155,4 +167,7 @@ def _leaf_files(spec: CertificateSpec, facts: Facts, reason: str) -> Iterable[Fi
             source=secret_names.of_leaf(spec.path, part),
             digest="" if reason else facts.file(path).sha256,
             why=reason,
+            # The pair is told by its certificate.
+            read_at_start=part == "crt",
+            survives_keep_data=True,
         )

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import jinja2
 from ruamel.yaml import YAML
@@ -16,7 +15,7 @@ from kubeup import addons, components
 from kubeup.addons import manifests
 from kubeup.components.base import Component, Context, Template
 from kubeup.model import resources
-from kubeup.model.cluster import Cluster, Manifest, Node, Value
+from kubeup.model.cluster import Cluster, Node, Value
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Binary, Desired, Directory, File, ProbeRequest, SideEffect, Unit, sha256
@@ -46,13 +45,11 @@ def probe_request(cluster: Cluster, node: Node) -> ProbeRequest:
 
 
 def _component_request(component: Component, context: Context) -> ProbeRequest:
-    texts = tuple(template.path for template in component.templates)
-    if component.has_unit and not component.preexisting:
+    texts = tuple(template.path for template in component.all_templates)
+    if component.has_settings:
         texts = (*texts, component.defaults_path)
     folders = tuple(directory.path for directory in component.directories)
-    asked = (*component.asks, *component.reads)
-    if component is components.addons.COMPONENT:
-        asked = (*asked, *map(manifests.path_of, context.cluster.own_addons))
+    asked = (*component.asks(context.cluster), *component.reads)
     return ProbeRequest(
         files=(*texts, *asked, *component.certificates, *folders, *filter(None, _links(component).values())),
         contents=(*texts, *asked),
@@ -73,13 +70,15 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
     found = {artifact.wanted.name: artifact for artifact in artifacts}
     mine = tuple(part for part in components.wanted(context) if _has_binaries(part, found))
     binaries = _binaries(mine, found)
-    context = replace(context, store={binary.name: binary.store_path for binary in binaries})
+
+    def of_user(text: str, name: str, values: Mapping[str, Value]) -> str:
+        return render_text(text, name, {"cluster": cluster, **values})
+
+    context = replace(context, store={binary.name: binary.store_path for binary in binaries}, render_text=of_user)
     keys, to_issue = certificates.files(cluster, node, context.facts, context.cluster_facts, now)
     files = [_with_component(file, mine) for file in keys]
     for part in mine:
         files.extend(_component_files(part, context))
-        if part is components.addons.COMPONENT:
-            files.extend(_addon_files(context, files))
     units = tuple(_unit(part, context, files) for part in mine if part.has_unit)
     return Desired(
         files=tuple(files),
@@ -122,52 +121,35 @@ def _with_component(file: File, parts: Iterable[Component]) -> File:
 
 
 def _component_files(part: Component, context: Context) -> list[File]:
-    files = [_template_file(part, template, context) for template in part.templates if template.when(context)]
+    files = [_template_file(part, template, context) for template in part.all_templates if template.when(context)]
     if part.has_unit and (part.flags(context) or context.cluster.override(part.name).flags):
         files.append(_defaults(part, context))
-    return [*files, *(replace(file, component=part.name) for file in part.files(context))]
+    files.extend(replace(file, component=part.name) for file in part.files(context))
+    return [*files, *(replace(file, component=part.name) for file in part.listing(context, files))]
 
 
 def _template_file(part: Component, template: Template, context: Context) -> File:
-    text = render(template.name, part, context)
+    text = render(template.name, part, context, revised=template.revision)
     override = context.cluster.override(part.name).config
     if template.config and override:
         text = merge_config(text, override)
     if template.addon:
         text = manifests.labelled(text, template.addon)
-    return File(template.path, text.encode(), mode=template.mode, component=part.name)
+    content, mode = text.encode(), template.mode
+    return File(template.path, content, mode, component=part.name, read_at_start=template.read_at_start)
 
 
-def _addon_files(context: Context, files: Sequence[File]) -> list[File]:
-    """The user's own addons, then what lists them all."""
-    part = components.addons.COMPONENT
-    cluster = context.cluster
-    own = []
-    for name in cluster.addons:
-        texts = [_own(one, part, context) for one in cluster.own_addons.get(name, ())]
-        if texts:
-            content = manifests.joined(texts, name).encode()
-            own.append(File(manifests.path_of(name), content, component=part.name))
-    by_path = {file.path: file for file in (*files, *own)}
-    found = {name: by_path[path] for name in cluster.addons if (path := manifests.path_of(name)) in by_path}
-    versions = {one.name: cluster.versions.of(one.program) for one in addons.ALL}
-    listed = manifests.inventory(found, versions)
-    return [*own, File(manifests.INVENTORY, listed, component=part.name)]
-
-
-def _own(manifest: Manifest, part: Component, context: Context) -> str:
-    text = manifest.text
-    if manifest.template:
-        try:
-            text = _environment().from_string(text).render(cluster=context.cluster, **part.values(context))
-        except jinja2.TemplateError as error:
-            line = getattr(error, "lineno", None)
-            raise KubeupError(
-                f"the template {manifest.path} cannot be rendered",
-                evidence=[f"line {line}: {error}" if line else str(error)],
-                fix="mend the template",
-            ) from error
-    return manifests.labelled(text, Path(manifest.path).parent.name, manifest.path)
+def render_text(text: str, name: str, values: Mapping[str, object]) -> str:
+    """A template of the user's. Raises KubeupError with its line where there is a mistake in it."""
+    try:
+        return _environment().from_string(text).render(values)
+    except jinja2.TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise KubeupError(
+            f"the template {name} cannot be rendered",
+            evidence=[f"line {line}: {error}" if line else str(error)],
+            fix="mend the template",
+        ) from error
 
 
 def _defaults(part: Component, context: Context) -> File:
@@ -178,14 +160,10 @@ def _defaults(part: Component, context: Context) -> File:
 
 
 def _unit(part: Component, context: Context, files: Sequence[File]) -> Unit:
-    own = tuple(file.path for file in files if file.component == part.name and not file.path.endswith("etcd-bootstrap"))
-    never_read = {"/etc/kubeup/cluster.yaml"}
+    own = (file.path for file in files if file.component == part.name)
+    passed_over = {file.path for file in files if not file.read_at_start}
     reads = dict.fromkeys((*own, *part.certificates, *part.reads, *filter(None, _links(part).values())))
-    # Certificates of registries and logins to them are read with every pull.
-    lazy = ("/etc/docker/certs.d/", "/etc/kubeup/certs.d/", "/var/lib/kubelet/config.json")
-    paths = tuple(
-        path for path in reads if path not in never_read and not path.endswith(".key") and not path.startswith(lazy)
-    )
+    paths = tuple(path for path in reads if path not in passed_over)
     return Unit(part.unit, part.name, paths, part.ready(context), part.timeout, part.preexisting, part.reloads)
 
 
@@ -215,8 +193,9 @@ def _meta(context: Context) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def render(name: str, part: Component, context: Context, **extra: object) -> str:
-    """One template as text; an unknown variable or a mistake in it is an error that shows the line."""
+def render(name: str, part: Component, context: Context, *, revised: bool = False, **extra: object) -> str:
+    """One template as text; an unknown variable or a mistake in it is an error that shows the line. revised: see
+    Template.revision."""
     values: Mapping[str, Value] = part.values(context)
     variables: dict[str, object] = {
         "cluster": context.cluster,
@@ -231,7 +210,7 @@ def render(name: str, part: Component, context: Context, **extra: object) -> str
     }
     try:
         template = _environment().get_template(name)
-        if name == "cluster.yaml":
+        if revised:
             variables["revision"] = sha256(template.render(variables).encode())[:16]
         return template.render(variables)
     except jinja2.TemplateError as error:

@@ -187,7 +187,7 @@ def _write(writer: Writer, step: Step, issued: IssuedSecrets) -> None:
             writer.line(f"folder {d.path}", "create-directory", d.path, f"{d.mode:o}", d.owner, kind, keep)
         case WriteFile(file=f):
             digest = sha256(content_of(f, issued))
-            keep = "keep" if f.path.startswith("/etc/kubernetes/pki/") else "-"
+            keep = "keep" if f.survives_keep_data else "-"
             writer.line(f"file {f.path}", "write-file", digest, f.path, f"{f.mode:o}", f.owner, keep)
         case LinkBinary(binary=b):
             writer.line(f"link {b.link}", "link-binary", b.store_path, b.link)
