@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
-SCRIPTS := $(shell git ls-files '*.sh') .ci/run templates/flannel-cni
+SCRIPTS := $(shell git ls-files '*.sh') .ci/run templates/flannel-cni templates/kubectl
 
 .PHONY: demo clean-demo test check soak bench packages
 

@@ -1,8 +1,8 @@
-"""kubectl: everywhere for kubeup's own checks; on the control plane on PATH, too, with a kubeconfig that root reads."""
+"""kubectl: everywhere for kubeup's own checks; on the control plane on PATH, too, where root's knows the cluster."""
 
 from __future__ import annotations
 
-from kubeup.components.base import CONTROL_PLANE, WORKER, Component
+from kubeup.components.base import CONTROL_PLANE, WORKER, Component, Template
 from kubeup.release.catalog import kubernetes_binary
 
 RELEASE = kubernetes_binary("kubectl")
@@ -10,7 +10,6 @@ TOOL = Component(name="kubectl", roles=CONTROL_PLANE | WORKER, release=RELEASE, 
 COMPONENT = Component(
     name="kubectl-on-path",
     roles=CONTROL_PLANE,
-    release=RELEASE,
-    links={"kubectl": "/usr/local/bin/kubectl"},
+    templates=(Template("kubectl", "/usr/local/bin/kubectl", mode=0o755),),
     has_unit=False,
 )

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.lab import life
+from kubeup.lab import life, model
 from kubeup.model.cluster import Versions
 from kubeup.release.artifacts import ArtifactRef
 from kubeup.sources.cache import cache_root, path_of
@@ -186,6 +186,20 @@ def test_a_worker_has_no_way_into_etcd_and_changes_only_its_own_node(running: Cl
     assert "annotated" in running.on("node4", f"{own} annotate node node4 test=1 --overwrite")
     assert "forbidden" in running.on("node4", f"{own} annotate node node3 test=1 --overwrite").lower()
     assert "forbidden" in running.on("node4", f"{own} get secrets -A").lower()
+
+
+def test_root_s_kubectl_knows_the_cluster_unless_root_has_a_kubeconfig_of_its_own(running: Cluster) -> None:
+    """As it is typed on a control-plane node: by ssh without a login shell, and in one."""
+    ssh = ["ssh", *life.ssh_options(running.name), "-o", "BatchMode=yes", "node3"]
+    sudo = f"echo {model.PASSWORD} | sudo -S -p '' " if running.like == "ubuntu" else ""
+    for command in ("kubectl get nodes", "bash -lc 'kubectl get nodes'"):
+        done = subprocess.run([*ssh, sudo + command], capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout.count(" Ready ") == 2, done.stdout + done.stderr
+        assert "control-plane" in done.stdout
+    own = "mkdir -p /root/.kube && echo '{current-context: none}' >/root/.kube/config"
+    running.on("node3", own)
+    assert "Ready" not in running.on("node3", "HOME=/root kubectl get nodes --request-timeout=2s")
+    running.on("node3", "rm -r /root/.kube")
 
 
 def test_nothing_of_the_service_range_leaves_a_node(running: Cluster) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kubeup.model.facts import FAMILIES
-from kubeup.model.resources import ProbeRequest, sha256
+from kubeup.model.resources import File, ProbeRequest, sha256
 from kubeup.node.agent.probe import probe_script
 from kubeup.node.wire import payload
 from kubeup.node.wire.payload import Payload, level_payload, stage_payload
@@ -254,3 +254,18 @@ def test_a_full_disk_while_a_download_is_unpacked_is_told_as_such(sandbox: Sandb
     assert "out\ttar: No space left on device" in lines
     assert "failed\tcannot unpack bin/thing of https://example.com/thing.tgz (is the disk full?)" in lines, lines
     assert not list((sandbox.root / "var/lib/kubeup/incoming/piece").iterdir())
+
+
+def test_a_file_comes_where_kubeup_had_a_link_and_goes_with_the_rest(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As kubectl on PATH did, which was a link into the store."""
+    linked = wish()
+    assert done(up(sandbox, linked, tmp_path))
+    script = File("/opt/thing/bin/thing", b"#!/bin/sh\n", mode=0o755, component="thing")
+    wanted = replace(linked, binaries=(), files=(*linked.files, script))
+    assert done(up(sandbox, wanted, tmp_path))
+    path = sandbox.root / "opt/thing/bin/thing"
+    assert not path.is_symlink()
+    assert path.read_bytes() == b"#!/bin/sh\n"
+    assert plan(sandbox, wanted)[0].empty
+    assert done(down(sandbox))
+    assert not path.exists()
