@@ -1,56 +1,46 @@
-"""Every component, each after those it needs on the same machine: the order in which a node is built."""
+"""Every component: one file each, and a line in MODULES, which is the order in which a node is built."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 
-from kubeup.components import (
-    addons,
-    cni_plugins,
-    containerd,
-    cri_dockerd,
-    crictl,
-    docker,
-    etcd,
-    flannel,
-    images,
-    kube_apiserver,
-    kube_controller_manager,
-    kube_proxy,
-    kube_scheduler,
-    kubectl,
-    kubelet,
-    pause,
-    runc,
-)
 from kubeup.components.base import Component, Context, Template
 from kubeup.model.cluster import KUBERNETES, Cluster, Node, Program, Runtime
 from kubeup.plan.steps import ComponentOrder
 from kubeup.release.artifacts import ArtifactRef
 
-ALL: tuple[Component, ...] = (
-    kubectl.TOOL,
-    kubectl.COMPONENT,
-    pause.COMPONENT,
-    runc.COMPONENT,
-    cni_plugins.COMPONENT,
-    containerd.COMPONENT,
-    docker.COMPONENT,
-    docker.ADOPTED,
-    cri_dockerd.COMPONENT,
-    crictl.COMPONENT,
-    etcd.COMPONENT,
-    kube_apiserver.COMPONENT,
-    kube_controller_manager.COMPONENT,
-    kube_scheduler.COMPONENT,
-    flannel.COMPONENT,
-    kubelet.COMPONENT,
-    kube_proxy.COMPONENT,
-    *images.COMPONENTS,
-    *addons.DIRECTORIES,
-    addons.COMPONENT,
+MODULES = (
+    "kubectl",
+    "pause",
+    "runc",
+    "cni_plugins",
+    "containerd",
+    "docker",
+    "cri_dockerd",
+    "crictl",
+    "etcd",
+    "kube_apiserver",
+    "kube_controller_manager",
+    "kube_scheduler",
+    "flannel",
+    "kubelet",
+    "kube_proxy",
+    "images",
+    "addons",
 )
+"""Every component, by its file beside this one, each after those it needs on the same machine."""
+
+
+def _of(module: str) -> tuple[Component, ...]:
+    """Of a file that has several, ``COMPONENTS``."""
+    found = import_module(f"{__name__}.{module}")
+    several: tuple[Component, ...] = getattr(found, "COMPONENTS", ()) or (found.COMPONENT,)
+    return several
+
+
+ALL: tuple[Component, ...] = tuple(component for module in MODULES for component in _of(module))
 BY_NAME = {component.name: component for component in ALL}
 
 

@@ -160,3 +160,4 @@ DIRECTORIES = tuple(
     for addon in addons.ALL
     if addon.directories
 )
+COMPONENTS = (*DIRECTORIES, COMPONENT)

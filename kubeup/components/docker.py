@@ -95,3 +95,4 @@ ADOPTED = Component(
     preexisting=True,
     runtime=Runtime.DOCKER,
 )
+COMPONENTS = (COMPONENT, ADOPTED)

@@ -13,3 +13,4 @@ COMPONENT = Component(
     templates=(Template("kubectl", "/usr/local/bin/kubectl", mode=0o755),),
     has_unit=False,
 )
+COMPONENTS = (TOOL, COMPONENT)
