@@ -20,6 +20,8 @@ from kubeup.plan.steps import NodePlan
 from kubeup.planning import render, required, resolve
 from kubeup.planning.diff import diff
 from kubeup.release.artifacts import Artifact
+from kubeup.validate import evaluate
+from kubeup.validate.checks import Status
 from tests.support.plans import BARE, NOW, authorities, carried_out, leaves
 
 ADDRESSES = ("192.168.200.13", "192.168.200.14", "192.168.200.15")
@@ -152,3 +154,13 @@ def test_an_image_that_an_older_kubeup_brought_is_neither_brought_again_nor_take
     after = up(cluster, machines)
     assert all(facts.record.did("pause-image") for facts in after.values())
     assert all(facts.record.did("image-coredns") for facts in after.values())
+
+
+@pytest.mark.parametrize("docker", [DockerFact(), OWN_DOCKER], ids=["bare", "with Docker"])
+def test_validate_finds_every_unit_running_where_the_profile_names_no_runtime(docker: DockerFact) -> None:
+    said = profile.load_text(profile_text((), 1, True, True), "demo.yaml").cluster
+    after = up(said, {node.host: machine(number, docker) for number, node in enumerate(said.nodes)})
+    facts = {node.host: answered(render.probe_request(said, node), after[node.host]) for node in said.nodes}
+    checks = evaluate.units(resolve.resolve(said, facts), facts)
+    assert checks
+    assert not [check.message for check in checks if check.status is not Status.OK]
