@@ -15,16 +15,15 @@ show release fetch profiles/lab.yaml
 show lab up
 show up profiles/lab.yaml
 show validate profiles/lab.yaml
-kubectl=$(command -v kubectl || true)
-if [ -z "$kubectl" ]; then
-    kubectl=$(find "${KUBEUP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kubeup}/release/kubectl" -name kubectl -type f | sort | tail -n 1)
-fi
+# An own kubectl uses the context that `up` made; the nodes have one, too.
+kubectl="kubectl --context lab"
+command -v kubectl >/dev/null || kubectl="$kubeup lab shell node3 kubectl"
 cat <<NEXT
 
 The cluster is running. Try:
-  $kubectl --context lab get nodes,services -A
+  $kubectl get nodes,services -A
   $kubeup plan profiles/lab.yaml          # nothing to do
   $kubeup lab shell node3                 # then: kubectl get nodes; systemctl status kubelet
-  $kubeup down                            # the nodes as they were
+  $kubeup down profiles/lab.yaml          # the nodes as they were
   make clean-demo                         # and the nodes, too
 NEXT

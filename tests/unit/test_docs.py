@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+from tests.support.docs import ROOT, TEXTS
+
 TOP = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
 ROOMS = {path.name for path in (ROOT / "kubeup").iterdir() if path.is_dir()}
 FILE = re.compile(r"[\w-]+\.(py|sh)")
