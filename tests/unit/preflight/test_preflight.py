@@ -47,6 +47,11 @@ TABLE = {
         "one: its clock is 60 min ahead of this machine's, and certificates go by it [clock]\n"
         "    fix: timedatectl set-ntp true on the node (or is it this machine's clock that is wrong?)",
     ),
+    "swap": (
+        replace(SOUND, swap=2 * 10**9),
+        "one: swap is on (2000 MB), and kubelet does not start with it [swap]\n"
+        "    fix: swapoff -a on the node, and take it out of /etc/fstab; or kubelet: {config: {failSwapOn: false}}",
+    ),
     "cgroup-v1": (
         replace(SOUND, cgroup=1),
         "one: it runs on cgroup v1, which kubelet 1.37.2 refuses (since 1.35) [cgroup-v1]\n"
@@ -133,6 +138,8 @@ def test_each_problem_is_told_to_the_letter(id_: str) -> None:
     if id_ == "bad-hostname":
         cluster = replace(CLUSTER, nodes=(replace(CLUSTER.nodes[0], name="my_host"), CLUSTER.nodes[1]))
         text = text.replace("one:", "my_host:", 1)
+    if id_ == "swap":
+        cluster = replace(CLUSTER, versions=Versions({"kubernetes": "1.33.9"}))
     found = problems(facts, cluster)
     assert [problem.id for problem in found] == [id_]
     assert found[0].format() == text

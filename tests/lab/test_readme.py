@@ -1,0 +1,72 @@
+"""The README's own profile on real nodes: nothing said of the runtime, the versions, the addons.
+
+What it lacks for this lab (where binaries come from, how its nodes are reached, what their kernel is) stands below it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.lab.conftest import Cluster, kubelet
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def readme(cluster: Cluster) -> Cluster:
+    (profile,) = (text for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "flannel_net" in text)
+    said = YAML(typ="safe").load(profile)
+    assert {"runtime", "versions", "addons"}.isdisjoint(said)
+    ours = f"name: {cluster.name}\nlab: {cluster.name}\nsources: [cache, go]\nkubelet: {kubelet()}\n"
+    nodes = f"nodes: [{', '.join(f'root@{address}' for address in cluster.addresses)}]"
+    text, replaced = re.subn(r"^nodes: .*$", nodes, profile, flags=re.MULTILINE)
+    assert replaced == 1
+    (cluster.home / "profile.yaml").write_text(text + ours)
+    return cluster
+
+
+def test_the_first_up_of_a_stranger_ends_in_a_cluster_that_is_well(readme: Cluster) -> None:
+    done = readme.kubeup("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Cluster validation succeeded" in done.stdout
+    assert "container runtime: containerd (the profile leaves the choice to kubeup)" in done.stderr
+    assert readme.on("node3", "kubectl get nodes").count(" Ready ") == 2
+
+
+def test_the_second_plan_is_empty_and_the_second_up_one_round_trip_a_node(readme: Cluster) -> None:
+    planned = readme.kubeup("plan")
+    assert "Nothing to do" in planned.stdout, planned.stdout
+    again = readme.json("up")
+    assert again["changed"] is False
+    nodes = again["nodes"]
+    assert isinstance(nodes, list)
+    assert [node["round_trips"] for node in nodes if node["name"] != "node3"] == [1]
+
+
+def test_validate_calls_it_healthy(readme: Cluster) -> None:
+    done = readme.kubeup("validate")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Cluster validation succeeded" in done.stdout
+
+
+def test_a_proxy_that_the_machine_gives_to_every_login_is_not_asked_for_the_cluster(readme: Cluster) -> None:
+    """sshd hands /etc/environment to every command; nobody answers at that address."""
+    kept = "cp -a /etc/environment /root/environment 2>/dev/null"
+    readme.on("node3", f"{kept}; echo HTTPS_PROXY=http://192.0.2.1:3128 >>/etc/environment")
+    try:
+        assert readme.kubeup("validate", "--read-only").returncode == 0
+        assert readme.json("up", "--no-validate")["changed"] is False
+    finally:
+        readme.on("node3", "rm /etc/environment; [ ! -e /root/environment ] || mv /root/environment /etc/environment")
+
+
+def test_down_takes_it_all_away(readme: Cluster) -> None:
+    assert readme.kubeup("down", "--yes", "--no-snapshot").returncode == 0
+    assert readme.on("node3", "ls -A /var/lib/kubeup /opt/kubeup /etc/kubernetes 2>/dev/null").split() == [
+        "/var/lib/kubeup:"
+    ]
