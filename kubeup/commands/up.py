@@ -12,6 +12,7 @@ from kubeup import components, preflight
 from kubeup.addons import rollout_errors
 from kubeup.commands import issue_certificates
 from kubeup.commands.limit import is_chosen, refuse_unknown
+from kubeup.components import addons
 from kubeup.components.base import Context
 from kubeup.execution import executor, probing
 from kubeup.execution.fleet import Fleet
@@ -29,7 +30,7 @@ from kubeup.planning.diff import diff
 from kubeup.release.artifacts import Artifact, ArtifactRef
 from kubeup.sources import cache, patches, search
 
-ADDONS_LEVEL = components.level_of(components.addons.COMPONENT)
+ADDONS_LEVEL = components.level_of(addons.COMPONENT)
 
 
 def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> Prepared:

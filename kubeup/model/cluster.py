@@ -126,11 +126,14 @@ class Program:
     """What upstream releases under one version: a value that stands with the component or addon that runs it.
 
     key: its word under a profile's ``versions:``. version: what a cluster gets whose profile says nothing, without a
-    leading ``v``.
+    leading ``v``. floors: each minor version with its first patch without the known holes that ``holes`` names; minors
+    older than the first of them are not tested with.
     """
 
     key: str
     version: str
+    floors: tuple[tuple[str, str], ...] = ()
+    holes: str = ""
 
 
 KUBERNETES = Program("kubernetes", "1.37.2")

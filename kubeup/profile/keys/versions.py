@@ -7,18 +7,14 @@ import re
 from packaging.version import Version
 
 from kubeup import components
-from kubeup.components.etcd import ETCD
 from kubeup.model import cluster
 from kubeup.profile.keys.base import Form, Group, ProfileKey, Values
 from kubeup.profile.reading import ParseContext, expect
 from kubeup.profile.tree import Key, YamlValue
 from kubeup.release.kubernetes import MINORS, minor_of
 
-ETCD_FLOORS = {"3.6": "3.6.14", "3.7": "3.7.1"}
-"""Below these, authentication can be passed by: the advisories of 2026."""
-OLDEST_ETCD = "3.6"
-"""What the API servers of the versions that kubeup knows are tested with."""
-NAMES = tuple(components.programs())
+PROGRAMS = components.programs()
+NAMES = tuple(PROGRAMS)
 
 
 def _versions(value: YamlValue, key: ProfileKey, reading: ParseContext) -> Values:
@@ -64,18 +60,18 @@ def _version(name: Key, value: YamlValue, reading: ParseContext) -> str | None:
     if not re.fullmatch(r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?", text):
         reading.error(value, f"`{value.text}` is not a version", "write it like 3.6.16")
         return None
-    if name.text == ETCD.key:
-        return _etcd(text, value, reading)
-    return text
+    return _above_floor(PROGRAMS[name.text], text, value, reading)
 
 
-def _etcd(text: str, value: YamlValue, reading: ParseContext) -> str | None:
-    floor, wrong = ETCD_FLOORS.get(minor_of(text), ""), f"etcd {text} has known holes in its authentication"
-    if Version(text) < Version(OLDEST_ETCD):
-        floor, wrong = ETCD_FLOORS[OLDEST_ETCD], f"etcd {text} is older than what kubeup is tested with"
+def _above_floor(program: cluster.Program, text: str, value: YamlValue, reading: ParseContext) -> str | None:
+    floors = dict(program.floors)
+    floor, wrong = floors.get(minor_of(text), ""), f"{program.key} {text} has known holes in its {program.holes}"
+    oldest = next(iter(floors), "0")
+    if Version(text) < Version(oldest):
+        floor, wrong = floors[oldest], f"{program.key} {text} is older than what kubeup is tested with"
     if not floor or Version(text) >= Version(floor):
         return text
-    reading.error(value, wrong, f"take {floor} or later; {ETCD.version} is the default")
+    reading.error(value, wrong, f"take {floor} or later; {program.version} is the default")
     return None
 
 
