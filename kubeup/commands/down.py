@@ -171,12 +171,21 @@ def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_acce
     if not plan.empty:
         execution.run()
     if forget_access and not unreachable:
-        path = kubeconfig.default_path(job.environ)
-        if kubeconfig.remove(path, surveyed.cluster.name):
-            job.emit(Note(f"the context {surveyed.cluster.name} is gone from {path}"))
+        _forget_access(job, surveyed.cluster.name)
     for error in unreachable:
         job.emit(Note(f"not undone, since it did not answer: {error.title()}; run `kubeup down` again when it does"))
     return Outcome(not plan.empty, _outcomes(job, reachable, plans), dict(execution.seconds))
+
+
+def _forget_access(job: Job, name: str) -> None:
+    """The nodes are undone by now: an operator's file that cannot be read is told, and no failure of that."""
+    try:
+        path = kubeconfig.default_path(job.environ)
+        if kubeconfig.remove(path, name):
+            job.emit(Note(f"the context {name} is gone from {path}"))
+    except KubeupError as error:
+        why = "; ".join((error.message, *error.evidence[:1]))
+        job.emit(Note(f"the context {name} may still be in your kubeconfig: {why}"))
 
 
 def _outcomes(job: Job, cluster: Cluster, plans: Sequence[object]) -> tuple[NodeOutcome, ...]:

@@ -1,4 +1,4 @@
-"""The command lines of README.md and docs/, typed.
+"""The command lines of README.md and docs/, and those that `make demo` ends with, typed.
 
 All lines of a fence are command lines where its language is sh or console, or where it has none and a line begins with
 one of PROGRAMS. Code in prose is one where it begins with kubeup or make, and may leave arguments out. Those of kubeup
@@ -123,7 +123,16 @@ def in_prose() -> Iterator[Line]:
             yield Line(f"{path.name}:{text[: found.start()].count(chr(10)) + 1}", without_comment(words), prose=True)
 
 
-LINES = [*fenced(), *in_prose()]
+def printed_by_the_demo() -> Iterator[Line]:
+    """What `make demo` ends with, where no kubectl is installed."""
+    text = (ROOT / "demo/run.sh").read_text().partition("<<NEXT\n")[2].partition("\nNEXT")[0]
+    text = text.replace("$kubectl", "kubeup lab shell node3 kubectl").replace("$kubeup", "kubeup")
+    for line in text.splitlines():
+        if line.startswith("  "):
+            yield Line("demo/run.sh", without_comment(line))
+
+
+LINES = [*fenced(), *in_prose(), *printed_by_the_demo()]
 KUBEUP = [line for line in LINES if re.search(r"(^|\| )kubeup ?", line.text) and line.text not in TO_COME]
 
 

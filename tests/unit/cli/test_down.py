@@ -39,6 +39,16 @@ def test_a_whole_cluster_goes_and_so_does_what_the_operator_had_of_it(demo: Kube
     assert snapshot.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_kubeconfig_that_cannot_be_read_is_told_and_the_nodes_are_undone(demo: Kubeup) -> None:
+    demo.kubeconfig.write_text("{")
+    done = demo("down", "--yes")
+    assert done.exit_code == 0, done.output
+    assert demo.touched == {FIRST, SECOND}
+    assert "the context demo may still be in your kubeconfig: " in done.stderr
+    assert not remembered(demo)
+    assert demo.kubeconfig.read_text() == "{"
+
+
 def test_one_node_alone_goes_and_the_cluster_stays_the_operator_s(demo: Kubeup) -> None:
     done = demo("down", "--yes", "--limit", "node4")
     assert done.exit_code == 0, done.output
