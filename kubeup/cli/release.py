@@ -106,13 +106,13 @@ def pins_command(profile_path: Path, archs: tuple[str, ...]) -> None:
     click.echo("\n".join(["pins:", *(f"  {name}: {pin}" for name, pin in sums.items())]) if sums else "pins: {}")
 
 
-def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle.Entry]:
+def _gathered(cluster: Cluster, archs: Sequence[str], view: View) -> list[bundle.BundledFile]:
     """All of it in the cache, images of the user's own, too."""
     found = _released(cluster, archs, view)
     named = _named(cluster, archs)
     own = [fetch.own_or_kept(cluster, need.name, arch, view.emit) for need, arch in named if not need.wanted(arch)]
     root = cache_root()
-    return [*(bundle.Entry.of(one) for one in found), *(bundle.Entry.of_file(root, path) for path in own)]
+    return [*(bundle.BundledFile.of(one) for one in found), *(bundle.BundledFile.of_file(root, path) for path in own)]
 
 
 def _released(cluster: Cluster, archs: Sequence[str], view: View) -> list[artifacts.Artifact]:

@@ -9,7 +9,7 @@ import click
 
 
 @dataclass(frozen=True)
-class Entry:
+class Command:
     """A command. place: ``module:variable``. help: the first sentence of its docstring; a test holds them together."""
 
     name: str
@@ -25,45 +25,45 @@ class Entry:
 
 
 COMMANDS = (
-    Entry("up", "kubeup.cli.up:up_command", "Bring a cluster up, or make a living one what the profile says."),
-    Entry("plan", "kubeup.cli.up:plan_command", "Say what `up` would do: files with their diffs, units, bytes."),
-    Entry(
+    Command("up", "kubeup.cli.up:up_command", "Bring a cluster up, or make a living one what the profile says."),
+    Command("plan", "kubeup.cli.up:plan_command", "Say what `up` would do: files with their diffs, units, bytes."),
+    Command(
         "validate",
         "kubeup.cli.validate:validate_command",
         "The truth about a cluster: components, nodes, pods that reach each other, services, exec and logs.",
     ),
-    Entry(
+    Command(
         "down",
         "kubeup.cli.down:down_command",
         "Leave the machines as they were found: what kubeup made goes, what it replaced comes back.",
     ),
-    Entry(
+    Command(
         "addons",
         "kubeup.cli.addons:addons_group",
         "Addons: what the cluster runs for its users, your own included.",
     ),
-    Entry(
+    Command(
         "images",
         "kubeup.cli.images:images_group",
         "Images: what the cluster needs, where each node stands, and bringing them there without a registry.",
     ),
-    Entry(
+    Command(
         "release",
         "kubeup.cli.release:release_group",
         "Binaries: what a profile needs, and getting it ahead of time.",
     ),
-    Entry("profile", "kubeup.cli.profile:profile_group", "The profile: what can stand in it."),
-    Entry(
+    Command("profile", "kubeup.cli.profile:profile_group", "The profile: what can stand in it."),
+    Command(
         "import",
         "kubeup.cli.import_kube_up:import_command",
         "Make a profile of kube-up's cluster/ubuntu/config-default.sh, without carrying out anything in it.",
     ),
-    Entry(
+    Command(
         "lab",
         "kubeup.cli.lab:lab",
         "Nodes on this machine, by systemd-nspawn: real systemd, sshd, network; the nodes reach nothing outside.",
     ),
-    Entry(
+    Command(
         "node",
         "kubeup.cli.node:node",
         "Look at one machine: everything on it that a program could leave behind, and what changed since.",

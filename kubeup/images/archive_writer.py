@@ -29,7 +29,7 @@ Fetch = Callable[[str], bytes]
 
 
 @dataclass(frozen=True)
-class Entry:
+class LayerEntry:
     """One thing in a layer that is more than a program. target: of a symbolic link. is_dir: a folder.
 
     capabilities: file capabilities, as bits (linux/capability.h), permitted and effective as ``setcap X=+ep`` has them.
@@ -42,8 +42,8 @@ class Entry:
     capabilities: int = 0
 
 
-Files = Mapping[str, "bytes | Entry"]
-"""What is in a layer: path without leading slash -> a program (0755, root's), or an Entry."""
+Files = Mapping[str, "bytes | LayerEntry"]
+"""What is in a layer: path without leading slash -> a program (0755, root's), or a LayerEntry."""
 
 
 @dataclass(frozen=True)
@@ -196,11 +196,11 @@ def _digest(content: bytes) -> str:
 
 def _tar(files: Files) -> bytes:
     out = io.BytesIO()
-    plain = not any(isinstance(entry, Entry) and entry.capabilities for entry in files.values())
+    plain = not any(isinstance(entry, LayerEntry) and entry.capabilities for entry in files.values())
     kind = tarfile.USTAR_FORMAT if plain else tarfile.PAX_FORMAT
     with tarfile.open(fileobj=out, mode="w", format=kind) as tar:
         for path, found in sorted(files.items()):
-            entry = found if isinstance(found, Entry) else Entry(found, 0o755)
+            entry = found if isinstance(found, LayerEntry) else LayerEntry(found, 0o755)
             info = tarfile.TarInfo(path)
             info.size, info.mode, info.mtime = len(entry.content), entry.mode, 0
             if entry.is_dir or entry.target:

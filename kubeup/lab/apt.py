@@ -22,7 +22,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 @dataclass(frozen=True)
-class Entry:
+class AptSource:
     """One place that packages come from. signed_by: a file, or empty if the entry does not name one."""
 
     uri: str
@@ -37,7 +37,7 @@ class Entry:
         return own_key and "main" in self.components and not SUITES.isdisjoint(self.suites)
 
 
-def parse_stanzas(text: str) -> Iterator[Entry]:
+def parse_stanzas(text: str) -> Iterator[AptSource]:
     """Entries of a ``.sources`` file (deb822)."""
     lines = [line for line in text.split("\n") if not line.startswith("#")]
     for stanza in re.split(r"\n\s*\n", "\n".join(lines)):
@@ -51,22 +51,22 @@ def parse_stanzas(text: str) -> Iterator[Entry]:
         key = fields.get("signed-by", "").strip()
         for uri in fields.get("uris", "").split():
             suites, components = fields.get("suites", "").split(), fields.get("components", "").split()
-            yield Entry(uri, tuple(suites), tuple(components), key if key.startswith("/") else "")
+            yield AptSource(uri, tuple(suites), tuple(components), key if key.startswith("/") else "")
 
 
-def parse_lines(text: str) -> Iterator[Entry]:
+def parse_lines(text: str) -> Iterator[AptSource]:
     """Entries of a ``sources.list`` or ``.list`` file (one line each)."""
     for line in text.split("\n"):
         found = re.match(r"\s*deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)((?:\s+[^\s#]+)*)", line)
         if found:
             options = dict(option.split("=", 1) for option in (found[1] or "").split() if "=" in option)
-            yield Entry(found[2], (found[3],), tuple(found[4].split()), options.get("signed-by", ""))
+            yield AptSource(found[2], (found[3],), tuple(found[4].split()), options.get("signed-by", ""))
 
 
-def entries(root: Path = Path("/")) -> list[Entry]:
+def entries(root: Path = Path("/")) -> list[AptSource]:
     """All of this machine's, in apt's order."""
     folder = root / "etc/apt"
-    found: list[Entry] = []
+    found: list[AptSource] = []
     for path in [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]:
         if path.is_file() and path.suffix in (".list", ".sources"):
             text = path.read_text(errors="replace")

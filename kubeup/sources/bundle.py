@@ -28,7 +28,7 @@ Copied = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Entry:
+class BundledFile:
     """One file. key: its path below the cache's root. source: where it came from, for people."""
 
     key: str
@@ -39,21 +39,23 @@ class Entry:
     first_sum: str = ""
 
     @staticmethod
-    def of(artifact: Artifact) -> Entry:
+    def of(artifact: Artifact) -> BundledFile:
         one = artifact
-        return Entry(key_of(one.wanted), one.sha256, one.size, one.source, one.downloads, one.first_sum)
+        return BundledFile(key_of(one.wanted), one.sha256, one.size, one.source, one.downloads, one.first_sum)
 
     @staticmethod
-    def of_file(root: Path, path: Path) -> Entry:
+    def of_file(root: Path, path: Path) -> BundledFile:
         """Of a file in the cache that nothing is written down of."""
-        return Entry(str(path.relative_to(root)), cache.hash_of(path), path.stat().st_size)
+        return BundledFile(str(path.relative_to(root)), cache.hash_of(path), path.stat().st_size)
 
 
 def key_of(wanted: ArtifactRef) -> str:
     return str(cache.path_of(Path(), wanted))
 
 
-def write(target: Path, root: Path, entries: Sequence[Entry], copied: Copied = lambda _done, _total: None) -> None:
+def write(
+    target: Path, root: Path, entries: Sequence[BundledFile], copied: Copied = lambda _done, _total: None
+) -> None:
     """Make a bundle of files of the cache; it is there when it is whole. Raises ReleaseError."""
     ordered = sorted(set(entries), key=lambda one: one.key)
     files = {one.key: {name: value for name, value in asdict(one).items() if name != "key"} for one in ordered}
@@ -87,7 +89,7 @@ def write(target: Path, root: Path, entries: Sequence[Entry], copied: Copied = l
 class Bundle:
     """An open bundle."""
 
-    def __init__(self, path: Path, tar: tarfile.TarFile, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, path: Path, tar: tarfile.TarFile, entries: Mapping[str, BundledFile]) -> None:
         self.path, self.entries = path, entries
         self._tar = tar
 
@@ -125,7 +127,7 @@ class Bundle:
         found = [key.split("/") for key in self.entries if key.startswith(start)]
         return [f"{version} ({arch})" for _, _, version, arch, _ in found]
 
-    def _extract(self, entry: Entry, target: Path, copied: Callable[[int], None] = lambda _: None) -> Path:
+    def _extract(self, entry: BundledFile, target: Path, copied: Callable[[int], None] = lambda _: None) -> Path:
         """A file beside its place, whole and as it should be."""
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.{os.getpid()}")
@@ -161,7 +163,7 @@ def opened(path: Path) -> Iterator[Bundle]:
 MAKE = "kubeup release bundle PROFILE -o {}, with this profile, on a machine with a network"
 
 
-def _entries(path: Path, tar: tarfile.TarFile) -> Mapping[str, Entry]:
+def _entries(path: Path, tar: tarfile.TarFile) -> Mapping[str, BundledFile]:
     first = tar.next()
     file = tar.extractfile(first) if first else None
     content = file.read() if file else b""
@@ -175,11 +177,11 @@ def _entries(path: Path, tar: tarfile.TarFile) -> Mapping[str, Entry]:
     found = {}
     for key, fields in values["files"].items():
         downloads = tuple(Download(**one) for one in fields.pop("downloads"))
-        found[key] = Entry(key, **fields, downloads=downloads)
+        found[key] = BundledFile(key, **fields, downloads=downloads)
     return found
 
 
-def _held(file: IO[bytes], entry: Entry, what: str) -> Iterator[bytes]:
+def _held(file: IO[bytes], entry: BundledFile, what: str) -> Iterator[bytes]:
     """The bytes of a file; raises at the end where they are not what they should be."""
     digest, left = hashlib.sha256(), entry.size
     while left and (chunk := file.read(min(left, CHUNK))):

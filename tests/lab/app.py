@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from kubeup.images import archive_writer
-from kubeup.images.archive_writer import Entry, Settings
+from kubeup.images.archive_writer import LayerEntry, Settings
 
 SSHD = Path("/usr/sbin/sshd")
 PASSWD = """root:x:0:0:root:/root:/bin/sh
@@ -31,34 +31,34 @@ SERVE = (
 
 def archive(name: str, folder: Path, public_key: str) -> bytes:
     """A docker-archive of one layer. folder: to work in."""
-    files: dict[str, bytes | Entry] = {**_busybox(folder), **_sshd(folder, public_key)}
+    files: dict[str, bytes | LayerEntry] = {**_busybox(folder), **_sshd(folder, public_key)}
     return archive_writer.archive(name, files, Settings(("/bin/sh", "-c"), (SERVE,), "0"), "amd64")
 
 
-def _busybox(folder: Path) -> dict[str, bytes | Entry]:
+def _busybox(folder: Path) -> dict[str, bytes | LayerEntry]:
     subprocess.run(["apt-get", "download", "-q", "busybox-static"], cwd=folder, check=True, timeout=120)
     (package,) = folder.glob("busybox-static_*.deb")
     subprocess.run(["dpkg", "-x", package.name, "unpacked"], cwd=folder, check=True, timeout=60)
     program = next(path for path in folder.glob("unpacked/**/bin/busybox"))
     listed = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout.split()
-    links: dict[str, bytes | Entry] = {
-        f"bin/{name}": Entry(target="/bin/busybox") for name in listed if name != "busybox"
+    links: dict[str, bytes | LayerEntry] = {
+        f"bin/{name}": LayerEntry(target="/bin/busybox") for name in listed if name != "busybox"
     }
-    return {**links, "bin/busybox": program.read_bytes(), "tmp": Entry(is_dir=True, mode=0o1777)}
+    return {**links, "bin/busybox": program.read_bytes(), "tmp": LayerEntry(is_dir=True, mode=0o1777)}
 
 
-def _sshd(folder: Path, public_key: str) -> dict[str, bytes | Entry]:
+def _sshd(folder: Path, public_key: str) -> dict[str, bytes | LayerEntry]:
     """The machine's own, with the libraries it is linked to and the programs it starts."""
     key = folder / "host_key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    files: dict[str, bytes | Entry] = {
-        "etc/passwd": Entry(PASSWD.encode()),
-        "etc/group": Entry(b"root:x:0:\nnogroup:x:65534:\n"),
-        "etc/ssh/sshd_config": Entry(SETTINGS.encode()),
-        "etc/ssh/host_key": Entry(key.read_bytes(), 0o600),
-        "etc/ssh/authorized_keys": Entry(public_key.encode()),
-        "run/sshd": Entry(is_dir=True, mode=0o755),
-        "root": Entry(is_dir=True, mode=0o700),
+    files: dict[str, bytes | LayerEntry] = {
+        "etc/passwd": LayerEntry(PASSWD.encode()),
+        "etc/group": LayerEntry(b"root:x:0:\nnogroup:x:65534:\n"),
+        "etc/ssh/sshd_config": LayerEntry(SETTINGS.encode()),
+        "etc/ssh/host_key": LayerEntry(key.read_bytes(), 0o600),
+        "etc/ssh/authorized_keys": LayerEntry(public_key.encode()),
+        "run/sshd": LayerEntry(is_dir=True, mode=0o755),
+        "root": LayerEntry(is_dir=True, mode=0o700),
     }
     for program in (SSHD, *Path("/usr/lib/openssh").glob("sshd-*")):
         files[str(program).removeprefix("/")] = program.read_bytes()

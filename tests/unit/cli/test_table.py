@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from kubeup.cli.main import main
-from kubeup.cli.table import COMMANDS, Entry
+from kubeup.cli.table import COMMANDS, Command
 
 HEAVY = ("paramiko", "fabric", "cryptography", "jinja2", "ruamel", "rich")
 
 
 @pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
-def test_help_says_of_a_command_what_the_command_says_of_itself(entry: Entry) -> None:
+def test_help_says_of_a_command_what_the_command_says_of_itself(entry: Command) -> None:
     command = entry.load()
     assert command.name == entry.name
     # Whether it ends with a full stop depends on the release of click.

@@ -38,9 +38,9 @@ def test_an_archive_is_the_same_every_time_and_says_what_it_is() -> None:
 
 def test_a_layer_keeps_folders_links_and_capabilities() -> None:
     files: archive_writer.Files = {
-        "tmp": archive_writer.Entry(is_dir=True, mode=0o1777),
-        "bin/sh": archive_writer.Entry(target="/bin/busybox"),
-        "coredns": archive_writer.Entry(b"program", 0o755, capabilities=1 << 10),
+        "tmp": archive_writer.LayerEntry(is_dir=True, mode=0o1777),
+        "bin/sh": archive_writer.LayerEntry(target="/bin/busybox"),
+        "coredns": archive_writer.LayerEntry(b"program", 0o755, capabilities=1 << 10),
     }
     found = contents(
         archive_writer.archive("a/b:1", files, archive_writer.Settings(("/coredns",), user="65532:65532"), "amd64")

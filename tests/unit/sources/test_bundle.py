@@ -46,8 +46,8 @@ def made(root: Path, tmp_path: Path) -> Path:
     return tmp_path / "kubeup.tar"
 
 
-def entries(root: Path) -> list[bundle.Entry]:
-    return [bundle.Entry.of(found) for one in CONTENTS if (found := cache.find(root, one))]
+def entries(root: Path) -> list[bundle.BundledFile]:
+    return [bundle.BundledFile.of(found) for one in CONTENTS if (found := cache.find(root, one))]
 
 
 def take(made: Path, root: Path, *wanted: ArtifactRef) -> tuple[Artifact, ...]:
@@ -151,7 +151,7 @@ def test_an_image_of_the_users_is_taken_from_the_cache_where_nothing_can_be_pull
     mine.parent.mkdir(parents=True)
     mine.write_bytes(archives.docker(Made("mine:1", (layer("mine"),))))
     root = tmp_path / "cache"
-    bundle.write(tmp_path / "kubeup.tar", root, [bundle.Entry.of_file(root, mine)])
+    bundle.write(tmp_path / "kubeup.tar", root, [bundle.BundledFile.of_file(root, mine)])
     content = mine.read_bytes()
     mine.unlink()
     with bundle.opened(tmp_path / "kubeup.tar") as found:
