@@ -32,7 +32,7 @@ class Prepared:
     cluster_facts: ClusterFacts
     plan: Plan
     artifacts: tuple[Artifact, ...]
-    warnings: tuple[preflight.Problem, ...] = ()
+    warnings: tuple[preflight.PreflightProblem, ...] = ()
     no_access: UsageError | None = None
 
 

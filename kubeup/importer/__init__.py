@@ -11,7 +11,7 @@ from kubeup.importer.conversion import Conversion, Fate, Outcome
 from kubeup.importer.shell import Note
 from kubeup.model.errors import ProfileError
 from kubeup.model.redaction import without_passwords
-from kubeup.profile.problem import Position, Problem
+from kubeup.profile.problem import Position, ProfileProblem
 
 __all__ = ["Fate", "Imported", "Note", "Outcome", "load", "load_bytes", "load_text"]
 
@@ -75,7 +75,7 @@ def load_text(text: str, file: str) -> Imported:
     conversion = Conversion(unix, script.settings, script.notes, readable, problems=list(script.problems))
     if unix != text:
         conversion.problems.append(
-            Problem(
+            ProfileProblem(
                 Position(1, 1), "", "the lines end as Windows ends them", "no shell reads it so; kubeup does", "warning"
             )
         )
@@ -89,7 +89,7 @@ def load_text(text: str, file: str) -> Imported:
     return _imported(conversion, script, file, written, problems)
 
 
-def _examined(conversion: Conversion, source: str) -> tuple[str, list[Problem]]:
+def _examined(conversion: Conversion, source: str) -> tuple[str, list[ProfileProblem]]:
     """The profile, and what kubeup's own loader says of it, at the old file's places."""
     written, keys = conversion.draft.write(source)
     found = []
@@ -103,11 +103,13 @@ def _examined(conversion: Conversion, source: str) -> tuple[str, list[Problem]]:
         nth = line.count(problem.text, 0, problem.place.column - 1) if problem.text else 0
         places = [conversion.place(setting, problem.text, nth) for setting in origins]
         place, text = next((one for one in places if one[1] == problem.text), places[0])
-        found.append(Problem(place, text, problem.message, problem.fix, problem.severity))
+        found.append(ProfileProblem(place, text, problem.message, problem.fix, problem.severity))
     return written, found
 
 
-def _imported(conversion: Conversion, script: shell.Script, file: str, written: str, found: list[Problem]) -> Imported:
+def _imported(
+    conversion: Conversion, script: shell.Script, file: str, written: str, found: list[ProfileProblem]
+) -> Imported:
     problems = sorted(dict.fromkeys((*conversion.problems, *found)), key=lambda one: (one.place.line, one.place.column))
     lines = conversion.text.split("\n")
     told = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubeup.importer.conversion import Conversion
 from kubeup.importer.settings import KNOWN, OTHER_PROVIDERS, ROLES
 from kubeup.importer.values import Setting
-from kubeup.profile.problem import Position, Problem
+from kubeup.profile.problem import Position, ProfileProblem
 
 ROLES_FIX = 'write roles="ai i": one a node, a (master), i (node) or ai (both)'
 
@@ -33,7 +33,7 @@ def _lacking(conversion: Conversion, name: str, message: str, fix: str) -> None:
     if setter is not None:
         message, fix = f"`{name}` is set only here: {setter.text}", f"set {name} in a line of its own"
     place = Position(setter.line if setter is not None else 1, 1)
-    conversion.problems.append(Problem(place, "", message, fix))
+    conversion.problems.append(ProfileProblem(place, "", message, fix))
 
 
 def roles(conversion: Conversion) -> None:

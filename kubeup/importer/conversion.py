@@ -11,7 +11,7 @@ from functools import cached_property
 from kubeup.importer.draft import Data, Draft
 from kubeup.importer.shell import Note
 from kubeup.importer.values import Setting
-from kubeup.profile.problem import Position, Problem
+from kubeup.profile.problem import Position, ProfileProblem
 
 
 class Outcome(enum.Enum):
@@ -50,7 +50,7 @@ class Conversion:
     readable: bool = True
     draft: Draft = field(default_factory=Draft)
     fates: list[Fate] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ProfileProblem] = field(default_factory=list)
     faulty: set[str] = field(default_factory=set)
 
     def put(self, setting: Setting, key: str, value: Data, became: str = "") -> None:
@@ -73,11 +73,11 @@ class Conversion:
 
     def warning(self, setting: Setting, text: str, message: str, fix: str) -> None:
         place, found = self.place(setting, text)
-        self.problems.append(Problem(place, found, message, fix, "warning"))
+        self.problems.append(ProfileProblem(place, found, message, fix, "warning"))
 
     def error(self, setting: Setting, text: str, message: str, fix: str) -> None:
         place, found = self.place(setting, text)
-        self.problems.append(Problem(place, found, message, fix))
+        self.problems.append(ProfileProblem(place, found, message, fix))
 
     def place(self, setting: Setting, text: str, nth: int = 0) -> tuple[Position, str]:
         """Where the text stands in the setting, or in those it is made of; else the setting's name.

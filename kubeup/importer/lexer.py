@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from kubeup.importer.words import ASSIGNMENT, Operator, Part, Unreadable, Word
-from kubeup.profile.problem import Position, Problem
+from kubeup.profile.problem import Position, ProfileProblem
 
 DEPTH = 40
 META = frozenset(" \t\n;&|<>()")
@@ -36,7 +36,7 @@ class Lexer:
     def __init__(self, text: str) -> None:
         self.text = text
         self.places = Places(text)
-        self.problems: list[Problem] = []
+        self.problems: list[ProfileProblem] = []
         self._at = 0
         self._documents: list[tuple[str, bool, int]] = []
 
@@ -175,7 +175,7 @@ class Lexer:
         place = self.places.at(self._at)
         if not self.problems or self.problems[-1].place.line != place.line:
             message, fix = f"`{char}` is no quote to a shell", "type \" or ' instead"
-            self.problems.append(Problem(place, char, message, fix, "warning"))
+            self.problems.append(ProfileProblem(place, char, message, fix, "warning"))
 
     def _escaped(self, quoted: bool) -> str | tuple[Part, ...]:
         following = self.text[self._at + 1 : self._at + 2]
@@ -273,4 +273,4 @@ class Lexer:
         return self._problem(at, f"{what} is never closed", "close it: a shell cannot read the file either")
 
     def _problem(self, at: int, message: str, fix: str) -> Unreadable:
-        return Unreadable(Problem(self.places.at(min(at, len(self.text))), "", message, fix))
+        return Unreadable(ProfileProblem(self.places.at(min(at, len(self.text))), "", message, fix))

@@ -14,7 +14,7 @@ from kubeup.importer.assignments import Assignments, assigned_name
 from kubeup.importer.lexer import Lexer
 from kubeup.importer.values import MOST, Evaluation, Setting
 from kubeup.importer.words import Operator, Unreadable, Word
-from kubeup.profile.problem import Problem
+from kubeup.profile.problem import ProfileProblem
 
 LARGEST = 64 * 1024
 """Letters of a file. kube-up's own is a tenth of that."""
@@ -40,7 +40,7 @@ class Script:
 
     settings: dict[str, Setting]
     notes: tuple[Note, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[ProfileProblem, ...]
 
 
 def read(text: str) -> Script:
@@ -110,7 +110,9 @@ class _Reader:
             block = self._blocks[0]
             place = self._lexer.places.at(block.start)
             message = f"`{block.kind}` is never closed by `{block.closer}`"
-            self._lexer.problems.append(Problem(place, block.kind, message, "a shell cannot read the file either"))
+            self._lexer.problems.append(
+                ProfileProblem(place, block.kind, message, "a shell cannot read the file either")
+            )
 
     def _word(self, word: Word) -> None:
         if not self._start_of_command:
@@ -157,7 +159,9 @@ class _Reader:
             self._function = None
         self._blocks.append(_Block(kind, closer, start, title))
         if len(self._blocks) > MOST:
-            raise Unreadable(Problem(self._lexer.places.at(start), kind, "this is nested too deeply", "take it out"))
+            raise Unreadable(
+                ProfileProblem(self._lexer.places.at(start), kind, "this is nested too deeply", "take it out")
+            )
 
     def _close(self, quietly: bool = False) -> None:
         block = self._blocks.pop()
@@ -225,11 +229,13 @@ class _Reader:
         if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", words[0].plain) and second.startswith("="):
             name = words[0].plain
             message = f"blanks around = make a command of `{name}`: this sets nothing"
-            self._lexer.problems.append(Problem(place, name, message, f"write {name}=... without blanks", "warning"))
+            self._lexer.problems.append(
+                ProfileProblem(place, name, message, f"write {name}=... without blanks", "warning")
+            )
         elif (name := assigned_name(words[0])) and len(words) > 1 and words[0].end - words[0].start == len(name) + 1:
             message = f"the blank after = leaves `{name}` as it was"
             fix = "take the blank away, or put the value in quotes"
-            self._lexer.problems.append(Problem(place, name, message, fix, "warning"))
+            self._lexer.problems.append(ProfileProblem(place, name, message, fix, "warning"))
         self._left_out(words, "is a command, and not carried out", assignments)
 
     def _left_out(self, words: Sequence[Word], why: str, assignments: Sequence[Word]) -> None:

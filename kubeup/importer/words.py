@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kubeup.profile.problem import Problem
+from kubeup.profile.problem import ProfileProblem
 
 ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([^\]\[]*)\])?(\+?)=")
 
@@ -13,7 +13,7 @@ ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([^\]\[]*)\])?(\+?)=")
 class Unreadable(Exception):
     """The text is no shell; the problem says why. shell.read catches it."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: ProfileProblem) -> None:
         super().__init__(problem.message)
         self.problem = problem
 

@@ -14,12 +14,12 @@ from kubeup.model.facts import Facts
 from kubeup.preflight import docker, identity, machine, network
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
-from kubeup.preflight.problem import Problem, Subject
+from kubeup.preflight.problem import PreflightProblem, Subject
 from kubeup.preflight.versions import end_of_life
 
 __all__ = ["Problem", "check", "end_of_life", "pressure", "restarts"]
 
-Check = Callable[[Subject], Iterator[Problem]]
+Check = Callable[[Subject], Iterator[PreflightProblem]]
 CHECKS: tuple[Check, ...] = (
     identity.belongs,
     identity.immutable,
@@ -40,7 +40,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Problem, ...]:
+def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[PreflightProblem, ...]:
     """Every problem of every node that answered, and of all of them together. facts: by node.host."""
     subjects = [Subject(cluster, node, facts[node.host]) for node in cluster.nodes if node.host in facts]
     found = [problem for subject in subjects for one in CHECKS for problem in one(subject)]
@@ -48,7 +48,7 @@ def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Problem, ...]:
     return tuple(replace(problem, severity="warning") if problem.id in cluster.waive else problem for problem in found)
 
 
-def _together(cluster: Cluster, subjects: list[Subject]) -> Iterator[Problem]:
+def _together(cluster: Cluster, subjects: list[Subject]) -> Iterator[PreflightProblem]:
     keys: tuple[tuple[str, str, Callable[[Subject], str], str], ...] = (
         (
             "duplicate-name",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
 from kubeup.plan.steps import Plan
-from kubeup.preflight.problem import Problem, problem
+from kubeup.preflight.problem import PreflightProblem, problem
 
 DEFAULTS = {"nodefs.available": 10, "imagefs.available": 15}
 """In percent. https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#hard-eviction-thresholds"""
@@ -20,7 +20,7 @@ OTHERWISE = (
 )
 
 
-def pressure(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[Problem, ...]:
+def pressure(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[PreflightProblem, ...]:
     """Nodes whose disk will have less room than kubelet wants. A profile that says its own thresholds knows."""
     override = cluster.override("kubelet")
     if "evictionHard" in override.config or "eviction-hard" in override.flags:

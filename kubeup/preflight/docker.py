@@ -10,10 +10,10 @@ from kubeup.components import docker_daemon
 from kubeup.model.cluster import Cluster, Runtime
 from kubeup.model.facts import Facts
 from kubeup.plan.steps import Plan
-from kubeup.preflight.problem import Problem, Subject, problem, version
+from kubeup.preflight.problem import PreflightProblem, Subject, problem, version
 
 
-def docker(s: Subject) -> Iterator[Problem]:
+def docker(s: Subject) -> Iterator[PreflightProblem]:
     if s.cluster.runtime is not Runtime.DOCKER or not s.node.is_worker:
         return
     found = s.facts.docker
@@ -43,7 +43,7 @@ def docker(s: Subject) -> Iterator[Problem]:
         )
 
 
-def docker_settings(s: Subject) -> Iterator[Problem]:
+def docker_settings(s: Subject) -> Iterator[PreflightProblem]:
     if s.cluster.runtime is not Runtime.DOCKER or not s.node.is_worker:
         return
     others = sorted(set(s.cluster.registries.mirrors) - {"docker.io"})
@@ -57,7 +57,7 @@ def docker_settings(s: Subject) -> Iterator[Problem]:
         yield s.problem("docker-options", found.message, found.fix, found.evidence, severity=found.severity)
 
 
-def restarts(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[Problem, ...]:
+def restarts(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[PreflightProblem, ...]:
     """Restarts of a Docker that is the machine's own, while containers of the user's run on it."""
     found = []
     for machine, node in zip(cluster.nodes, plan.nodes, strict=True):

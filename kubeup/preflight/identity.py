@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubeup.model.facts import record
-from kubeup.preflight.problem import Problem, Subject
+from kubeup.preflight.problem import PreflightProblem, Subject
 
 IMMUTABLE = {
     "flannel_net": "the pod network (flannel_net)",
@@ -14,7 +14,7 @@ IMMUTABLE = {
 }
 
 
-def belongs(s: Subject) -> Iterator[Problem]:
+def belongs(s: Subject) -> Iterator[PreflightProblem]:
     recorded = s.facts.record.cluster
     if recorded and recorded != s.cluster.name:
         yield s.problem(
@@ -31,7 +31,7 @@ def belongs(s: Subject) -> Iterator[Problem]:
         )
 
 
-def immutable(s: Subject) -> Iterator[Problem]:
+def immutable(s: Subject) -> Iterator[PreflightProblem]:
     network = s.cluster.network
     now = {
         "flannel_net": str(network.flannel_net),
@@ -48,12 +48,12 @@ def immutable(s: Subject) -> Iterator[Problem]:
             )
 
 
-def locked(s: Subject) -> Iterator[Problem]:
+def locked(s: Subject) -> Iterator[PreflightProblem]:
     if s.facts.busy:
         yield s.problem("locked", "another kubeup is at work on it", "wait until it is done", [s.facts.busy])
 
 
-def known_format(s: Subject) -> Iterator[Problem]:
+def known_format(s: Subject) -> Iterator[PreflightProblem]:
     written = s.facts.record.format
     if written > record.FORMAT:
         yield s.problem(
@@ -63,7 +63,7 @@ def known_format(s: Subject) -> Iterator[Problem]:
         )
 
 
-def data_folders(s: Subject) -> Iterator[Problem]:
+def data_folders(s: Subject) -> Iterator[PreflightProblem]:
     if s.facts.kept_data and not s.facts.record.exists:
         yield s.problem(
             "leftover-data",

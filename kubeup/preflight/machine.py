@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from kubeup.components.kubelet import SWAP_IS_KEPT_OUT
 from kubeup.model.cluster import ProxyMode
-from kubeup.preflight.problem import Problem, Subject, version
+from kubeup.preflight.problem import PreflightProblem, Subject, version
 
 CLOCK_SECONDS = 60.0
 DISK_BYTES = 3 * 10**9
@@ -18,7 +18,7 @@ NODE_INOTIFY, MASTER_INOTIFY = 12, 6
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 
 
-def system(s: Subject) -> Iterator[Problem]:
+def system(s: Subject) -> Iterator[PreflightProblem]:
     facts = s.facts
     if facts.uid != 0:
         yield s.problem("not-root", "kubeup does not get to be root", "log in as root, or as a user with sudo")
@@ -42,7 +42,7 @@ def system(s: Subject) -> Iterator[Problem]:
         )
 
 
-def resources(s: Subject) -> Iterator[Problem]:
+def resources(s: Subject) -> Iterator[PreflightProblem]:
     facts = s.facts
     if facts.disk_free < DISK_BYTES and not facts.record.exists:
         free = facts.disk_free / 10**9
@@ -61,7 +61,7 @@ def resources(s: Subject) -> Iterator[Problem]:
     yield from _swap(s)
 
 
-def _swap(s: Subject) -> Iterator[Problem]:
+def _swap(s: Subject) -> Iterator[PreflightProblem]:
     """What kubeup tells kubelet of it is in templates/kubelet.yaml; the profile's own word wins."""
     kept_out = Version(s.cluster.versions.kubernetes) >= SWAP_IS_KEPT_OUT
     said = s.cluster.override("kubelet").config.get("failSwapOn")
@@ -83,7 +83,7 @@ def _swap(s: Subject) -> Iterator[Problem]:
         )
 
 
-def inotify(s: Subject) -> Iterator[Problem]:
+def inotify(s: Subject) -> Iterator[PreflightProblem]:
     facts = s.facts
     wanted = NODE_INOTIFY * s.node.is_worker + MASTER_INOTIFY * s.node.is_control_plane
     if facts.inotify_limit and facts.inotify_limit - facts.inotify_used < wanted:
@@ -96,7 +96,7 @@ def inotify(s: Subject) -> Iterator[Problem]:
         )
 
 
-def clock(s: Subject) -> Iterator[Problem]:
+def clock(s: Subject) -> Iterator[PreflightProblem]:
     offset = s.facts.clock_offset
     if abs(offset) > CLOCK_SECONDS:
         ahead = "ahead of" if offset > 0 else "behind"
@@ -113,7 +113,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def cgroups(s: Subject) -> Iterator[Problem]:
+def cgroups(s: Subject) -> Iterator[PreflightProblem]:
     if not s.node.is_worker:
         return
     new = Version(s.cluster.versions.kubernetes) >= Version("1.35")
@@ -133,7 +133,7 @@ def cgroups(s: Subject) -> Iterator[Problem]:
         )
 
 
-def tools(s: Subject) -> Iterator[Problem]:
+def tools(s: Subject) -> Iterator[PreflightProblem]:
     facts = s.facts
     if not s.node.is_worker:
         return
@@ -145,7 +145,7 @@ def tools(s: Subject) -> Iterator[Problem]:
         yield s.problem("kernel-module", f"its kernel has no {module}", f"modprobe {module}; or use another kernel")
 
 
-def _nftables(s: Subject) -> Iterator[Problem]:
+def _nftables(s: Subject) -> Iterator[PreflightProblem]:
     facts = s.facts
     if not facts.nft or version(facts.nft) < Version("1.0.1"):
         have = f"nft {facts.nft} is too old" if facts.nft else "nft is missing"

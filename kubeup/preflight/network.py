@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from kubeup import components
 from kubeup.components.base import Context
 from kubeup.model.facts import ClusterFacts, Listener
-from kubeup.preflight.problem import Problem, Subject
+from kubeup.preflight.problem import PreflightProblem, Subject
 
 
-def ports(s: Subject) -> Iterator[Problem]:
+def ports(s: Subject) -> Iterator[PreflightProblem]:
     ours = {part.unit for part in _parts(s) if part.unit in s.facts.record.units}
     needed = {port: part.name for part in _parts(s) for port in part.ports}
     for listener in s.facts.listeners:
@@ -35,7 +35,7 @@ def _parts(s: Subject) -> tuple[components.Component, ...]:
     return components.wanted(Context(s.cluster, s.node, s.facts, ClusterFacts(), {}))
 
 
-def firewall(s: Subject) -> Iterator[Problem]:
+def firewall(s: Subject) -> Iterator[PreflightProblem]:
     peers = [node.address for node in s.cluster.nodes if node.address and node.host != s.node.host]
     net = s.cluster.network.flannel_net
     for found in s.facts.firewalls:
@@ -57,7 +57,7 @@ def firewall(s: Subject) -> Iterator[Problem]:
         )
 
 
-def routes(s: Subject) -> Iterator[Problem]:
+def routes(s: Subject) -> Iterator[PreflightProblem]:
     network = s.cluster.network
     ours = {"cni0", "flannel.1"}
     ranges = (("flannel_net", network.flannel_net), ("service_cluster_ip_range", network.service_range))

@@ -15,7 +15,7 @@ from kubeup.model.severity import Severity
 
 
 @dataclass(frozen=True)
-class Problem:
+class PreflightProblem:
     """id: one of model/preflight_ids.py; ``waive: [ID]`` in a profile makes an error a warning. message: one sentence.
 
     fix: what to type.
@@ -43,12 +43,12 @@ def problem(
     fix: str,
     evidence: Iterable[str] = (),
     severity: Severity | None = None,
-) -> Problem:
+) -> PreflightProblem:
     """A problem as severe as its id is declared, or as said here. node: its title.
 
     Raises KeyError for an id that model/preflight_ids.py does not declare.
     """
-    return Problem(id_, node, message, fix, tuple(evidence), severity or PREFLIGHT_IDS[id_].severity)
+    return PreflightProblem(id_, node, message, fix, tuple(evidence), severity or PREFLIGHT_IDS[id_].severity)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Subject:
 
     def problem(
         self, id_: str, message: str, fix: str, evidence: Iterable[str] = (), severity: Severity | None = None
-    ) -> Problem:
+    ) -> PreflightProblem:
         """As ``problem``, of this node."""
         return problem(id_, self.node.title, message, fix, evidence, severity)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 
 from kubeup.model.cluster import Cluster
-from kubeup.preflight.problem import Problem, problem
+from kubeup.preflight.problem import PreflightProblem, problem
 from kubeup.release.kubernetes import MINORS, minor_of
 
 
-def end_of_life(cluster: Cluster, today: datetime.date) -> list[Problem]:
+def end_of_life(cluster: Cluster, today: datetime.date) -> list[PreflightProblem]:
     """A warning for a Kubernetes in which nobody mends holes any more."""
     minor = minor_of(cluster.versions.kubernetes)
     known = MINORS.get(minor)

@@ -8,7 +8,7 @@ from pathlib import Path
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import ProfileError
 from kubeup.profile import assemble, lint, tree
-from kubeup.profile.problem import MOST, Problem
+from kubeup.profile.problem import MOST, ProfileProblem
 from kubeup.profile.reading import ParseContext
 
 
@@ -50,7 +50,7 @@ def load_text(text: str, file: str, folder: Path = Path()) -> LoadedProfile:
     return LoadedProfile(cluster, warnings, file)
 
 
-def parse(text: str, stem: str, folder: Path = Path()) -> tuple[Cluster | None, list[Problem]]:
+def parse(text: str, stem: str, folder: Path = Path()) -> tuple[Cluster | None, list[ProfileProblem]]:
     """The cluster, and all problems by their places. stem: the file's, of which the name is made."""
     root, problems = tree.read(text)
     cluster = None

@@ -23,7 +23,7 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ProfileProblem:
     """place: where the offending text begins. text: it, as written. fix: what to write instead."""
 
     place: Position

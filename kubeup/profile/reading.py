@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubeup.profile.problem import MOST, Problem
+from kubeup.profile.problem import MOST, ProfileProblem
 from kubeup.profile.tree import Key, YamlValue
 
 
@@ -16,15 +16,15 @@ class ParseContext:
     """What is noted while a profile is read. folder: what paths in it are relative to. places: where each key's value
     stands, for what looks at two."""
 
-    problems: list[Problem]
+    problems: list[ProfileProblem]
     folder: Path = Path()
     places: dict[str, YamlValue] = field(default_factory=dict)
 
     def error(self, at: YamlValue | Key, message: str, fix: str) -> None:
-        self.problems.append(Problem(at.place, at.text, message, fix))
+        self.problems.append(ProfileProblem(at.place, at.text, message, fix))
 
     def warning(self, at: YamlValue | Key, message: str, fix: str) -> None:
-        self.problems.append(Problem(at.place, at.text, message, fix, "warning"))
+        self.problems.append(ProfileProblem(at.place, at.text, message, fix, "warning"))
 
     def unknown(self, key: Key, known: Iterable[str], what: str) -> None:
         """An unknown word, with the one that was meant."""

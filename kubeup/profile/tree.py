@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from kubeup.profile.problem import Position, Problem
+from kubeup.profile.problem import Position, ProfileProblem
 
 LARGEST = 128 * 1024
 DEEPEST = 50
@@ -58,18 +58,20 @@ class Key:
     place: Position = field(default=Position(1, 1))
 
 
-def read(text: str) -> tuple[YamlValue | None, list[Problem]]:
+def read(text: str) -> tuple[YamlValue | None, list[ProfileProblem]]:
     """The tree of a document, or the problems that keep it from being read."""
     if len(text) > LARGEST:
         message = f"this has {len(text)} letters, and a profile no more than {LARGEST}"
-        return None, [Problem(Position(1, 1), "", message, "name the profile, not an archive or a log")]
+        return None, [ProfileProblem(Position(1, 1), "", message, "name the profile, not an archive or a log")]
     deep = _brackets(text)
     if deep is not None:
-        return None, [Problem(deep, "", TOO_DEEP, TOO_DEEP_FIX)]
+        return None, [ProfileProblem(deep, "", TOO_DEEP, TOO_DEEP_FIX)]
     tab = _leading_tab(text)
     if tab is not None:
         return None, [
-            Problem(tab, "\t", "a tab where spaces belong: YAML does not allow tabs for indentation", "type spaces")
+            ProfileProblem(
+                tab, "\t", "a tab where spaces belong: YAML does not allow tabs for indentation", "type spaces"
+            )
         ]
     try:
         node = _compose(text)
@@ -77,13 +79,15 @@ def read(text: str) -> tuple[YamlValue | None, list[Problem]]:
         mark = error.problem_mark or error.context_mark
         place = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
         said = " ".join(filter(None, (error.context, error.problem)))
-        return None, [Problem(place, "", f"this is not YAML: {said}", "correct the line, or the one before it")]
+        return None, [ProfileProblem(place, "", f"this is not YAML: {said}", "correct the line, or the one before it")]
     except (YAMLError, ValueError, RecursionError) as error:
         return None, [
-            Problem(Position(1, 1), "", f"this is not YAML: {str(error).split(chr(10))[0]}", "save it as UTF-8 text")
+            ProfileProblem(
+                Position(1, 1), "", f"this is not YAML: {str(error).split(chr(10))[0]}", "save it as UTF-8 text"
+            )
         ]
     if node is None:
-        return None, [Problem(Position(1, 1), "", "the profile is empty", "start from profiles/ai-i.yaml")]
+        return None, [ProfileProblem(Position(1, 1), "", "the profile is empty", "start from profiles/ai-i.yaml")]
     conversion = _Conversion()
     return conversion.tree(node), conversion.problems
 
@@ -120,7 +124,7 @@ class _Conversion:
     any machine holds."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[ProfileProblem] = []
         self._path: list[Node] = []
         self._seen: set[int] = set()
         self._copies = 0
@@ -161,7 +165,7 @@ class _Conversion:
         return self._copies > COPIES
 
     def _emit(self, place: Position, message: str, fix: str) -> None:
-        problem = Problem(place, "", message, fix)
+        problem = ProfileProblem(place, "", message, fix)
         if problem not in self.problems:
             self.problems.append(problem)
 
@@ -174,7 +178,7 @@ class _Conversion:
                 continue
             if key.value in seen:
                 message = f"`{key.value}` is said twice, first on line {seen[key.value].line}"
-                self.problems.append(Problem(place, key.value, message, "keep one"))
+                self.problems.append(ProfileProblem(place, key.value, message, "keep one"))
                 continue
             seen[key.value] = place
             yield Key(key.value, place), self.tree(value)

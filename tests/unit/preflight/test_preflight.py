@@ -32,7 +32,7 @@ CLUSTER = Cluster(
 )
 
 
-def problems(facts: Facts, cluster: Cluster = CLUSTER) -> list[preflight.Problem]:
+def problems(facts: Facts, cluster: Cluster = CLUSTER) -> list[preflight.PreflightProblem]:
     return list(preflight.check(cluster, {"10.0.0.1": facts}))
 
 
@@ -249,7 +249,7 @@ DISKS = {
 }
 
 
-def staged(facts: Facts, gigabytes: int, cluster: Cluster = CLUSTER) -> list[preflight.Problem]:
+def staged(facts: Facts, gigabytes: int, cluster: Cluster = CLUSTER) -> list[preflight.PreflightProblem]:
     binaries = (Binary("etcd", "3.7.1", "00", gigabytes * 10**9, "/opt/kubeup/bin/etcd", "etcd"),) if gigabytes else ()
     plan = Plan("demo", (NodePlan("one", 0, binaries), NodePlan("two", 0)))
     return list(preflight.pressure(cluster, plan, {"10.0.0.1": facts, "10.0.0.2": SOUND}))
