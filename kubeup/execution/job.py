@@ -6,7 +6,6 @@ import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kubeup import preflight
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
 from kubeup.model.errors import UsageError
@@ -14,6 +13,7 @@ from kubeup.model.events import EventSink
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.pki import kubeconfig
 from kubeup.plan.steps import Plan
+from kubeup.preflight import problem
 from kubeup.release.artifacts import Artifact, ReleaseEvent
 
 
@@ -32,7 +32,7 @@ class Prepared:
     cluster_facts: ClusterFacts
     plan: Plan
     artifacts: tuple[Artifact, ...]
-    warnings: tuple[preflight.PreflightProblem, ...] = ()
+    warnings: tuple[problem.PreflightProblem, ...] = ()
     no_access: UsageError | None = None
 
 

@@ -13,7 +13,7 @@ from kubeup.model.errors import ProfileError
 from kubeup.model.redaction import without_passwords
 from kubeup.profile.problem import Position, ProfileProblem
 
-__all__ = ["Fate", "Imported", "Note", "Outcome", "load", "load_bytes", "load_text"]
+__all__ = ["Imported", "load", "load_bytes", "load_text"]
 
 
 @dataclass(frozen=True)

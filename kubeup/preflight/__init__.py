@@ -17,7 +17,7 @@ from kubeup.preflight.docker import restarts
 from kubeup.preflight.problem import PreflightProblem, Subject
 from kubeup.preflight.versions import end_of_life
 
-__all__ = ["Problem", "check", "end_of_life", "pressure", "restarts"]
+__all__ = ["check", "end_of_life", "pressure", "restarts"]
 
 Check = Callable[[Subject], Iterator[PreflightProblem]]
 CHECKS: tuple[Check, ...] = (

@@ -6,7 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kubeup.importer import Fate, Imported, Note, Outcome
+from kubeup.importer import Imported
+from kubeup.importer.conversion import Fate, Outcome
+from kubeup.importer.shell import Note
 from kubeup.model.redaction import without_passwords
 
 STYLES = {Outcome.TAKEN: "green", Outcome.DEFAULT: "green", Outcome.GONE: "dim", Outcome.LEFT: "yellow"}

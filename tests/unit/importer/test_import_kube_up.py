@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from kubeup import importer, profile
 from kubeup.cli.main import main
-from kubeup.importer import Outcome, shell
+from kubeup.importer import shell
+from kubeup.importer.conversion import Outcome
 from kubeup.importer.draft import scalar
 from kubeup.importer.settings import GONE, KNOWN
 from kubeup.model.errors import ProfileError

@@ -15,6 +15,7 @@ from kubeup.model.cluster import Cluster, Network, Node, Override, ProxyMode, Ro
 from kubeup.model.facts import DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
 from kubeup.model.resources import Binary
 from kubeup.plan.steps import NodePlan, Plan
+from kubeup.preflight.problem import PreflightProblem
 from tests.support.machines import SOUND
 
 CLUSTER = Cluster(
@@ -32,7 +33,7 @@ CLUSTER = Cluster(
 )
 
 
-def problems(facts: Facts, cluster: Cluster = CLUSTER) -> list[preflight.PreflightProblem]:
+def problems(facts: Facts, cluster: Cluster = CLUSTER) -> list[PreflightProblem]:
     return list(preflight.check(cluster, {"10.0.0.1": facts}))
 
 
@@ -249,7 +250,7 @@ DISKS = {
 }
 
 
-def staged(facts: Facts, gigabytes: int, cluster: Cluster = CLUSTER) -> list[preflight.PreflightProblem]:
+def staged(facts: Facts, gigabytes: int, cluster: Cluster = CLUSTER) -> list[PreflightProblem]:
     binaries = (Binary("etcd", "3.7.1", "00", gigabytes * 10**9, "/opt/kubeup/bin/etcd", "etcd"),) if gigabytes else ()
     plan = Plan("demo", (NodePlan("one", 0, binaries), NodePlan("two", 0)))
     return list(preflight.pressure(cluster, plan, {"10.0.0.1": facts, "10.0.0.2": SOUND}))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kubeup.importer import Fate, Imported, Note, Outcome
+from kubeup.importer import Imported
+from kubeup.importer.conversion import Fate, Outcome
+from kubeup.importer.shell import Note
 from kubeup.report import imported
 from tests.unit.report.conftest import Shown
 
