@@ -10,7 +10,7 @@ from kubeup.model.cluster import Cluster, Program, Value, Versions
 from kubeup.model.facts import Facts
 from kubeup.model.resources import Directory
 from kubeup.release import catalog
-from kubeup.release.artifacts import Row
+from kubeup.release.artifacts import ReleaseRow
 
 
 class Serves(enum.Enum):
@@ -43,7 +43,7 @@ class AddonImage:
         return f"{place}:{self.tag.format(v=versions.of(self.program))}"
 
     @property
-    def row(self) -> Row:
+    def row(self) -> ReleaseRow:
         """Where no source has it, nodes may yet be able to pull it: optional."""
         return catalog.image(f"image:{self.name}", self.program, self.repository, self.tag, self.module, optional=True)
 

@@ -19,7 +19,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class RolloutRow:
     """kind: short (WHAT, READY, WANTED), unmet (OBJECT, CONDITION, MESSAGE), bad (POD, NODE, IMAGE, REASON, MESSAGE),
     log or event (POD, TEXT)."""
 
@@ -47,15 +47,15 @@ def _cause(cause: KubeupError) -> KubeupError:
     return StepError(cause.node, cause.step, message, evidence=evidence(rows), fix=fix(rows) + without)
 
 
-def parse(line: str) -> Row | None:
+def parse(line: str) -> RolloutRow | None:
     kind, *rest = line.split("\t")
     widths = {"short": 4, "unmet": 4, "bad": 6, "log": 3, "event": 3}
     if widths.get(kind) != len(rest):
         return None
-    return Row(kind, rest[0], tuple(rest[1:]))
+    return RolloutRow(kind, rest[0], tuple(rest[1:]))
 
 
-def evidence(rows: Sequence[Row]) -> list[str]:
+def evidence(rows: Sequence[RolloutRow]) -> list[str]:
     lines = []
     for row in rows:
         match row.kind, row.fields:
@@ -81,7 +81,7 @@ def _bad(pod: str, node: str, image: str, reason: str, message: str) -> str:
     return f"pod {pod} on {node}: its image {image} {what}" + (f": {told}" if told else "")
 
 
-def fix(rows: Sequence[Row]) -> str:
+def fix(rows: Sequence[RolloutRow]) -> str:
     images = dict.fromkeys(row.fields[2] for row in rows if row.kind == "bad" and row.fields[3] in PULLS)
     if images:
         return (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from kubeup.model.cluster import Cluster, Node, Role, Runtime, Value
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Action, Directory, File, SideEffect
-from kubeup.release.artifacts import Row
+from kubeup.release.artifacts import ReleaseRow
 
 CONTROL_PLANE = frozenset({Role.CONTROL_PLANE})
 WORKER = frozenset({Role.WORKER})
@@ -137,7 +137,7 @@ class Component:
 
     name: str
     roles: frozenset[Role]
-    release: Row | None = None
+    release: ReleaseRow | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     templates: tuple[Template, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubeup.components.base import WORKER, Component
 from kubeup.model.cluster import Program
 from kubeup.model.resources import SideEffect
-from kubeup.release.artifacts import Row
+from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
 CNI_PLUGINS = Program("cni_plugins", "1.9.1")
@@ -24,7 +24,7 @@ CNI_TRACES = (
 COMPONENT = Component(
     name="cni-plugins",
     roles=WORKER,
-    release=Row(
+    release=ReleaseRow(
         PLUGINS,
         CNI_PLUGINS,
         ARCHIVE,

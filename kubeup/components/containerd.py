@@ -10,7 +10,7 @@ from kubeup.components.base import WORKER, Component, Context, Template, sh
 from kubeup.components.cni_plugins import CNI_TRACES
 from kubeup.model.cluster import Program, Runtime, Value
 from kubeup.model.resources import Action, Directory, SideEffect
-from kubeup.release.artifacts import Row
+from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
 CONTAINERD = Program("containerd", "2.4.2")
@@ -54,7 +54,7 @@ COMPONENT = Component(
     name="containerd",
     unit_name="kube-containerd",
     roles=WORKER,
-    release=Row(
+    release=ReleaseRow(
         ("containerd", "containerd-shim-runc-v2", "ctr"),
         CONTAINERD,
         f"{ARCHIVE}.tar.gz",

@@ -8,7 +8,7 @@ from kubeup.components.cni_plugins import CNI_TRACES
 from kubeup.components.docker import remove_images
 from kubeup.model.cluster import Program, Runtime
 from kubeup.model.resources import Action, SideEffect
-from kubeup.release.artifacts import Row
+from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
 CRI_DOCKERD = Program("cri_dockerd", "0.4.3")
@@ -48,7 +48,7 @@ def actions(context: Context) -> tuple[Action, ...]:
 COMPONENT = Component(
     name="cri-dockerd",
     roles=WORKER,
-    release=Row(
+    release=ReleaseRow(
         ("cri-dockerd",),
         CRI_DOCKERD,
         GITHUB + "/Mirantis/cri-dockerd/releases/download/v{v}/cri-dockerd-{v}.{arch}.tgz",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeup.components.base import WORKER, Component, Template
 from kubeup.model.cluster import Program
-from kubeup.release.artifacts import Row
+from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
 CRICTL = Program("crictl", "1.37.0")
@@ -12,7 +12,7 @@ ARCHIVE = GITHUB + "/kubernetes-sigs/cri-tools/releases/download/v{v}/crictl-v{v
 COMPONENT = Component(
     name="crictl",
     roles=WORKER,
-    release=Row(
+    release=ReleaseRow(
         ("crictl",),
         CRICTL,
         ARCHIVE,

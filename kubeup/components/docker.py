@@ -8,7 +8,7 @@ from kubeup.components import docker_daemon
 from kubeup.components.base import WORKER, Component, Context, Template, sh
 from kubeup.model.cluster import Program, Runtime, Value
 from kubeup.model.resources import Directory, File, SideEffect
-from kubeup.release.artifacts import Row
+from kubeup.release.artifacts import ReleaseRow
 
 DOCKER = Program("docker", "28.5.2")
 """The newest that pods were seen to run on; upstream maintains 29 alone, which nobody has tried with kubeup yet."""
@@ -51,7 +51,7 @@ def values(context: Context) -> Mapping[str, Value]:
 COMPONENT = Component(
     name="docker",
     roles=WORKER,
-    release=Row(
+    release=ReleaseRow(
         BINARIES,
         DOCKER,
         "download.docker.com/linux/static/stable/{docker_arch}/docker-{v}.tgz",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from kubeup.components.base import CONTROL_PLANE, PKI, Component, Context, Flags, Template, http_ok
 from kubeup.model.cluster import Program
 from kubeup.model.resources import Directory
-from kubeup.release.artifacts import Row
+from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
 # Below the floors authentication can be passed by: the advisories of 2026.
@@ -38,7 +38,7 @@ def flags(context: Context) -> Flags:
 COMPONENT = Component(
     name="etcd",
     roles=CONTROL_PLANE,
-    release=Row(
+    release=ReleaseRow(
         ("etcd", "etcdctl", "etcdutl"),
         ETCD,
         GITHUB + "/etcd-io/etcd/releases/download/v{v}/etcd-v{v}-linux-{arch}.tar.gz",

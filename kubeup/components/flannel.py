@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from kubeup.components.base import PKI, WORKER, Component, Context, Flags, Template, http_ok
 from kubeup.model.cluster import Program, Value
 from kubeup.model.resources import SideEffect
-from kubeup.release.artifacts import Row
+from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
 FLANNEL = Program("flannel", "0.28.10")
@@ -35,7 +35,7 @@ def values(context: Context) -> Mapping[str, Value]:
 COMPONENT = Component(
     name="flannel",
     roles=WORKER,
-    release=Row(
+    release=ReleaseRow(
         ("flanneld",),
         FLANNEL,
         GITHUB + "/flannel-io/flannel/releases/download/v{v}/flanneld-{arch}",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from kubeup.components.base import WORKER, Component
 from kubeup.model.cluster import Program, Runtime
-from kubeup.release.artifacts import Row
+from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
 RUNC = Program("runc", "1.5.2")
 COMPONENT = Component(
     name="runc",
     roles=WORKER,
-    release=Row(
+    release=ReleaseRow(
         ("runc",),
         RUNC,
         GITHUB + "/opencontainers/runc/releases/download/v{v}/runc.{arch}",

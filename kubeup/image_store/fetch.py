@@ -36,7 +36,7 @@ ANSWERED = re.compile(r"not found|manifest unknown|denied|unauthorized|forbidden
 
 
 @dataclass
-class Got:
+class FetchedImages:
     """What could be had. failures: by image name. had: what nodes have by now, those that pulled one included.
 
     vain: registry -> the nodes that could not reach it.
@@ -54,9 +54,9 @@ def fetch(
     needs: Sequence[RequiredImage],
     facts: Mapping[str, Facts],
     had: Mapping[str, NodeImages],
-) -> Got:
+) -> FetchedImages:
     """Each image once for each architecture of the workers that answered; one that cannot be had stops no other."""
-    got = Got(had=dict(had))
+    got = FetchedImages(had=dict(had))
     if not needs:
         return got
     job.emit(Phase("getting images"))
@@ -187,7 +187,13 @@ def _keep(path: Path, content: bytes) -> Path:
 
 
 def _by_a_node(
-    job: Job, cluster: Cluster, need: RequiredImage, arch: str, facts: Mapping[str, Facts], got: Got, here: KubeupError
+    job: Job,
+    cluster: Cluster,
+    need: RequiredImage,
+    arch: str,
+    facts: Mapping[str, Facts],
+    got: FetchedImages,
+    here: KubeupError,
 ) -> None:
     """A node that can reach the registry pulls, and what it got comes here, to be sent to the others.
 

@@ -9,7 +9,7 @@ from kubeup import addons
 from kubeup.components import pause
 from kubeup.images.names import normal
 from kubeup.model.cluster import Cluster
-from kubeup.release.artifacts import ArtifactRef, Row
+from kubeup.release.artifacts import ArtifactRef, ReleaseRow
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class RequiredImage:
 
     name: str
     purpose: str
-    row: Row | None = None
+    row: ReleaseRow | None = None
     version: str = ""
 
     def wanted(self, arch: str) -> ArtifactRef | None:

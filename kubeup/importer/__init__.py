@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kubeup import profile
 from kubeup.importer import checks, settings, shell
-from kubeup.importer.conversion import Conversion, Fate, Outcome
-from kubeup.importer.shell import Note
+from kubeup.importer.conversion import Conversion, Fate
+from kubeup.importer.shell import ShellNote
 from kubeup.model.errors import ProfileError
 from kubeup.model.redaction import without_passwords
 from kubeup.profile.problem import Position, ProfileProblem
@@ -28,7 +28,7 @@ class Imported:
     path: str
     profile: str
     fates: tuple[Fate, ...]
-    notes: tuple[Note, ...]
+    notes: tuple[ShellNote, ...]
     warnings: tuple[str, ...]
     errors: tuple[str, ...]
     overridable: tuple[str, ...]

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kubeup.importer.draft import Data, Draft
-from kubeup.importer.shell import Note
+from kubeup.importer.shell import ShellNote
 from kubeup.importer.values import Setting
 from kubeup.profile.problem import Position, ProfileProblem
 
 
-class Outcome(enum.Enum):
+class HowItEnded(enum.Enum):
     """How a setting ended."""
 
     TAKEN = "taken"
@@ -33,7 +33,7 @@ class Fate:
     name: str
     line: int
     was: str
-    outcome: Outcome
+    outcome: HowItEnded
     became: str
 
 
@@ -46,7 +46,7 @@ class Conversion:
 
     text: str
     settings: dict[str, Setting]
-    notes: tuple[Note, ...] = ()
+    notes: tuple[ShellNote, ...] = ()
     readable: bool = True
     draft: Draft = field(default_factory=Draft)
     fates: list[Fate] = field(default_factory=list)
@@ -56,9 +56,9 @@ class Conversion:
     def put(self, setting: Setting, key: str, value: Data, became: str = "") -> None:
         """Takes a setting over into the profile."""
         self.draft.put(key, value, setting)
-        self.say(setting, Outcome.TAKEN, became or f"{key}: {value}")
+        self.say(setting, HowItEnded.TAKEN, became or f"{key}: {value}")
 
-    def say(self, setting: Setting, outcome: Outcome, became: str) -> None:
+    def say(self, setting: Setting, outcome: HowItEnded, became: str) -> None:
         """A row of the table."""
         was = " ".join(setting.words) if setting.items is not None else setting.value
         if setting.unknown:
@@ -66,10 +66,10 @@ class Conversion:
         self.fates.append(Fate(setting.name, setting.line, was, outcome, became))
 
     def gone(self, setting: Setting, why: str) -> None:
-        self.say(setting, Outcome.GONE, why)
+        self.say(setting, HowItEnded.GONE, why)
 
     def left(self, setting: Setting, why: str) -> None:
-        self.say(setting, Outcome.LEFT, why)
+        self.say(setting, HowItEnded.LEFT, why)
 
     def warning(self, setting: Setting, text: str, message: str, fix: str) -> None:
         place, found = self.place(setting, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from kubeup.importer.conversion import Conversion, Outcome
+from kubeup.importer.conversion import Conversion, HowItEnded
 from kubeup.importer.draft import Data
 from kubeup.importer.values import Setting
 
@@ -97,7 +97,7 @@ def docker(conversion: Conversion, setting: Setting) -> None:
         said.append(f"{' '.join(dict.fromkeys(own))}: left to the node's own Docker, which keeps its options")
     if network:
         said.append(f"{' '.join(dict.fromkeys(network))}: gone, pods have a network beside Docker's")
-    conversion.say(setting, Outcome.TAKEN if mirrors or insecure else Outcome.LEFT, "; ".join(said))
+    conversion.say(setting, HowItEnded.TAKEN if mirrors or insecure else HowItEnded.LEFT, "; ".join(said))
 
 
 def ssh(conversion: Conversion, setting: Setting) -> None:
@@ -119,7 +119,7 @@ def ssh(conversion: Conversion, setting: Setting) -> None:
     if found:
         conversion.draft.put("ssh", found, setting)
         said.insert(0, f"ssh: {', '.join(f'{key} {value}' for key, value in found.items())}")
-    outcome = Outcome.TAKEN if found else Outcome.GONE
+    outcome = HowItEnded.TAKEN if found else HowItEnded.GONE
     conversion.say(setting, outcome, "; ".join(dict.fromkeys(said)) or "kubeup reads ~/.ssh/config")
 
 
@@ -184,7 +184,7 @@ def kube_proxy(conversion: Conversion, setting: Setting) -> None:
             taken = True
         else:
             said.append(f"{name or value}: see kube_proxy: {{config: ...}}, kube-proxy is configured by a file now")
-    conversion.say(setting, Outcome.TAKEN if taken else Outcome.LEFT, "; ".join(said))
+    conversion.say(setting, HowItEnded.TAKEN if taken else HowItEnded.LEFT, "; ".join(said))
 
 
 def admission(conversion: Conversion, setting: Setting) -> None:
@@ -196,9 +196,9 @@ def admission(conversion: Conversion, setting: Setting) -> None:
     if wanted:
         flags = {"enable-admission-plugins": ",".join(["NodeRestriction", *wanted])}
         conversion.draft.put("kube_apiserver", {"flags": flags}, setting)
-        conversion.say(setting, Outcome.TAKEN, f"kube_apiserver: enable-admission-plugins {', '.join(wanted)}{lost}")
+        conversion.say(setting, HowItEnded.TAKEN, f"kube_apiserver: enable-admission-plugins {', '.join(wanted)}{lost}")
     else:
-        conversion.say(setting, Outcome.LEFT if gone else Outcome.DEFAULT, f"on by default today{lost}")
+        conversion.say(setting, HowItEnded.LEFT if gone else HowItEnded.DEFAULT, f"on by default today{lost}")
 
 
 def flannel_backend(conversion: Conversion, setting: Setting) -> None:
@@ -223,7 +223,9 @@ def flannel_backend(conversion: Conversion, setting: Setting) -> None:
         said.append(f"flannel: config: Backend: {', '.join(kept)}")
     if found:
         said.append(f"{', '.join(found)}: not taken over")
-    outcome = Outcome.TAKEN if kept or kind == "host-gw" else Outcome.DEFAULT if kind == "vxlan" else Outcome.LEFT
+    outcome = (
+        HowItEnded.TAKEN if kept or kind == "host-gw" else HowItEnded.DEFAULT if kind == "vxlan" else HowItEnded.LEFT
+    )
     conversion.say(setting, outcome, "; ".join(said) or "flannel_backend: vxlan, the default")
 
 
@@ -239,7 +241,7 @@ def flannel_other(conversion: Conversion, setting: Setting) -> None:
         said.append(f"node_mask: {length}")
     if found:
         said.append(f"{', '.join(found)}: gone, kubeup gives each node its part of flannel_net itself")
-    outcome = Outcome.TAKEN if "node_mask" in conversion.draft.values else Outcome.GONE
+    outcome = HowItEnded.TAKEN if "node_mask" in conversion.draft.values else HowItEnded.GONE
     conversion.say(setting, outcome, "; ".join(said) or "node_mask: 24, the default")
 
 

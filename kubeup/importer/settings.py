@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable
 
 from kubeup.importer import options
-from kubeup.importer.conversion import Conversion, Outcome
+from kubeup.importer.conversion import Conversion, HowItEnded
 from kubeup.importer.values import Setting
 from kubeup.model.cluster import Cluster, Network
 
@@ -50,7 +50,7 @@ def text(key: str, default: str = "") -> Rule:
     def rule(conversion: Conversion, setting: Setting) -> None:
         value = setting.value.strip()
         if value == default:
-            conversion.say(setting, Outcome.DEFAULT, f"{key}: {value}, the default")
+            conversion.say(setting, HowItEnded.DEFAULT, f"{key}: {value}, the default")
         else:
             conversion.put(setting, key, value)
 
@@ -86,7 +86,7 @@ def addon(name: str, became: str) -> Rule:
 
     def rule(conversion: Conversion, setting: Setting) -> None:
         on = setting.value.strip() == "true"
-        conversion.say(setting, Outcome.TAKEN if on else Outcome.GONE, became if on else f"it was off: no {name}")
+        conversion.say(setting, HowItEnded.TAKEN if on else HowItEnded.GONE, became if on else f"it was off: no {name}")
 
     return rule
 

@@ -26,7 +26,7 @@ QUIET = frozenset({"set", "shopt", ":", "true", "export", "readonly", "declare",
 
 
 @dataclass(frozen=True)
-class Note:
+class ShellNote:
     """What was left out. names: variables it would have set."""
 
     line: int
@@ -39,7 +39,7 @@ class Script:
     """settings: by name, in the order of their first assignment. problems: what is wrong with the shell itself."""
 
     settings: dict[str, Setting]
-    notes: tuple[Note, ...]
+    notes: tuple[ShellNote, ...]
     problems: tuple[ProfileProblem, ...]
 
 
@@ -71,7 +71,7 @@ class _Reader:
     """Puts tokens together to commands. blocks: the constructs that are open."""
 
     def __init__(self, lexer: Lexer) -> None:
-        self.notes: list[Note] = []
+        self.notes: list[ShellNote] = []
         self._lexer = lexer
         self._settings = Assignments(lexer.places)
         self._words: list[Word] = []
@@ -170,7 +170,7 @@ class _Reader:
         elif not quietly:
             line = self._lexer.places.at(block.start).line
             text = f"the {block.title} is not followed"
-            self.notes.append(Note(line, text, tuple(block.names)))
+            self.notes.append(ShellNote(line, text, tuple(block.names)))
         self._start_of_command = False
         self._after_block = True
 
@@ -243,4 +243,4 @@ class _Reader:
         shown = written if len(written) <= 60 else f"{written[:57]}..."
         line = self._lexer.places.at(words[0].start).line
         names = tuple(dict.fromkeys(filter(None, map(assigned_name, assignments))))
-        self.notes.append(Note(line, f"`{shown}` {why}", names))
+        self.notes.append(ShellNote(line, f"`{shown}` {why}", names))

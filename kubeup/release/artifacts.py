@@ -10,7 +10,7 @@ from kubeup.model.cluster import Program, Versions
 
 
 @dataclass(frozen=True)
-class Row:
+class ReleaseRow:
     """How upstream publishes some files: one row a component, which stands with it.
 
     url, sums, member: formats with {v}, {arch}, {name}, {plain}, {docker_arch}, without a scheme.
@@ -48,7 +48,7 @@ class ArtifactRef:
     name: str
     version: str
     arch: str
-    row: Row | None = field(default=None, compare=False, repr=False)
+    row: ReleaseRow | None = field(default=None, compare=False, repr=False)
 
     @property
     def title(self) -> str:
@@ -93,7 +93,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Downloading:
     """Bytes of one file so far; total 0 where unknown."""
 
     wanted: ArtifactRef
@@ -141,6 +141,6 @@ class Without:
     wanted: ArtifactRef
 
 
-ReleaseEvent = Tried | Progress | Building | Waiting | Remark | Got | Without
+ReleaseEvent = Tried | Downloading | Building | Waiting | Remark | Got | Without
 ReleaseSink = Callable[[ReleaseEvent], None]
 """Called from several threads."""

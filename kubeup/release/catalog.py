@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kubeup.model.cluster import KUBERNETES, Program
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import ArtifactRef, Row
+from kubeup.release.artifacts import ArtifactRef, ReleaseRow
 
 GITHUB = "github.com"
 DOCKER_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -16,9 +16,9 @@ REGISTRIES = {"docker.io": "registry-1.docker.io"}
 """Where a registry's name is not where it answers."""
 
 
-def kubernetes_binary(name: str) -> Row:
+def kubernetes_binary(name: str) -> ReleaseRow:
     """One of Kubernetes' own programs."""
-    return Row(
+    return ReleaseRow(
         (name,),
         KUBERNETES,
         "dl.k8s.io/release/v{v}/bin/linux/{arch}/{name}",
@@ -34,13 +34,13 @@ def manifest_url(image: str) -> str:
     return f"{REGISTRIES.get(host, host)}/v2/{path}/manifests/{tag}"
 
 
-def image(name: str, program: Program, repository: str, tag: str, module: str, *, optional: bool = False) -> Row:
+def image(name: str, program: Program, repository: str, tag: str, module: str, *, optional: bool = False) -> ReleaseRow:
     """An image. repository: with its registry's host. tag: with {v} for the version."""
     url = manifest_url(f"{repository}:{tag}")
-    return Row((name,), program, url, module=module, image=f"{repository}:{tag}", optional=optional)
+    return ReleaseRow((name,), program, url, module=module, image=f"{repository}:{tag}", optional=optional)
 
 
-def row_of(wanted: ArtifactRef) -> Row:
+def row_of(wanted: ArtifactRef) -> ReleaseRow:
     """How upstream publishes it. Raises ReleaseError for what only a name is known of."""
     if wanted.row is None:
         raise ReleaseError(f"kubeup knows no release of `{wanted.name}`", fix="kubeup release list")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kubeup.release.artifacts import Artifact, ArtifactRef, Row
+from kubeup.release.artifacts import Artifact, ArtifactRef, ReleaseRow
 from kubeup.release.catalog import row_of
 
 
-def names(row: Row, wanted: Sequence[ArtifactRef]) -> tuple[str, ...]:
+def names(row: ReleaseRow, wanted: Sequence[ArtifactRef]) -> tuple[str, ...]:
     """The keys that speak of it, the clearest first: NAME-VERSION-ARCH, NAME-VERSION. An archive has one of its own.
 
     wanted: what is taken of it, all of one version and architecture.

@@ -7,12 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from kubeup.importer import Imported
-from kubeup.importer.conversion import Fate, Outcome
-from kubeup.importer.shell import Note
+from kubeup.importer.conversion import Fate, HowItEnded
+from kubeup.importer.shell import ShellNote
 from kubeup.model.redaction import without_passwords
 
-STYLES = {Outcome.TAKEN: "green", Outcome.DEFAULT: "green", Outcome.GONE: "dim", Outcome.LEFT: "yellow"}
-MARKS = {Outcome.TAKEN: "taken", Outcome.DEFAULT: "default", Outcome.GONE: "gone", Outcome.LEFT: "look"}
+STYLES = {HowItEnded.TAKEN: "green", HowItEnded.DEFAULT: "green", HowItEnded.GONE: "dim", HowItEnded.LEFT: "yellow"}
+MARKS = {HowItEnded.TAKEN: "taken", HowItEnded.DEFAULT: "default", HowItEnded.GONE: "gone", HowItEnded.LEFT: "look"}
 WIDEST = 34
 
 
@@ -49,7 +49,7 @@ def _table(fates: tuple[Fate, ...]) -> Table:
     return table
 
 
-def _note(note: Note) -> str:
+def _note(note: ShellNote) -> str:
     sets = f"; it sets {', '.join(note.names)}" if note.names else ""
     return _plain(f"  line {note.line}: {note.text}{sets}").plain
 

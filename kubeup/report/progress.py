@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kubeup.model.events import Called, Event, Failed, Finished, Note, Phase, Sending, Skipped, Working
-from kubeup.release.artifacts import Building, Got, Progress, ReleaseEvent, Remark, Tried, Waiting, Without
+from kubeup.release.artifacts import Building, Downloading, Got, ReleaseEvent, Remark, Tried, Waiting, Without
 from kubeup.report import calls
 
 REFRESH = 8
@@ -119,7 +119,7 @@ class View:
                 image = wanted.name.startswith("image:")
                 rest = "no source has it: the nodes pull it" if image else "left out: clusters run without it"
                 self._print(f"           {escape(wanted.name)}: {rest}")
-            case Progress(wanted=wanted, done=done, total=total):
+            case Downloading(wanted=wanted, done=done, total=total):
                 self._downloads[wanted.name] = (done, total)
             case Building(what=what, seconds=seconds):
                 self._lines["this machine"] = _Line(what, time.monotonic() - seconds)

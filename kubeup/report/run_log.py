@@ -12,7 +12,7 @@ from pathlib import Path
 from kubeup.model.errors import REPORT, KubeupError
 from kubeup.model.events import Called, Event, Failed, Finished, Note, Phase, Sending, Skipped, Working
 from kubeup.model.redaction import without_secrets
-from kubeup.release.artifacts import Progress, ReleaseEvent
+from kubeup.release.artifacts import Downloading, ReleaseEvent
 from kubeup.report import calls
 
 KEPT = 10
@@ -46,7 +46,7 @@ class RunLog:
             self._write(line)
 
     def emit_release(self, event: ReleaseEvent) -> None:
-        if not isinstance(event, Progress):
+        if not isinstance(event, Downloading):
             self._write(str(event))
 
     def unexpected(self, error: BaseException) -> None:

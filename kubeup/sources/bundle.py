@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Got, Progress, ReleaseSink
+from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Downloading, Got, ReleaseSink
 from kubeup.sources import cache
 
 MANIFEST = "kubeup-bundle-{}.json"
@@ -105,7 +105,7 @@ class Bundle:
         if there and there.sha256 == entry.sha256:
             return there
         partial = self._extract(
-            entry, cache.path_of(root, wanted), lambda done: emit(Progress(wanted, done, entry.size))
+            entry, cache.path_of(root, wanted), lambda done: emit(Downloading(wanted, done, entry.size))
         )
         emit(Got(wanted, "the bundle", entry.size))
         return cache.take_in(root, wanted, partial, entry.source, entry.downloads, entry.sha256, entry.first_sum)

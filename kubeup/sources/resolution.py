@@ -87,7 +87,7 @@ def _advice(search: Resolution, lacking: Sequence[ArtifactRef]) -> str:
     if of_bundle:
         archs = sorted({one.arch for one in (*search.found, *lacking)})
         return bundle.MAKE.format(of_bundle + "".join(f" --arch {arch}" for arch in archs))
-    jobs = [trust.Job(row_of(one), (one,)) for one in lacking]
+    jobs = [trust.DownloadJob(row_of(one), (one,)) for one in lacking]
     unpinned = [pins.names(job.row, job.wanted)[0] for job in jobs if not job.row.sums and not job.row.image]
     unpinned = [name for name in dict.fromkeys(unpinned) if name not in search.terms.pins]
     ways = ["add a mirror under sources: in the profile"]

@@ -161,7 +161,7 @@ def _out_of(search: Resolution, found: bundle.Bundle, one: ArtifactRef) -> None:
 def _check_pin(search: Resolution, artifact: Artifact) -> None:
     """A pin is of what is at upstream's URL: the archive, where there is one. What was built here has no such sum."""
     row = row_of(artifact.wanted)
-    job = trust.Job(row, (artifact.wanted,))
+    job = trust.DownloadJob(row, (artifact.wanted,))
     pinned = search.terms.pin(job)
     sums = [one.sha256 for one in artifact.downloads] if row.member else [artifact.sha256]
     first = "" if pinned else search.terms.first_sum(job, search.root)
@@ -192,7 +192,7 @@ def _from_web(search: Resolution, missing: Sequence[ArtifactRef], base: str) -> 
     site = Site(base, search.proxy, search.ca, announced(search.emit, stopped))
     fetcher = web.Fetcher(site, search.root, search.terms, search.emit, stopped)
 
-    def work(job: trust.Job) -> None:
+    def work(job: trust.DownloadJob) -> None:
         try:
             known = None if search.need_file else fetcher.known(job)
             if known:

@@ -14,17 +14,17 @@ from pathlib import Path
 
 from kubeup.model.errors import ReleaseError
 from kubeup.release import pins
-from kubeup.release.artifacts import ArtifactRef, ReleaseSink, Row
+from kubeup.release.artifacts import ArtifactRef, ReleaseRow, ReleaseSink
 from kubeup.release.catalog import fill
 from kubeup.sources import cache, github
 from kubeup.sources.site import Site, UnavailableError
 
 
 @dataclass(frozen=True)
-class Job:
+class DownloadJob:
     """What one URL is fetched for: a binary, or several that lie in the same archive."""
 
-    row: Row
+    row: ReleaseRow
     wanted: tuple[ArtifactRef, ...]
 
     @property
@@ -41,10 +41,10 @@ class Terms:
     recorded: Mapping[str, str] = field(default_factory=dict)
     require_pins: bool = False
 
-    def pin(self, job: Job) -> str:
+    def pin(self, job: DownloadJob) -> str:
         return _found(job, self.pins)
 
-    def first_sum(self, job: Job, root: Path) -> str:
+    def first_sum(self, job: DownloadJob, root: Path) -> str:
         """What the first download was: by the cluster's record, else by this cache."""
         every = (ArtifactRef(name, job.first.version, job.first.arch) for name in job.row.names)
         return _found(job, self.recorded) or next((found for one in every if (found := cache.first_sum(root, one))), "")
@@ -59,7 +59,7 @@ class Expected:
     is_first: bool = False
 
 
-def expected(site: Site, root: Path, terms: Terms, job: Job, emit: ReleaseSink) -> Expected:
+def expected(site: Site, root: Path, terms: Terms, job: DownloadJob, emit: ReleaseSink) -> Expected:
     """What a file has to be. is_first: by the word of a first download, an earlier or this one.
 
     Raises UnavailableError where nothing vouches for it.
@@ -87,13 +87,13 @@ def expected(site: Site, root: Path, terms: Terms, job: Job, emit: ReleaseSink) 
     return Expected(first, is_first=True)
 
 
-def demand_pin(terms: Terms, job: Job) -> None:
+def demand_pin(terms: Terms, job: DownloadJob) -> None:
     """Raises UnavailableError where the profile wants pins for all, and there is none."""
     if terms.require_pins and not terms.pin(job):
         raise UnavailableError(f"the profile requires pins, and has none: {pin_advice(job)}")
 
 
-def published(site: Site, job: Job) -> str:
+def published(site: Site, job: DownloadJob) -> str:
     """Upstream's checksum: a bare sum, or lines of ``sum  file``."""
     url = site.url(job.row.sums, job.first)
     text = site.text(url)
@@ -108,16 +108,16 @@ def published(site: Site, job: Job) -> str:
     raise UnavailableError(f"{url} has no sha256 of {file}")
 
 
-def pin_advice(job: Job) -> str:
+def pin_advice(job: DownloadJob) -> str:
     return f"add `pins: {{{pins.names(job.row, job.wanted)[0]}: SHA256}}` to the profile"
 
 
-def jobs(wanted: Sequence[tuple[Row, ArtifactRef]], site: Site) -> list[Job]:
+def jobs(wanted: Sequence[tuple[ReleaseRow, ArtifactRef]], site: Site) -> list[DownloadJob]:
     """Binaries that lie in one archive are fetched together."""
-    groups: dict[str, list[tuple[Row, ArtifactRef]]] = {}
+    groups: dict[str, list[tuple[ReleaseRow, ArtifactRef]]] = {}
     for row, one in wanted:
         groups.setdefault(site.url(row.url, one), []).append((row, one))
-    return [Job(group[0][0], tuple(one for _, one in group)) for group in groups.values()]
+    return [DownloadJob(group[0][0], tuple(one for _, one in group)) for group in groups.values()]
 
 
 def refused(wanted: ArtifactRef, url: str, got: str, demanded: Expected) -> ReleaseError:
@@ -130,6 +130,6 @@ def refused(wanted: ArtifactRef, url: str, got: str, demanded: Expected) -> Rele
     )
 
 
-def _found(job: Job, sums: Mapping[str, str]) -> str:
+def _found(job: DownloadJob, sums: Mapping[str, str]) -> str:
     every = pins.names(job.row, job.wanted)
     return next((sums[name].lower() for name in every if name in sums), "")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from kubeup.images import archive_writer
 from kubeup.model.errors import ReleaseError
-from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Progress, ReleaseSink, Remark
+from kubeup.release.artifacts import Artifact, ArtifactRef, Download, Downloading, ReleaseSink, Remark
 from kubeup.release.catalog import fill, manifest_url
 from kubeup.sources import cache, trust
 from kubeup.sources.site import CHUNK, Answer, Site, StoppedError, UnavailableError
-from kubeup.sources.trust import Expected, Job, Terms
+from kubeup.sources.trust import DownloadJob, Expected, Terms
 
 ATTEMPTS = 3
 IMAGE_LIMIT = 512 << 20
@@ -35,7 +35,7 @@ class Fetcher:
     emit: ReleaseSink
     stopped: threading.Event
 
-    def fetch(self, job: Job) -> list[Artifact]:
+    def fetch(self, job: DownloadJob) -> list[Artifact]:
         """All of a job, in the cache."""
         url = self.site.url(job.row.url, job.first)
         if job.row.image:
@@ -56,7 +56,7 @@ class Fetcher:
             target.unlink(missing_ok=True)
         return found
 
-    def known(self, job: Job) -> Artifact | None:
+    def known(self, job: DownloadJob) -> Artifact | None:
         """What upstream says of a plain file, without fetching it. None where it does not say enough."""
         if job.row.member or job.row.image or not self.site.is_for_nodes:
             return None
@@ -71,7 +71,7 @@ class Fetcher:
         path, downloads = cache.path_of(self.root, job.first), (Download(url, expected.sha256),)
         return Artifact(job.first, expected.sha256, answer.total, path, self.site.title, downloads, in_cache=False)
 
-    def _download(self, job: Job, url: str, target: Path, expected: Expected) -> str:
+    def _download(self, job: DownloadJob, url: str, target: Path, expected: Expected) -> str:
         """``target`` is what it should be afterwards, or this raises; its sha256."""
         partial = target.with_name(f"{target.name}.part")
         if not expected.sha256:
@@ -97,7 +97,7 @@ class Fetcher:
                 raise trust.refused(job.first, url, got, expected)
         raise UnavailableError(f"{url} broke off {ATTEMPTS} times; the next run goes on there")
 
-    def _tell_first(self, job: Job, url: str, got: str) -> None:
+    def _tell_first(self, job: DownloadJob, url: str, got: str) -> None:
         text = f"nobody publishes a checksum of {url}: this first download, over TLS, is taken"
         self.emit(Remark(job.first, f"{text}, and demanded from now on (sha256 {got})"))
 
@@ -124,15 +124,15 @@ class Fetcher:
                     raise StoppedError
                 out.write(chunk)
                 done += len(chunk)
-                self.emit(Progress(wanted, done, answer.total))
+                self.emit(Downloading(wanted, done, answer.total))
         if answer.total and done < answer.total:
             raise UnavailableError(f"{answer.url} broke off after {done} of {answer.total} bytes")
 
-    def _plain(self, job: Job, url: str, file: Path, got: str, first_sum: str) -> list[Artifact]:
+    def _plain(self, job: DownloadJob, url: str, file: Path, got: str, first_sum: str) -> list[Artifact]:
         downloads = (Download(url, got),) if self.site.is_for_nodes else ()
         return [cache.take_in(self.root, job.first, file, self.site.title, downloads, got, first_sum)]
 
-    def _unpack(self, job: Job, url: str, archive: Path, got: str, first_sum: str) -> list[Artifact]:
+    def _unpack(self, job: DownloadJob, url: str, archive: Path, got: str, first_sum: str) -> list[Artifact]:
         """The members of one archive in one pass over it."""
         members = {fill(job.row.member, one).removeprefix("./"): one for one in job.wanted}
         found = []
@@ -172,14 +172,14 @@ class Fetcher:
             raise
         return target
 
-    def _image(self, job: Job, url: str) -> Artifact:
+    def _image(self, job: DownloadJob, url: str) -> Artifact:
         """An image archive out of a registry."""
         trust.demand_pin(self.terms, job)
         get = self._registry(url, job.first)
         content = archive_writer.pull(get, fill(job.row.image, job.first), url.rpartition("/")[2], job.first.arch)
         return self._take_in(job, url, content)
 
-    def _out_of_image(self, job: Job, doubt: str) -> Artifact:
+    def _out_of_image(self, job: DownloadJob, doubt: str) -> Artifact:
         """A program out of an official image, whose digest vouches for it. doubt: why it is not taken by itself."""
         reasons = [doubt]
         for image in job.row.inside:
@@ -204,12 +204,12 @@ class Fetcher:
         def get(part: str) -> bytes:
             headers = {"Accept": archive_writer.ACCEPT} if part.startswith("manifests/") else {}
             content = self.site.read(f"{base}/{part}", IMAGE_LIMIT, headers)
-            self.emit(Progress(wanted, len(content), len(content)))
+            self.emit(Downloading(wanted, len(content), len(content)))
             return content
 
         return get
 
-    def _take_in(self, job: Job, url: str, content: bytes) -> Artifact:
+    def _take_in(self, job: DownloadJob, url: str, content: bytes) -> Artifact:
         path = cache.path_of(self.root, job.first)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}")

@@ -20,7 +20,7 @@ def split(output: bytes) -> Rows:
 
 
 @dataclass(frozen=True)
-class Row:
+class AnswerRow:
     """The fields are the columns behind the kind. The last one takes what is left of a line, tabs and all.
 
     A field with a default may be missing; a line that has less than the others was cut off, and counts for nothing.
@@ -29,7 +29,7 @@ class Row:
     KIND: ClassVar[str] = ""
 
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=AnswerRow)
 
 
 def read(kind: type[R], rows: Rows) -> list[R]:
@@ -48,7 +48,7 @@ def read(kind: type[R], rows: Rows) -> list[R]:
 
 
 @dataclass(frozen=True)
-class OwnWord(Row):
+class OwnWord(AnswerRow):
     """What a component of this node answered itself. verdict: Healthy or Unhealthy."""
 
     KIND = "own"
@@ -58,7 +58,7 @@ class OwnWord(Row):
 
 
 @dataclass(frozen=True)
-class ApiWord(Row):
+class ApiWord(AnswerRow):
     """What this node's API server says of a component: ``kubectl get componentstatuses``. status: True if healthy."""
 
     KIND = "said"
@@ -68,7 +68,7 @@ class ApiWord(Row):
 
 
 @dataclass(frozen=True)
-class ApiNode(Row):
+class ApiNode(AnswerRow):
     """A Node object. ready: True, False or Unknown. message: of its condition Ready."""
 
     KIND = "node"
@@ -81,7 +81,7 @@ class ApiNode(Row):
 
 
 @dataclass(frozen=True)
-class ApiService(Row):
+class ApiService(AnswerRow):
     """A Service object. name: NAMESPACE/NAME. ports: PORT/PROTOCOL, with blanks between."""
 
     KIND = "service"
@@ -94,7 +94,7 @@ class ApiService(Row):
 
 
 @dataclass(frozen=True)
-class Unseen(Row):
+class Unseen(AnswerRow):
     """A question that the API gave no answer to. what: it was about."""
 
     KIND = "unseen"
@@ -102,7 +102,7 @@ class Unseen(Row):
 
 
 @dataclass(frozen=True)
-class PendingService(Row):
+class PendingService(AnswerRow):
     """A Service of type LoadBalancer without an address: NAMESPACE/NAME."""
 
     KIND = "pending"
@@ -110,7 +110,7 @@ class PendingService(Row):
 
 
 @dataclass(frozen=True)
-class Policy(Row):
+class Policy(AnswerRow):
     """A NetworkPolicy: NAMESPACE/NAME."""
 
     KIND = "policy"
@@ -118,13 +118,13 @@ class Policy(Row):
 
 
 @dataclass(frozen=True)
-class DaemonSet(Row):
+class DaemonSet(AnswerRow):
     KIND = "daemonset"
     name: str
 
 
 @dataclass(frozen=True)
-class Supply(Row):
+class Supply(AnswerRow):
     """An object out of which an addon serves. kind: as kubectl takes it."""
 
     KIND = "supply"
@@ -133,7 +133,7 @@ class Supply(Row):
 
 
 @dataclass(frozen=True)
-class WaitingContainer(Row):
+class WaitingContainer(AnswerRow):
     """A container that waits and is not just about to start. pod: NAMESPACE/NAME. system: yes for the cluster's own.
 
     message: a string in Go's quotes.
@@ -150,7 +150,7 @@ class WaitingContainer(Row):
 
 
 @dataclass(frozen=True)
-class Unplaced(Row):
+class Unplaced(AnswerRow):
     """A pod that no node takes. pod, system and message: as of a container that waits."""
 
     KIND = "unplaced"
@@ -163,7 +163,7 @@ class Unplaced(Row):
 
 
 @dataclass(frozen=True)
-class ProbeTrouble(Row):
+class ProbeTrouble(AnswerRow):
     """What kept probe pods from being made. id: of the check."""
 
     KIND = "check"
@@ -173,7 +173,7 @@ class ProbeTrouble(Row):
 
 
 @dataclass(frozen=True)
-class ProbeService(Row):
+class ProbeService(AnswerRow):
     """The Service before all probe pods, with its NodePort."""
 
     KIND = "service"
@@ -182,7 +182,7 @@ class ProbeService(Row):
 
 
 @dataclass(frozen=True)
-class ProbePod(Row):
+class ProbePod(AnswerRow):
     """ready: True once it answers."""
 
     KIND = "pod"
@@ -192,7 +192,7 @@ class ProbePod(Row):
 
 
 @dataclass(frozen=True)
-class FailedPod(Row):
+class FailedPod(AnswerRow):
     """verdict: always a dash. message: phase, reasons and events."""
 
     KIND = "pod-failed"
@@ -202,7 +202,7 @@ class FailedPod(Row):
 
 
 @dataclass(frozen=True)
-class Exec(Row):
+class Exec(AnswerRow):
     """``kubectl exec`` into the node's probe pod. verdict: ok or failed."""
 
     KIND = "exec"
@@ -212,7 +212,7 @@ class Exec(Row):
 
 
 @dataclass(frozen=True)
-class Logs(Row):
+class Logs(AnswerRow):
     """``kubectl logs`` of the node's probe pod. verdict: ok or failed."""
 
     KIND = "logs"
@@ -225,7 +225,7 @@ class Logs(Row):
 
 
 @dataclass(frozen=True)
-class PodReached(Row):
+class PodReached(AnswerRow):
     """name: of the node whose pod it is."""
 
     KIND = "pod"
@@ -234,7 +234,7 @@ class PodReached(Row):
 
 
 @dataclass(frozen=True)
-class ServiceReached(Row):
+class ServiceReached(AnswerRow):
     """The ClusterIP. name: a dash."""
 
     KIND = "clusterip"
@@ -243,7 +243,7 @@ class ServiceReached(Row):
 
 
 @dataclass(frozen=True)
-class NodePortReached(Row):
+class NodePortReached(AnswerRow):
     """name: the address of the node at which it was tried."""
 
     KIND = "nodeport"

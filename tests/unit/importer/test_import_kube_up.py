@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kubeup import importer, profile
 from kubeup.cli.main import main
 from kubeup.importer import shell
-from kubeup.importer.conversion import Outcome
+from kubeup.importer.conversion import HowItEnded
 from kubeup.importer.draft import scalar
 from kubeup.importer.settings import GONE, KNOWN
 from kubeup.model.errors import ProfileError
@@ -240,7 +240,7 @@ def test_the_place_of_a_mistake_is_where_its_text_stands() -> None:
     assert problems("", base)[0].startswith("1:6: ")
 
 
-def settings_of(extra: str) -> dict[str, tuple[Outcome, str]]:
+def settings_of(extra: str) -> dict[str, tuple[HowItEnded, str]]:
     found = importer.load_text(MINIMAL + extra, "c.sh")
     return {fate.name: (fate.outcome, fate.became) for fate in found.fates}
 
@@ -269,13 +269,13 @@ def test_settings_become_the_profiles_own(extra: str, yaml: str) -> None:
 
 def test_what_is_dockers_own_is_left_to_it() -> None:
     outcome, became = settings_of("DOCKER_OPTS='-H tcp://127.0.0.1:4243 --bip=1.2.3.4/24'\n")["DOCKER_OPTS"]
-    assert outcome is Outcome.LEFT
+    assert outcome is HowItEnded.LEFT
     assert became.startswith("-H: left to the node's own Docker")
 
 
 def test_old_settings_say_why_they_are_gone() -> None:
     found = settings_of("".join(f"{name}=x\n" for name in GONE))
-    assert all(found[name] == (Outcome.GONE, GONE[name]) for name in GONE)
+    assert all(found[name] == (HowItEnded.GONE, GONE[name]) for name in GONE)
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"x" * 70000], ids=["no text", "too large"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kubeup.importer import Imported
-from kubeup.importer.conversion import Fate, Outcome
-from kubeup.importer.shell import Note
+from kubeup.importer.conversion import Fate, HowItEnded
+from kubeup.importer.shell import ShellNote
 from kubeup.report import imported
 from tests.unit.report.conftest import Shown
 
@@ -12,10 +12,10 @@ FOUND = Imported(
     "config-default.sh",
     "nodes: []\n",
     (
-        Fate("roles", 4, "ai i", Outcome.TAKEN, "roles: ai i"),
-        Fate("HTTP_PROXY", 9, "http://ann:secret@proxy:3128", Outcome.LEFT, "say it yourself"),
+        Fate("roles", 4, "ai i", HowItEnded.TAKEN, "roles: ai i"),
+        Fate("HTTP_PROXY", 9, "http://ann:secret@proxy:3128", HowItEnded.LEFT, "say it yourself"),
     ),
-    (Note(12, "a command", ("A", "B")),),
+    (ShellNote(12, "a command", ("A", "B")),),
     ("config-default.sh:9:1: warning: look",),
     (),
     ("MASTER", "NODES"),

@@ -24,8 +24,8 @@ from kubeup.release.artifacts import (
     Artifact,
     ArtifactRef,
     Building,
+    Downloading,
     Got,
-    Progress,
     ReleaseEvent,
     Remark,
     Tried,
@@ -118,7 +118,7 @@ def test_a_file_is_fetched_checked_and_kept(operator: Operator, upstream: Upstre
         (f"{upstream.url}/{K8S}/kubelet", sha256(BYTES), "")
     ]
     assert Got(KUBELET, upstream.url, len(BYTES)) in operator.events
-    assert operator.told(Progress)[-1] == Progress(KUBELET, len(BYTES), len(BYTES))
+    assert operator.told(Downloading)[-1] == Downloading(KUBELET, len(BYTES), len(BYTES))
 
 
 def test_what_is_in_the_cache_asks_no_site_and_hashes_nothing(operator: Operator, upstream: Upstream) -> None:
@@ -220,7 +220,7 @@ def test_a_half_file_is_gone_on_with(operator: Operator, upstream: Upstream) -> 
     (artifact,) = operator.get([KUBELET], upstream)
     assert artifact.path.read_bytes() == BYTES
     assert upstream.asked("/kubelet bytes=") == [f"GET /{K8S}/kubelet bytes=700000-"]
-    assert isinstance(first := operator.told(Progress)[0], Progress)
+    assert isinstance(first := operator.told(Downloading)[0], Downloading)
     assert first.done > 700_000
     assert first.total == len(BYTES)
 
@@ -249,7 +249,7 @@ def test_a_line_that_breaks_is_taken_up_where_it_broke(operator: Operator, upstr
 
 def test_ctrl_c_waits_for_no_site(operator: Operator, upstream: Upstream) -> None:
     upstream.holds = f"/{K8S}/kubelet"
-    interrupting(lambda: bool(operator.told(Progress)))
+    interrupting(lambda: bool(operator.told(Downloading)))
     with pytest.raises(KeyboardInterrupt):
         operator.get([KUBELET], upstream)
     assert list((operator.root / "download").glob("*kubelet.part"))
