@@ -47,7 +47,7 @@ def load(path: Path | None, bundle: Path | None = None) -> LoadedProfile:
             if last is None:
                 raise UsageError(
                     "no profile: there is no ./profile.yaml, and no cluster was brought up from here",
-                    fix="kubeup up PROFILE; the ready ones are in profiles/. Where a cluster's profile is lost, one "
+                    fix="kubeup profile example >profile.yaml writes one. Where a cluster's profile is lost, one "
                     "with its `name:`, `nodes:` and any `roles:` will do for `kubeup down PROFILE`",
                 )
             path, folder = last

@@ -52,7 +52,11 @@ COMMANDS = (
         "kubeup.cli.release:release_group",
         "Binaries: what a profile needs, and getting it ahead of time.",
     ),
-    Command("profile", "kubeup.cli.profile:profile_group", "The profile: what can stand in it."),
+    Command(
+        "profile",
+        "kubeup.cli.profile:profile_group",
+        "The profile: what can stand in it, and ready ones to begin with.",
+    ),
     Command(
         "import",
         "kubeup.cli.import_kube_up:import_command",

@@ -27,7 +27,9 @@ def load(path: Path, folder: Path | None = None) -> LoadedProfile:
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
-        raise ProfileError(f"there is no {path}", fix="kubeup up PROFILE; see profiles/ for ready ones") from None
+        raise ProfileError(
+            f"there is no {path}", fix=f"kubeup profile example >{path} writes one to begin with"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path} cannot be read", evidence=[str(error)], fix="save it as UTF-8 text") from error
     return load_text(text, str(path), folder or path.parent)

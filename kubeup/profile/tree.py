@@ -87,7 +87,9 @@ def read(text: str) -> tuple[YamlValue | None, list[ProfileProblem]]:
             )
         ]
     if node is None:
-        return None, [ProfileProblem(Position(1, 1), "", "the profile is empty", "start from profiles/ai-i.yaml")]
+        return None, [
+            ProfileProblem(Position(1, 1), "", "the profile is empty", "begin with a ready one: kubeup profile example")
+        ]
     conversion = _Conversion()
     return conversion.tree(node), conversion.problems
 
