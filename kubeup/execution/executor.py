@@ -14,6 +14,7 @@ from kubeup.model.errors import FleetError, KubeupError, StepError
 from kubeup.model.events import EventSink, Finished, Note, Phase, Sending, Skipped, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire import payload
+from kubeup.node.wire.described import described
 from kubeup.node.wire.exchange import Reply
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.payload import IssuedSecrets, Payload
@@ -184,7 +185,7 @@ def carry_out(
 ) -> list[str]:
     """One APPLY trip; returns its notes, raises StepError with output and journal when a step failed."""
     progress = _Progress(node, trip, emit)
-    emit(Sending(node.title, payload.described(trip)))
+    emit(Sending(node.title, described(trip)))
     body = payload.stream(trip, packer, progress.arrived)
     reply = connection.call(
         Kind.APPLY, body, on_line=progress.line, timeout=max(LEVEL_TIMEOUT_SECONDS, trip.timeout), operator=operator

@@ -59,7 +59,7 @@ IMPURE = {
     "urllib.request",
 }
 FEATURES = {"importer": {"cli", "report"}, "lab": {"cli"}, "tunnel": {"cli"}}
-LONGEST = 320
+LONGEST = 300
 
 
 @cache
