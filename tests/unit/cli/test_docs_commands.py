@@ -50,6 +50,7 @@ PLACEHOLDERS = {
     "ARCHIVE": "app.tar",
     "KEY": "roles",
     "NODE": "node4",
+    "NAME": "ha",
     "...": "",
 }
 FILES = ("kubeup.tar", "app.tar", "app.tar.gz", "other.tar", "config-default.sh", "before", "after")
@@ -63,6 +64,7 @@ RUN = (
     "kubeup up --dry-run",
     "kubeup profile keys",
     "kubeup profile keys KEY",
+    "kubeup profile example NAME",
     "kubeup --version",
     "kubeup --help",
     "kubeup release list PROFILE",
