@@ -26,7 +26,7 @@ from kubeup.report import data, errors, summary
 @LIMIT
 @PARALLEL
 @OUTPUT
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask whether to take it down.")
 @click.option(
     "--keep-data", is_flag=True, help="Keep etcd's data, the PKI and the record: a later `up` takes it up again."
 )
@@ -84,9 +84,11 @@ def _snapshot(job: Job, surveyed: down.Surveyed, yes: bool) -> None:
     try:
         path = down.save_snapshot(job, surveyed, State.of(os.environ).snapshots)
     except KubeupError as error:
-        # A dead cluster has none to give; that is said, and asked about again.
+        # A dead cluster has none to give. That is a question of its own, which --yes does not answer.
+        if yes:
+            raise
         errors.show(console.stderr(), error)
-        if not yes and not click.confirm("Go on without a snapshot? The cluster's objects are lost then.", err=True):
+        if not click.confirm("Go on without a snapshot? The cluster's objects are lost then.", err=True):
             raise click.exceptions.Exit(1) from error
         return
     job.emit(Note(f"snapshot of etcd, and the keys it needs: {path}"))

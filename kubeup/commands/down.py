@@ -33,7 +33,9 @@ etcdctl() {
     timeout 60 /opt/kubeup/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$p/etcd/ca.crt \
         --cert=$p/etcd/server.crt --key=$p/etcd/server.key "$@" >&2
 }
-etcdctl --command-timeout=5s endpoint health
+# A member gives its data also where there is no quorum or no space left. Of one that is not there etcdctl waits for
+# long, so that is asked first.
+bash -c 'exec 3<>/dev/tcp/127.0.0.1/2379' 2>/dev/null || { echo "nothing listens on 127.0.0.1:2379" >&2; exit 1; }
 etcdctl snapshot save "$f/etcd.db"
 echo kubeup-snapshot
 tar -cf - -C "$f" etcd.db -C / etc/kubernetes/pki
@@ -110,9 +112,9 @@ def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
             continue
         return _write_snapshot(folder, surveyed.cluster.name, job.now(), content)
     raise KubeupError(
-        "no snapshot of etcd could be taken",
+        "no snapshot of etcd could be taken; nothing was touched",
         evidence=reasons,
-        fix="start etcd on a control-plane node and try again; or go on without: kubeup down --no-snapshot",
+        fix="start etcd on a control-plane node and try again; or go on without one: kubeup down --no-snapshot",
     )
 
 

@@ -115,6 +115,21 @@ def test_an_etcd_that_gives_no_snapshot_is_told_with_its_reason(demo: Kubeup) ->
     assert "kubeup down --no-snapshot" in done.stderr
 
 
+def test_yes_does_not_mean_without_a_snapshot(demo: Kubeup) -> None:
+    demo.nodes[FIRST].answers[SNAPSHOT] = Answer("", status=1, stderr="nothing listens on 127.0.0.1:2379")
+    done = demo("down", "--yes")
+    assert done.exit_code == 1
+    assert "nothing was touched" in done.stderr
+    assert "start etcd on a control-plane node and try again" in done.stderr
+    assert "kubeup down --no-snapshot" in done.stderr
+    assert not demo.touched
+    assert has_context(demo)
+    assert remembered(demo)
+    done = demo("down", "--yes", "--no-snapshot")
+    assert done.exit_code == 0, done.output
+    assert demo.touched == {FIRST, SECOND}
+
+
 def test_for_scripts_it_is_json(demo: Kubeup) -> None:
     told = json.loads(demo("down", "--yes", "-o", "json").stdout)
     assert told["changed"] is True
