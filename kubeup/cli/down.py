@@ -44,6 +44,9 @@ def down_command(
 ) -> None:
     """Leave the machines as they were found: what kubeup made goes, what it replaced comes back."""
     loaded = session.load(profile_path)
+    others = frozenset() if profile_path else _could_be_meant(loaded.cluster.name)
+    if others and (yes or not sys.stdin.isatty()):
+        raise _unclear(loaded.cluster.name, others)
     with session.fleet(loaded.cluster, parallel) as fleet:
         with session.job(fleet) as job:
             surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=session.chosen(limit))
@@ -51,7 +54,7 @@ def down_command(
             kubeconfig.remove(kubeconfig.default_path(os.environ), loaded.cluster.name)
             console.stderr().print("Nothing to do: kubeup has nothing on these nodes.")
             return
-        _confirm(surveyed, yes)
+        _confirm(surveyed, yes, others)
         with session.job(fleet) as job:
             if not no_snapshot and not keep_data and not limit and surveyed.has_data:
                 _snapshot(job, surveyed, yes)
@@ -70,13 +73,45 @@ def down_command(
         console.stdout().print(f"The cluster {loaded.cluster.name} is down.", highlight=False)
 
 
-def _confirm(surveyed: down.Surveyed, yes: bool) -> None:
+def _could_be_meant(name: str) -> frozenset[str]:
+    """The clusters beside this one that a `down` without PROFILE could mean; this one's name is said aloud.
+
+    By ./profile.yaml: the one that the last ``up`` changed. Without such a file: every one known here.
+    """
+    console.stderr().print(f"cluster: {name}", highlight=False, markup=False, soft_wrap=True)
+    state = State.of(os.environ)
+    meant = state.known()
+    if Path("profile.yaml").exists():
+        meant &= {state.last_name()}
+    return meant - {name}
+
+
+def _unclear(name: str, others: frozenset[str]) -> UsageError:
+    return UsageError(
+        f"`down` without a profile could mean {_listed(name, others)}; nothing was touched",
+        fix="say which one by its profile: kubeup down PROFILE --yes",
+    )
+
+
+def _listed(name: str, others: frozenset[str]) -> str:
+    return " or ".join(sorted({name, *others}))
+
+
+def _confirm(surveyed: down.Surveyed, yes: bool, others: frozenset[str]) -> None:
+    """others: where it is not clear which cluster is meant, its name has to be typed."""
     names = ", ".join(node.title for node in surveyed.cluster.nodes if node.host in surveyed.facts)
     if yes:
         return
     if not sys.stdin.isatty():
         raise UsageError("`down` asks before it acts, and there is nobody to answer", fix="kubeup down --yes")
-    if not click.confirm(f"Take the cluster {surveyed.cluster.name} down on {names}, with all its data?", err=True):
+    question = f"Take the cluster {surveyed.cluster.name} down on {names}, with all its data?"
+    if others:
+        listed = _listed(surveyed.cluster.name, others)
+        typed = click.prompt(f"{question} You could mean {listed}: type its name", err=True, type=str).strip()
+        if typed != surveyed.cluster.name:
+            fix = "kubeup down PROFILE takes the cluster of that profile down"
+            raise UsageError(f"`{typed}` is not {surveyed.cluster.name}; nothing was touched", fix=fix)
+    elif not click.confirm(question, err=True):
         raise click.exceptions.Exit(1)
 
 

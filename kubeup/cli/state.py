@@ -33,7 +33,7 @@ class State:
         return self.root / "logs"
 
     def remember(self, name: str, profile: Path) -> None:
-        """Keep a copy of a profile that was brought up, and where it was."""
+        """Keep a copy of a profile that nodes are changed by, and where it is; bare commands mean it from now on."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if profile.resolve() != (self.root / f"{name}.yaml").resolve():
             text = re.sub(r"(//[^/\s:@]+:)[^@\s/]+@", r"\1***@", profile.read_text())
@@ -46,14 +46,26 @@ class State:
 
         The file itself where it still is; else the copy.
         """
+        name = self.last_name()
         try:
-            name = (self.root / "last").read_text().strip()
             original = Path((self.root / f"{name}.from").read_text().strip())
         except OSError:
             return None
         copy = self.root / f"{name}.yaml"
         path = original if original.is_file() else copy
         return (path, original.parent) if path.is_file() else None
+
+    def last_name(self) -> str:
+        """The name of the cluster last brought up; empty where there is none."""
+        try:
+            name = (self.root / "last").read_text().strip()
+        except OSError:
+            return ""
+        return name if name in self.known() else ""
+
+    def known(self) -> frozenset[str]:
+        """The names of all clusters that were brought up from here, and not taken down."""
+        return frozenset(path.stem for path in self.root.glob("*.from"))
 
     def forget(self, name: str) -> None:
         for suffix in ("yaml", "from"):

@@ -50,6 +50,10 @@ def up_command(
     kubeup up --bundle kubeup.tar       # no network but the nodes'; see kubeup release bundle
     """
     loaded = session.load(profile_path, bundle)
+
+    def remember() -> None:
+        State.of(os.environ).remember(loaded.cluster.name, Path(loaded.path))
+
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
         prepared = up.prepare(job, loaded.cluster, session.chosen(limit))
         _warn(loaded, prepared)
@@ -59,11 +63,11 @@ def up_command(
         up.refuse_restarts(prepared, allowed=restart_docker)
         up.refuse_kubeconfig(prepared)
         with session.images_through_me(job, prepared, through_me) as bring_images:
-            outcome = up.execute(job, prepared, bring_images)
+            outcome = up.execute(job, prepared, bring_images, remember)
         deep = outcome.changed
         known = {} if deep else prepared.facts
         found = None if no_validate else validate(job, prepared.cluster, deep=deep, facts=known)
-    State.of(os.environ).remember(loaded.cluster.name, Path(loaded.path))
+    remember()
     _show_outcome(outcome, found, loaded.cluster, output)
     if found and not found.healthy:
         sys.exit(1)

@@ -117,8 +117,16 @@ def make_plan(
     return Plan(cluster.name, tuple(plans))
 
 
-def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lambda: None) -> Outcome:
-    """Carry the plan out, then give the operator access. bring_images: before addons need them."""
+def execute(
+    job: Job,
+    prepared: Prepared,
+    bring_images: Callable[[], None] = lambda: None,
+    begin_to_change: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Carry the plan out, then give the operator access.
+
+    bring_images: before addons need them. begin_to_change: right before the first node is changed, if one is.
+    """
     begin = time.monotonic()
     issued = issue_certificates.fill(prepared.cluster, prepared.plan, prepared.cluster_facts, job.fleet, job.now())
     execution = executor.Execution(
@@ -136,6 +144,7 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
         before={ADDONS_LEVEL: bring_images},
     )
     if not prepared.plan.empty:
+        begin_to_change()
         try:
             execution.run()
         except FleetError as error:

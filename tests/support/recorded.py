@@ -51,7 +51,7 @@ class RecordedNode:
     """facts: what its probe says; then, once something was applied. answers: by a word of the script.
 
     secrets: files that it gives away to be signed with. applied: the steps of each trip that changed it. asked: a word
-    for each script it was sent. off: nothing answers at its address.
+    for each script it was sent. off: nothing answers at its address. breaks: how a trip that changes it ends.
     """
 
     facts: Facts
@@ -59,6 +59,7 @@ class RecordedNode:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     then: Facts | None = None
     off: bool = False
+    breaks: KubeupError | None = None
     applied: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
@@ -111,6 +112,8 @@ class RecordedConnection:
             steps = tar.extractfile("steps")
             assert steps is not None
             self._node.applied.append(steps.read().decode())
+        if self._node.breaks:
+            raise self._node.breaks
         tell("done\t1")
         return self._reply(b"done\t1\n", Answer())
 
@@ -133,9 +136,9 @@ class Kubeup:
     home: Path
     nodes: dict[str, RecordedNode] = field(default_factory=dict)
 
-    def __call__(self, *words: str) -> Result:
+    def __call__(self, *words: str, typed: str = "") -> Result:
         # sys.exit(1) and its like end the run; whatever else is raised is a fault of kubeup's.
-        done = CliRunner().invoke(main.main, words, obj=Reach(self._connecting))
+        done = CliRunner().invoke(main.main, words, input=typed, obj=Reach(self._connecting))
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return done

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubeup import profile
+from kubeup.model.errors import ConnectError
 from kubeup.model.facts import Facts
 from kubeup.pki import kubeconfig
 from kubeup.planning import resolve
@@ -85,7 +86,8 @@ def test_after_an_up_of_a_second_cluster_bare_commands_mean_that_one(machines: K
         node = RecordedNode(installed(number, cluster, roles, "etcd.service", "kubelet.service"))
         node.answers[SNAPSHOT] = Answer("kubeup-snapshot\nall of etcd")
         machines.nodes[host] = node
-    done = machines("down", "--yes")
+    assert "/b.yaml" in machines("plan").stderr
+    done = machines("down", "b.yaml", "--yes")
     assert done.exit_code == 0, done.output
     assert "The cluster b is down." in done.stdout
     assert machines.touched == {THIRD}
@@ -96,6 +98,59 @@ def test_after_an_up_of_a_second_cluster_bare_commands_mean_that_one(machines: K
     assert machines.touched == {THIRD}
 
 
+@pytest.fixture
+def a_then_half_of_b(machines: Kubeup) -> Kubeup:
+    """The cluster a was brought up; an `up` of b failed when it had begun."""
+    assert machines("up", "a.yaml", "--no-validate").exit_code == 0
+    machines.nodes[THIRD].breaks = ConnectError("node5", "staging", "the connection was lost")
+    failed = machines("up", "b.yaml", "--no-validate")
+    assert failed.exit_code == 1, failed.output
+    assert machines.touched == {FIRST, SECOND, THIRD}
+    for number, (host, cluster) in enumerate(((FIRST, "a"), (SECOND, "a"), (THIRD, "b")), 3):
+        roles = "worker" if host == SECOND else "control-plane,worker"
+        machines.nodes[host] = RecordedNode(installed(number, cluster, roles, "kubelet.service"))
+    return machines
+
+
+def test_an_up_that_failed_half_way_is_what_bare_commands_mean(a_then_half_of_b: Kubeup) -> None:
+    assert "/b.yaml" in a_then_half_of_b("plan").stderr
+
+
+def test_where_two_clusters_could_be_meant_a_bare_down_takes_none(a_then_half_of_b: Kubeup) -> None:
+    done = a_then_half_of_b("down", "--yes")
+    assert done.exit_code == 2, done.output
+    assert "`down` without a profile could mean a or b; nothing was touched" in done.stderr
+    assert "kubeup down PROFILE --yes" in done.stderr
+    assert not a_then_half_of_b.touched
+
+
+def test_a_profile_that_lies_here_is_not_meant_alone_when_the_last_up_was_another_s(a_then_half_of_b: Kubeup) -> None:
+    Path("a.yaml").rename("profile.yaml")
+    done = a_then_half_of_b("down", "--yes")
+    assert done.exit_code == 2, done.output
+    assert "could mean a or b" in done.stderr
+    assert not a_then_half_of_b.touched
+
+
+def test_a_profile_that_lies_here_and_was_the_last_one_is_meant(a_then_half_of_b: Kubeup) -> None:
+    Path("b.yaml").rename("profile.yaml")
+    done = a_then_half_of_b("down", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "cluster: b" in done.stderr
+    assert a_then_half_of_b.touched == {THIRD}
+
+
+@pytest.mark.parametrize(("typed", "code", "touched"), [("b", 0, {THIRD}), ("a", 2, set()), ("y", 2, set())])
+def test_a_person_types_the_name_of_the_one_that_is_meant(
+    a_then_half_of_b: Kubeup, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, touched: set[str]
+) -> None:
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    done = a_then_half_of_b("down", typed=f"{typed}\n")
+    assert done.exit_code == code, done.output
+    assert "You could mean a or b" in done.stderr
+    assert a_then_half_of_b.touched == touched
+
+
 def test_an_up_that_fails_in_preflight_touches_nothing_and_gives_no_access(machines: Kubeup) -> None:
     machines.nodes[SECOND].facts = bare(4, init="runit")
     done = machines("up", "a.yaml", "--no-validate")
@@ -103,6 +158,7 @@ def test_an_up_that_fails_in_preflight_touches_nothing_and_gives_no_access(machi
     assert "nothing was touched" in done.stderr
     assert not machines.touched
     assert contexts(machines) == set()
+    assert "no profile" in machines("plan").stderr, "it is not what bare commands mean"
 
 
 def test_one_machine_that_is_off_stops_it_before_anything_is_touched(machines: Kubeup) -> None:
