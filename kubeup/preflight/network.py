@@ -63,12 +63,34 @@ def routes(s: Subject) -> Iterator[PreflightProblem]:
     ranges = (("flannel_net", network.flannel_net), ("service_cluster_ip_range", network.service_range))
     for name, range_ in ranges:
         for destination, device in s.facts.routes:
-            if destination == "default" or device in ours:
+            if destination == "default" or device in ours or _is_flannels(s, destination, device):
                 continue
             there = ipaddress.IPv4Network(destination, strict=False)
             if there.overlaps(range_):
                 yield s.problem(
                     "route-collides",
                     f"it has a route to {destination} by {device or 'nobody'}, inside of {name} {range_}",
-                    f"take another {name} in the profile, or remove the route (ip route delete {destination})",
+                    f"{_another(s, name)}remove the route (ip route delete {destination})",
                 )
+
+
+def _another(s: Subject, name: str) -> str:
+    """A living cluster keeps its ranges."""
+    return "" if s.facts.record.exists else f"take another {name} in the profile, or "
+
+
+def _is_flannels(s: Subject, destination: str, device: str) -> bool:
+    """With host-gw, and with vxlan's DirectRouting, flannel leads the pod subnet of every other node by that node's
+    address: https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md
+    """
+    network = s.cluster.network
+    there = ipaddress.IPv4Network(destination, strict=False)
+    gateways = {by for to, through, by in s.facts.gateways if (to, through) == (destination, device)}
+    is_pod_subnet = there.subnet_of(network.flannel_net) and there.prefixlen == network.node_mask
+    return is_pod_subnet and bool(gateways) and gateways <= _other_nodes(s)
+
+
+def _other_nodes(s: Subject) -> set[str]:
+    """Addresses of the cluster's other nodes, with those that the last `up` still had."""
+    before = {word.partition("=")[2] for word in s.facts.record.meta.get("nodes", "").split()}
+    return before | {node.address for node in s.cluster.nodes if node.host != s.node.host}

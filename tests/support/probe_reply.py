@@ -41,7 +41,12 @@ def _machine(facts: Facts) -> Iterator[str]:
 def _network(facts: Facts) -> Iterator[str]:
     addresses = [dict(zip(("local", "prefixlen"), text.split("/"))) for text in facts.addresses]
     yield f"ip_addr\t{json.dumps([{'addr_info': addresses}])}"
-    yield f"ip_route\t{json.dumps([{'dst': to, 'dev': device} for to, device in facts.routes])}"
+    gateways = {(to, device): by for to, device, by in facts.gateways}
+    routes = [
+        {"dst": to, "dev": device, **({"gateway": gateways[to, device]} if (to, device) in gateways else {})}
+        for to, device in facts.routes
+    ]
+    yield f"ip_route\t{json.dumps(routes)}"
     yield f"ip_route_get\t{json.dumps([{'prefsrc': facts.primary_address, 'dev': facts.primary_device}])}"
 
 

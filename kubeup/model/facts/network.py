@@ -28,15 +28,16 @@ class NetworkFacts:
     """addresses: IPv4 as ``a.b.c.d/len``. primary_address, primary_device: of packets that leave the machine.
 
     routes: (destination or "default", device) of the main table, one for each device of a route with several next
-    hops; the device is empty for a route that leads nowhere (unreachable, blackhole, prohibit, throw). resolv_conf:
-    the file whose name servers are real ones; resolv_lines: its search and options. listeners: at most one
-    a port, by port.
+    hops; the device is empty for a route that leads nowhere (unreachable, blackhole, prohibit, throw). gateways:
+    (destination, device, gateway) of those that lead by way of another machine. resolv_conf: the file whose name
+    servers are real ones; resolv_lines: its search and options. listeners: at most one a port, by port.
     """
 
     addresses: tuple[str, ...] = ()
     primary_address: str = ""
     primary_device: str = ""
     routes: tuple[tuple[str, str], ...] = ()
+    gateways: tuple[tuple[str, str, str], ...] = ()
     listeners: tuple[Listener, ...] = ()
     resolv_conf: str = "/etc/resolv.conf"
     nameservers: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class NetworkFacts:
 
 
 def parse(answer: Answer) -> NetworkFacts:
+    ways = [way for route in answer.objects("ip_route") for way in _ways(route)]
     primary = next((route for route in answer.objects("ip_route_get") if route.get("prefsrc")), {})
     return NetworkFacts(
         addresses=tuple(
@@ -58,7 +60,8 @@ def parse(answer: Answer) -> NetworkFacts:
         ),
         primary_address=str(primary.get("prefsrc", "")),
         primary_device=str(primary.get("dev", "")),
-        routes=tuple(dict.fromkeys(way for route in answer.objects("ip_route") for way in _ways(route))),
+        routes=tuple(dict.fromkeys((to, device) for to, device, _ in ways)),
+        gateways=tuple(dict.fromkeys(way for way in ways if way[2])),
         listeners=tuple(sorted(_listeners(answer), key=lambda one: one.port)),
         resolv_conf=answer.text("resolv_conf", "/etc/resolv.conf"),
         nameservers=tuple(text.split()[0] for text in answer.texts("nameserver") if text.strip()),
@@ -73,9 +76,9 @@ def _is_loopback(server: str) -> bool:
         return False
 
 
-def _ways(route: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _ways(route: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
     for way in _objects(route.get("nexthops")) or (route,):
-        yield str(route.get("dst", "default")), str(way.get("dev", ""))
+        yield str(route.get("dst", "default")), str(way.get("dev", "")), str(way.get("gateway", ""))
 
 
 def _objects(value: object) -> tuple[Mapping[str, object], ...]:

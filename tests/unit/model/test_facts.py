@@ -84,6 +84,19 @@ def test_a_route_of_any_kind_is_read(kind: str) -> None:
     assert list(facts(f"ip_route -> [{printed}]").routes) == expected
 
 
+def test_the_gateways_of_a_route_are_read_with_it() -> None:
+    hops = '"nexthops":[{"gateway":"10.9.0.2","dev":"eth0"},{"gateway":"10.9.0.3","dev":"eth0"}]'
+    found = facts(
+        f'ip_route -> [{{"dst":"172.16.1.0/24","gateway":"10.0.0.2","dev":"eth0"}},{{"dst":"10.4.0.0/16",{hops}}},'
+        '{"dst":"10.0.0.0/24","dev":"eth0"},{"type":"throw","dst":"10.1.0.0/16"}]'
+    )
+    assert found.gateways == (
+        ("172.16.1.0/24", "eth0", "10.0.0.2"),
+        ("10.4.0.0/16", "eth0", "10.9.0.2"),
+        ("10.4.0.0/16", "eth0", "10.9.0.3"),
+    )
+
+
 @pytest.mark.parametrize("printed", ["", "[]", "[{}]", "{}", "Error: ipv4: FIB table does not exist.", "[{"])
 def test_an_ip_that_prints_nothing_of_use_leaves_nothing_known(printed: str) -> None:
     found = facts(f"ip_addr -> {printed}", f"ip_route_get -> {printed}")

@@ -5,36 +5,18 @@ What nodes that share this machine's kernel cannot show (clock, swap, modules, c
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
 
 import pytest
 
 from kubeup import preflight, profile
-from kubeup.model.cluster import Cluster, Network, Node, Override, ProxyMode, Role, Runtime, Value, Versions
+from kubeup.model.cluster import Cluster, Override, ProxyMode, Role, Runtime, Value, Versions
 from kubeup.model.facts import DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
 from kubeup.model.resources import Binary
 from kubeup.plan.steps import NodePlan, Plan
 from kubeup.preflight.problem import PreflightProblem
 from tests.support.machines import SOUND
-
-CLUSTER = Cluster(
-    name="demo",
-    nodes=(
-        Node("10.0.0.1", frozenset({Role.CONTROL_PLANE, Role.WORKER}), name="one", address="10.0.0.1"),
-        Node("10.0.0.2", frozenset({Role.WORKER}), name="two", address="10.0.0.2"),
-    ),
-    network=Network(
-        ipaddress.IPv4Network("172.16.0.0/16"),
-        ipaddress.IPv4Network("10.96.0.0/16"),
-        ipaddress.IPv4Address("10.96.0.10"),
-    ),
-    runtime=Runtime.CONTAINERD,
-)
-
-
-def problems(facts: Facts, cluster: Cluster = CLUSTER) -> list[PreflightProblem]:
-    return list(preflight.check(cluster, {"10.0.0.1": facts}))
+from tests.unit.preflight.subjects import CLUSTER, problems
 
 
 def test_a_sound_machine_has_no_problem() -> None:

@@ -1,0 +1,52 @@
+"""Routes, firewalls and addresses of machines, against the networks of the cluster that is to run on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kubeup.model.facts import Record
+from tests.support.machines import SOUND
+from tests.unit.preflight.subjects import problems
+
+LINK = ("10.0.0.0/24", "eth0")
+LIVING = Record(meta={"cluster": "demo", "flannel_net": "172.16.0.0/16", "nodes": "two=10.0.0.2 old=10.0.0.9"})
+GATEWAYS = {
+    # A route by eth0, and the gateways it goes by -> whether it is flannel's own.
+    ("172.16.1.0/24", "10.0.0.2"): True,
+    ("172.16.1.0/24", "10.0.0.9"): True,  # of a node that has just left the profile
+    ("172.16.1.0/24", "10.0.0.254"): False,
+    ("172.16.1.0/24", "10.0.0.2 10.0.0.254"): False,
+    ("172.16.1.0/24", "10.0.0.1"): False,
+    ("172.16.1.0/24", ""): False,
+    ("172.16.1.7", "10.0.0.2"): False,
+    ("172.16.0.0/16", "10.0.0.2"): False,
+    ("10.96.1.0/24", "10.0.0.2"): False,
+}
+
+
+@pytest.mark.parametrize("route", GATEWAYS)
+def test_flannel_s_own_routes_to_other_nodes_do_not_collide(route: tuple[str, str]) -> None:
+    """As host-gw and DirectRouting make them, on a node of a living cluster."""
+    destination, gateways = route
+    found = problems(
+        replace(
+            SOUND,
+            record=LIVING,
+            routes=(("default", "eth0"), LINK, (destination, "eth0")),
+            gateways=tuple((destination, "eth0", by) for by in gateways.split()),
+        )
+    )
+    assert [problem.id for problem in found] == ([] if GATEWAYS[route] else ["route-collides"])
+
+
+def test_a_route_beside_flannel_s_own_collides() -> None:
+    routes = (("172.16.1.0/24", "eth0"), ("172.16.1.0/24", "tun0"))
+    (found,) = problems(replace(SOUND, routes=routes, gateways=(("172.16.1.0/24", "eth0", "10.0.0.2"),)))
+    assert "172.16.1.0/24 by tun0" in found.message
+
+
+def test_a_living_cluster_is_not_told_to_take_other_networks() -> None:
+    (found,) = problems(replace(SOUND, record=LIVING, routes=(("172.16.8.0/24", "tun0"),)))
+    assert found.fix == "remove the route (ip route delete 172.16.8.0/24)"
