@@ -50,3 +50,26 @@ def test_a_route_beside_flannel_s_own_collides() -> None:
 def test_a_living_cluster_is_not_told_to_take_other_networks() -> None:
     (found,) = problems(replace(SOUND, record=LIVING, routes=(("172.16.8.0/24", "tun0"),)))
     assert found.fix == "remove the route (ip route delete 172.16.8.0/24)"
+
+
+@pytest.mark.parametrize(
+    ("destination", "device", "collides"),
+    [
+        ("172.16.0.0/16", "tun0", True),
+        ("172.16.8.0/24", "eth1", True),
+        ("172.16.8.7", "tun0", True),
+        ("10.96.0.0/20", "tun0", True),
+        ("172.16.9.0/24", "", True),  # throw, unreachable, blackhole, prohibit
+        ("10.96.0.0/16", "", True),
+        ("0.0.0.0/1", "tun0", False),
+        ("128.0.0.0/1", "tun0", False),
+        ("172.16.0.0/12", "eth0", False),
+        ("10.0.0.0/8", "eth0", False),
+        ("10.0.0.0/8", "", False),
+        ("default", "", False),
+        ("172.17.0.0/16", "docker0", False),
+    ],
+)
+def test_only_a_route_as_specific_as_the_range_or_more_collides(destination: str, device: str, collides: bool) -> None:
+    found = problems(replace(SOUND, routes=(("default", "eth0"), LINK, (destination, device))))
+    assert [problem.id for problem in found] == (["route-collides"] if collides else [])
