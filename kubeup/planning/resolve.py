@@ -63,8 +63,13 @@ def _resolve_node(node: Node, facts: Facts | None) -> Node:
     return replace(
         node,
         name=node.name or known or facts.hostname.lower(),
-        address=node.address or facts.primary_address,
+        address=node.address or facts.primary_address or _only_address(facts),
     )
+
+
+def _only_address(facts: Facts) -> str:
+    """Of a machine without a default route, where there is no choice; else empty, which preflight refuses."""
+    return facts.link_addresses[0] if len(facts.link_addresses) == 1 else ""
 
 
 def choose_runtime(cluster: Cluster, facts: Mapping[str, Facts]) -> Runtime:

@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     machine.inotify,
     machine.clock,
     machine.cgroups,
+    network.address,
     network.ports,
     machine.tools,
     docker.docker,

@@ -1,4 +1,4 @@
-"""Ports, firewalls, routes."""
+"""Addresses, ports, firewalls, routes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,35 @@ from kubeup import components
 from kubeup.components.base import Context
 from kubeup.model.facts import ClusterFacts, Listener
 from kubeup.preflight.problem import PreflightProblem, Subject
+
+
+def address(s: Subject) -> Iterator[PreflightProblem]:
+    """etcd, the API server and kubelet listen on the node's address, and say it to the others."""
+    has = [text.partition("/")[0] for text in s.facts.addresses]
+    known = [one for one in has if _is_of_use(one) and ipaddress.IPv4Address(one) not in s.cluster.network.flannel_net]
+    said = f"address: {s.facts.primary_address or (known[0] if len(known) == 1 else 'ADDRESS')}"
+    fix = f"write {said} under the node in the profile, beside host: {s.node.host}"
+    evidence = [f"it has {', '.join(known)}"] if known else []
+    if not s.node.address:
+        yield s.problem(
+            "no-address",
+            "it has no default route, which would tell by which of its addresses the other nodes reach it",
+            fix,
+            evidence,
+        )
+    # Where ip told nothing, only what is no machine's address anywhere can be told.
+    elif not _is_of_use(s.node.address) or (has and s.node.address not in has):
+        yield s.problem(
+            "address-not-here",
+            f"its address {s.node.address} is on no link of the machine that others reach: nothing can listen there",
+            fix,
+            evidence,
+        )
+
+
+def _is_of_use(address: str) -> bool:
+    ip = ipaddress.IPv4Address(address)
+    return not (ip.is_loopback or ip.is_unspecified or ip.is_link_local or ip.is_multicast)
 
 
 def ports(s: Subject) -> Iterator[PreflightProblem]:

@@ -12,6 +12,9 @@ from kubeup.model.facts.answer import Answer
 # LISTEN 0 4096 127.0.0.1:2379 0.0.0.0:* users:(("etcd",pid=812,fd=7)); the address may be *, [::] or have %link.
 LISTENING = re.compile(r'^LISTEN\s+\S+\s+\S+\s+\S*:(\d+)\s.*users:\(\("([^"]*)",pid=(\d+)')
 
+# Links that end on the machine: its own loopback, and what containers and virtual machines are on.
+INSIDE = re.compile(r"(lo|cni0|kube-ipvs0|nodelocaldns)$|(docker|br-|virbr|lxcbr|lxdbr|flannel[.-]|veth|dummy)")
+
 
 @dataclass(frozen=True)
 class Listener:
@@ -25,7 +28,8 @@ class Listener:
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """addresses: IPv4 as ``a.b.c.d/len``. primary_address, primary_device: of packets that leave the machine.
+    """addresses: IPv4 as ``a.b.c.d/len``. link_addresses: those of links that lead out of the machine, by the names of
+    the links, without their lengths. primary_address, primary_device: of packets that leave the machine.
 
     routes: (destination or "default", device) of the main table, one for each device of a route with several next
     hops; the device is empty for a route that leads nowhere (unreachable, blackhole, prohibit, throw). gateways:
@@ -34,6 +38,7 @@ class NetworkFacts:
     """
 
     addresses: tuple[str, ...] = ()
+    link_addresses: tuple[str, ...] = ()
     primary_address: str = ""
     primary_device: str = ""
     routes: tuple[tuple[str, str], ...] = ()
@@ -56,6 +61,12 @@ def parse(answer: Answer) -> NetworkFacts:
         addresses=tuple(
             f"{info['local']}/{info['prefixlen']}"
             for link in answer.objects("ip_addr")
+            for info in _objects(link.get("addr_info"))
+        ),
+        link_addresses=tuple(
+            str(info["local"])
+            for link in answer.objects("ip_addr")
+            if not INSIDE.match(str(link.get("ifname", "lo")))
             for info in _objects(link.get("addr_info"))
         ),
         primary_address=str(primary.get("prefsrc", "")),

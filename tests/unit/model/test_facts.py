@@ -113,6 +113,15 @@ def test_addresses_and_the_way_out_are_read_from_json() -> None:
     assert (found.primary_address, found.primary_device) == ("10.0.0.7", "eth0")
 
 
+def test_the_addresses_of_links_that_lead_out_are_known() -> None:
+    names = ("lo", "docker0", "br-1f2e3d4c5b6a", "cni0", "flannel.1", "eth0", "wg0", "bond0.7", "enp1s0", "br0")
+    links = [
+        f'{{"ifname":"{name}","addr_info":[{{"local":"10.0.{n}.1","prefixlen":24}}]}}' for n, name in enumerate(names)
+    ]
+    found = facts(f"ip_addr -> [{','.join(links)}]")
+    assert found.link_addresses == ("10.0.5.1", "10.0.6.1", "10.0.7.1", "10.0.8.1", "10.0.9.1")
+
+
 def test_listeners_are_those_whose_process_is_still_there() -> None:
     found = facts(
         'listener -> LISTEN 0      4096               *:6443            *:*    users:(("kube-apiserver",pid=98,fd=3))',

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Record
 from tests.support.machines import SOUND
-from tests.unit.preflight.subjects import problems
+from tests.unit.preflight.subjects import CLUSTER, problems
 
 LINK = ("10.0.0.0/24", "eth0")
 LIVING = Record(meta={"cluster": "demo", "flannel_net": "172.16.0.0/16", "nodes": "two=10.0.0.2 old=10.0.0.9"})
@@ -73,3 +74,40 @@ def test_a_living_cluster_is_not_told_to_take_other_networks() -> None:
 def test_only_a_route_as_specific_as_the_range_or_more_collides(destination: str, device: str, collides: bool) -> None:
     found = problems(replace(SOUND, routes=(("default", "eth0"), LINK, (destination, device))))
     assert [problem.id for problem in found] == (["route-collides"] if collides else [])
+
+
+def at(address: str) -> Cluster:
+    one, two = CLUSTER.nodes
+    return replace(CLUSTER, nodes=(replace(one, address=address), two))
+
+
+MACHINE = replace(
+    SOUND,
+    addresses=("127.0.0.1/8", "10.0.0.1/24", "192.168.7.1/24", "172.16.0.1/24", "169.254.3.4/16"),
+    primary_address="10.0.0.1",
+)
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "10.0.0.11", "127.0.0.1", "127.0.1.1", "0.0.0.0", "224.0.0.1"])
+def test_an_address_that_the_machine_does_not_have_is_told(address: str) -> None:
+    (found,) = problems(MACHINE, at(address))
+    assert found.severity == "error"
+    assert found.format() == (
+        f"one: its address {address} is on no link of the machine that others reach: nothing can listen there "
+        "[address-not-here]\n    | it has 10.0.0.1, 192.168.7.1\n"
+        "    fix: write address: 10.0.0.1 under the node in the profile, beside host: 10.0.0.1"
+    )
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "192.168.7.1"])
+def test_every_address_of_the_machine_will_do(address: str) -> None:
+    assert problems(MACHINE, at(address)) == []
+
+
+def test_what_its_address_is_has_to_be_said_where_no_default_route_tells() -> None:
+    (found,) = problems(replace(MACHINE, primary_address=""), at(""))
+    assert found.format() == (
+        "one: it has no default route, which would tell by which of its addresses the other nodes reach it "
+        "[no-address]\n    | it has 10.0.0.1, 192.168.7.1\n"
+        "    fix: write address: ADDRESS under the node in the profile, beside host: 10.0.0.1"
+    )
