@@ -127,6 +127,19 @@ def logs_grow(facts: Facts) -> bool:
     return drivers[0] == "json-file" and not limited and not any("max-size=" in one for one in own.flag("--log-opt"))
 
 
+def remaps_users(facts: Facts) -> bool:
+    """Whether the machine's Docker gives containers other users than they think. kube-proxy, flannel and every
+    pod of the host's network would be mapped, too, and cri-dockerd cannot ask Docker not to.
+
+    https://docs.docker.com/engine/security/userns-remap/#user-namespace-known-limitations
+    """
+    try:
+        own = _own(facts)
+    except ValueError:
+        return False
+    return any((*own.flag("--userns-remap"), own.daemon.get("userns-remap")))
+
+
 def restarts(paths: Sequence[str]) -> bool:
     """Whether a change of these paths takes more of Docker than to read its file again."""
     return any(path not in RELOADED for path in paths)

@@ -68,7 +68,9 @@ def ask_all(job: Job, cluster: Cluster) -> Answers:
         )
     runtime = answers.cluster.runtime
     if cluster.runtime is None and runtime is not None:
-        job.emit(Note(f"container runtime: {runtime.value} (the profile leaves the choice to kubeup)"))
+        why = resolve.choose_runtime(cluster, answers.facts).why
+        said = f"the profile leaves the choice to kubeup; {why}" if why else "the profile leaves the choice to kubeup"
+        job.emit(Note(f"container runtime: {runtime.value} ({said})"))
     return answers
 
 

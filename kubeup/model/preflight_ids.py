@@ -68,6 +68,7 @@ _IDS = (
     # The machine's own Docker (preflight/docker.py).
     PreflightId("docker-snap", "Docker is a snap, which cri-dockerd cannot use"),
     PreflightId("docker-old", "Docker is older than 23"),
+    PreflightId("docker-userns", "Docker maps users (userns-remap), which pods on the host's network cannot bear"),
     PreflightId("no-socat", "socat is missing, which `kubectl port-forward` needs on Docker", "warning"),
     PreflightId("docker-log-size", "Docker lets the logs of containers grow without end", "warning"),
     PreflightId("docker-mirrors", "Mirrors of other registries than docker.io, which Docker does not know", "warning"),

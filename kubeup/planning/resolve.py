@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kubeup import addons
+from kubeup.components import docker_daemon
 from kubeup.model.cluster import KUBERNETES, Cluster, Node, Runtime
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
@@ -15,6 +16,8 @@ from kubeup.planning import recorded
 
 OLDEST_DOCKER = (23, 0)
 """cri-dockerd needs Engine API 1.42, which came with Docker 23."""
+UNTRIED_DOCKER = (29, 0)
+"""Its images lie in containerd's store: https://docs.docker.com/engine/storage/containerd/"""
 
 
 def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
@@ -33,7 +36,7 @@ def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
         dns_upstream=_upstreams(cluster, facts),
         ingress_nodes=chosen,
         nodes=nodes,
-        runtime=cluster.runtime or choose_runtime(cluster, facts),
+        runtime=cluster.runtime or choose_runtime(cluster, facts).runtime,
         versions=cluster.versions.with_(KUBERNETES, kubernetes),
         first_sums=recorded.first_sums(cluster, facts),
     )
@@ -72,23 +75,44 @@ def _only_address(facts: Facts) -> str:
     return facts.link_addresses[0] if len(facts.link_addresses) == 1 else ""
 
 
-def choose_runtime(cluster: Cluster, facts: Mapping[str, Facts]) -> Runtime:
+@dataclass(frozen=True)
+class RuntimeChoice:
+    """why: for people, what speaks against a Docker that is there; empty where nothing has to be said."""
+
+    runtime: Runtime
+    why: str = ""
+
+
+def choose_runtime(cluster: Cluster, facts: Mapping[str, Facts]) -> RuntimeChoice:
     """What the first ``up`` decided and recorded; else docker if every worker has a usable one, else containerd."""
     for fact in facts.values():
         known = fact.record.meta.get("runtime", "")
         if known:
-            return Runtime(known)
-    workers = [facts[node.host] for node in cluster.workers if node.host in facts]
-    usable = bool(workers) and all(_docker_is_usable(fact) for fact in workers)
-    return Runtime.DOCKER if usable else Runtime.CONTAINERD
+            return RuntimeChoice(Runtime(known))
+    workers = [node for node in cluster.workers if node.host in facts]
+    if not workers or not all(_has_docker(facts[node.host]) for node in workers):
+        return RuntimeChoice(Runtime.CONTAINERD)
+    for node in workers:
+        why = _against_docker(facts[node.host])
+        if why:
+            return RuntimeChoice(Runtime.CONTAINERD, f"{node.name or facts[node.host].hostname}: {why}")
+    return RuntimeChoice(Runtime.DOCKER)
 
 
-def _docker_is_usable(facts: Facts) -> bool:
-    docker = facts.docker
-    if not docker.version or not docker.running or docker.source == "snap":
-        return False
-    parts = [int(part) for part in docker.version.split(".")[:2] if part.isdigit()]
-    return tuple(parts) >= OLDEST_DOCKER
+def _has_docker(facts: Facts) -> bool:
+    return bool(facts.docker.version) and facts.docker.running and facts.docker.source != "snap"
+
+
+def _against_docker(facts: Facts) -> str:
+    parts = [int(part) for part in facts.docker.version.split(".")[:2] if part.isdigit()]
+    if tuple(parts) < OLDEST_DOCKER:
+        return f"its Docker {facts.docker.version} is too old for cri-dockerd"
+    if tuple(parts) >= UNTRIED_DOCKER:
+        return (
+            f"its Docker {facts.docker.version} keeps images where kubeup was never run with it; "
+            "runtime: docker takes it all the same"
+        )
+    return "its Docker maps users (userns-remap)" if docker_daemon.remaps_users(facts) else ""
 
 
 def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts:

@@ -33,6 +33,12 @@ def docker(s: Subject) -> Iterator[PreflightProblem]:
             f"its Docker is {found.version}, and cri-dockerd needs 23 or newer",
             "install a newer Docker; or runtime: containerd",
         )
+    elif found.version and docker_daemon.remaps_users(s.facts):
+        yield s.problem(
+            "docker-userns",
+            "its Docker maps users (userns-remap): pods on the host's network cannot run on it",
+            f"take userns-remap out of {docker_daemon.DAEMON} or Docker's command line; or runtime: containerd",
+        )
     elif docker_daemon.logs_grow(s.facts):
         yield s.problem(
             "docker-log-size",

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from kubeup.components.docker_daemon import DAEMON
+from kubeup.model.cluster import Runtime
+from kubeup.model.facts import DockerFact, Facts, FileFact, Record
 from kubeup.planning import resolve
 from tests.support.machines import bare
 from tests.support.plans import two_nodes
@@ -35,3 +38,59 @@ def test_a_machine_without_a_default_route_has_its_only_address(
     named = replace(cluster, nodes=(replace(cluster.nodes[0], host="node3", address=""), *cluster.nodes[1:]))
     facts = {"node3": bare(3, primary_address=primary, link_addresses=links)}
     assert resolve.resolve(named, facts).nodes[0].address == address
+
+
+RUNTIMES = {
+    # Docker's version on each worker -> what is chosen, and why not Docker
+    ("26.1.5", "28.3.0"): (Runtime.DOCKER, ""),
+    ("23.0.1", "23.0.1"): (Runtime.DOCKER, ""),
+    ("26.1.5", ""): (Runtime.CONTAINERD, ""),
+    ("", ""): (Runtime.CONTAINERD, ""),
+    ("29.0.1", ""): (Runtime.CONTAINERD, ""),
+    ("28.3.0", "29.0.1"): (Runtime.CONTAINERD, "node4: its Docker 29.0.1 keeps images where kubeup was never run"),
+    ("30.1.0", "28.3.0"): (Runtime.CONTAINERD, "node3: its Docker 30.1.0 keeps images where kubeup was never run"),
+    ("20.10.24", "28.3.0"): (Runtime.CONTAINERD, "node3: its Docker 20.10.24 is too old"),
+}
+
+
+def with_docker(number: int, version: str, daemon: bytes = b"", command: str = "") -> Facts:
+    files = {DAEMON: FileFact(DAEMON, "file", content=daemon)} if daemon else {}
+    docker = DockerFact(version, running=True, source="apt", exec_start=command) if version else DockerFact()
+    return bare(number, docker=docker, files=files)
+
+
+def chosen(three: Facts, four: Facts) -> resolve.RuntimeChoice:
+    cluster = replace(two_nodes(), runtime=None)
+    return resolve.choose_runtime(cluster, dict(zip((node.host for node in cluster.nodes), (three, four), strict=True)))
+
+
+@pytest.mark.parametrize("versions", RUNTIMES)
+def test_the_runtime_is_a_docker_that_kubeup_knows_or_it_is_said_why_not(versions: tuple[str, str]) -> None:
+    three, four = versions
+    found = chosen(with_docker(3, three), with_docker(4, four))
+    runtime, why = RUNTIMES[versions]
+    assert found.runtime is runtime
+    assert found.why.startswith(why) if why else not found.why
+
+
+@pytest.mark.parametrize(
+    ("daemon", "command", "remapped"),
+    [
+        (b'{"userns-remap": "default"}', "", True),
+        (b'{"userns-remap": "1000:1000"}', "", True),
+        (b"", "/usr/bin/dockerd --userns-remap=default", True),
+        (b"", "/usr/bin/dockerd --userns-remap default -H fd://", True),
+        (b'{"userns-remap": ""}', "", False),
+        (b'{"debug": true}', "/usr/bin/dockerd -H fd://", False),
+    ],
+)
+def test_a_docker_that_maps_users_is_not_chosen(daemon: bytes, command: str, remapped: bool) -> None:
+    four = with_docker(4, "28.3.0", daemon, command)
+    found = chosen(with_docker(3, "28.3.0"), four)
+    assert found.runtime is (Runtime.CONTAINERD if remapped else Runtime.DOCKER)
+    assert found.why == ("node4: its Docker maps users (userns-remap)" if remapped else "")
+
+
+def test_what_a_living_cluster_runs_on_stays() -> None:
+    living = replace(with_docker(3, "29.0.1"), record=Record(meta={"runtime": "docker"}))
+    assert chosen(living, with_docker(4, "29.0.1")) == resolve.RuntimeChoice(Runtime.DOCKER)

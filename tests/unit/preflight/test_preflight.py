@@ -138,6 +138,16 @@ def test_a_docker_that_cri_dockerd_cannot_use(docker: DockerFact, id_: str) -> N
     assert problems(replace(SOUND, docker=docker)) == []
 
 
+def test_a_docker_that_maps_users_cannot_be_the_runtime() -> None:
+    docker = DockerFact("28.3.0", running=True, exec_start="/usr/bin/dockerd --userns-remap=default")
+    (found,) = problems(replace(SOUND, docker=docker), replace(CLUSTER, runtime=Runtime.DOCKER))
+    assert found.format() == (
+        "one: its Docker maps users (userns-remap): pods on the host's network cannot run on it [docker-userns]\n"
+        "    fix: take userns-remap out of /etc/docker/daemon.json or Docker's command line; or runtime: containerd"
+    )
+    assert problems(replace(SOUND, docker=docker)) == []
+
+
 def test_the_profile_can_answer_for_it() -> None:
     allowed = replace(CLUSTER, overrides={"kubelet": Override(config={"failCgroupV1": False, "failSwapOn": False})})
     assert problems(replace(SOUND, cgroup=1, swap=10**9), allowed) == []
