@@ -154,5 +154,6 @@ def _label(document: MutableMapping[str, object], addon: str) -> None:
 def _yaml() -> YAML:
     yaml = YAML()
     yaml.width = 10_000
+    yaml.preserve_quotes = True
     yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml

@@ -26,15 +26,15 @@ def render(*, cluster_name: str, server: str, ca_path: str, user: str, cert_path
 apiVersion: v1
 kind: Config
 clusters:
-  - name: {cluster_name}
+  - name: "{cluster_name}"
     cluster: {{certificate-authority: {ca_path}, server: "{server}"}}
 users:
   - name: "{user}"
     user: {{client-certificate: {cert_path}, client-key: {key_path}}}
 contexts:
-  - name: {cluster_name}
-    context: {{cluster: {cluster_name}, user: "{user}"}}
-current-context: {cluster_name}
+  - name: "{cluster_name}"
+    context: {{cluster: "{cluster_name}", user: "{user}"}}
+current-context: "{cluster_name}"
 """.encode()
 
 
@@ -149,7 +149,7 @@ def remove(path: Path, name: str) -> bool:
         if kind not in foreign:
             kubeconfig_file.take(document, kind, name)
     if document.get("current-context") == name:
-        document["current-context"] = _previous(cluster)
+        document["current-context"] = kubeconfig_file.word(_previous(cluster))
     _give_back(path, name, document)
     return True
 
@@ -213,7 +213,7 @@ def _put(document: Any, name: str, access: Access) -> None:
         {
             "server": access.server,
             "certificate-authority-data": base64.b64encode(access.ca).decode(),
-            "extensions": [{"name": "kubeup", "extension": {PREVIOUS: previous}}],
+            "extensions": [{"name": "kubeup", "extension": {PREVIOUS: kubeconfig_file.word(previous)}}],
         },
     )
     kubeconfig_file.put(
@@ -224,8 +224,9 @@ def _put(document: Any, name: str, access: Access) -> None:
     )
     # The operator's namespace stays, where one was chosen for the context.
     context = kubeconfig_file.named(document, "contexts", name) or {}
-    kubeconfig_file.put(document, "contexts", name, {**context, "cluster": name, "user": name})
-    document["current-context"] = name
+    word = kubeconfig_file.word(name)
+    kubeconfig_file.put(document, "contexts", name, {**context, "cluster": word, "user": word})
+    document["current-context"] = word
 
 
 def _extension(cluster: Any) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from kubeup.model.errors import KubeupError
 
@@ -45,7 +47,9 @@ def read(path: Path) -> bytes | None:
 def parse(content: bytes, path: Path) -> Any:
     """path: for errors. Raises KubeupError."""
     try:
-        document = YAML().load(content.decode() or "{}")
+        yaml = YAML()
+        yaml.preserve_quotes = True
+        document = yaml.load(content.decode() or "{}")
     except (YAMLError, UnicodeDecodeError) as error:
         raise KubeupError(
             f"the kubeconfig {path} cannot be read",
@@ -80,10 +84,24 @@ def named(document: Any, kind: str, name: str) -> Any:
     return None
 
 
+def word(name: str) -> str:
+    """A name as kubectl reads it as one, too: for it, who reads YAML 1.1, `yes` and 2024 are words only in quotes."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = (1, 1)
+    try:
+        with warnings.catch_warnings():
+            # 1e3 is a number for some readers and a word for others; that is told nobody.
+            warnings.simplefilter("ignore")
+            plain = isinstance(yaml.load(name or "none"), str) and name not in ("y", "n")
+    except YAMLError:
+        plain = False
+    return name if plain else DoubleQuotedScalarString(name)
+
+
 def put(document: Any, kind: str, name: str, value: Any) -> None:
     """Instead of the entry of that name, else behind the others."""
     take(document, kind, name)
-    document[kind] = [*document[kind], {"name": name, KINDS[kind]: value}]
+    document[kind] = [*document[kind], {"name": word(name), KINDS[kind]: value}]
 
 
 def take(document: Any, kind: str, name: str) -> None:

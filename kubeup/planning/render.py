@@ -238,6 +238,8 @@ def merge_config(text: str, override: Mapping[str, Value]) -> str:
     """A settings file with the profile's values over kubeup's, comments kept; mappings merge, all else replaces."""
     yaml = YAML()
     yaml.width = 10_000
+    # Kubernetes reads YAML 1.1, where `yes` and 1001 are words only in quotes.
+    yaml.preserve_quotes = True
     document = yaml.load(text)
     _merge(document, override)
     out = io.StringIO()

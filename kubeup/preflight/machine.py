@@ -8,6 +8,7 @@ from packaging.version import Version
 
 from kubeup.components.kubelet import SWAP_IS_KEPT_OUT
 from kubeup.model.cluster import ProxyMode
+from kubeup.model.names import fault_of_node_name
 from kubeup.preflight.problem import PreflightProblem, Subject, version
 
 CLOCK_SECONDS = 60.0
@@ -34,10 +35,11 @@ def system(s: Subject) -> Iterator[PreflightProblem]:
             f"{facts.os_name or facts.os_id or 'its system'} is neither Debian nor Ubuntu",
             "it may work; nobody tried",
         )
-    if s.node.name in ("localhost", "") or not all(part.isalnum() or part in "-." for part in s.node.name):
+    fault = fault_of_node_name(s.node.name)
+    if fault:
         yield s.problem(
             "bad-hostname",
-            f"its hostname `{s.node.name}` cannot name a node",
+            f"its hostname `{s.node.name}` {fault}",
             "hostnamectl set-hostname NAME on the node; or name: under the node in the profile",
         )
 
@@ -154,7 +156,7 @@ def _nftables(s: Subject) -> Iterator[PreflightProblem]:
             f"{have}: kube-proxy in nftables mode needs 1.0.1",
             "apt-get install nftables; or proxy_mode: iptables",
         )
-    if version(facts.kernel.split("-")[0]) < Version("5.13"):
+    if version(facts.kernel) < Version("5.13"):
         yield s.problem(
             "kernel-version",
             f"its kernel is {facts.kernel}: kube-proxy in nftables mode needs 5.13",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError, NodeError
@@ -67,7 +68,7 @@ class Subject:
 
 
 def version(text: str) -> Version:
-    try:
-        return Version(text or "0")
-    except InvalidVersion:
-        return Version("0")
+    """The number that a version begins with, whatever a distribution or somebody's own build put behind it (6.18.2+,
+    6.1.0-rpi7, 28.5.2+dfsg1); 0 where there is none."""
+    found = re.match(r"[0-9]+(\.[0-9]+)*", text)
+    return Version(found[0] if found else "0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from kubeup.model.cluster import Cluster, Proxy, Registries, Versions
+from kubeup.model.names import MOST_LETTERS
 from kubeup.profile import keys
 from kubeup.profile.keys.base import part, read_keys
 from kubeup.profile.keys.network import network
@@ -41,5 +42,5 @@ def cluster(root: YamlValue, reading: ParseContext, stem: str) -> Cluster | None
 
 
 def _name(stem: str) -> str:
-    name = re.sub(r"[^a-z0-9-]+", "-", stem.lower()).strip("-")
+    name = re.sub(r"[^a-z0-9-]+", "-", stem.lower())[:MOST_LETTERS].strip("-")
     return name if name and name != "profile" else "kubeup"

@@ -20,9 +20,9 @@ manifest() {
         cat <<POD
 apiVersion: v1
 kind: Pod
-metadata: {name: $LABEL-$node, labels: {app: $LABEL, run: "$RUN"}}
+metadata: {name: "$LABEL-$node", labels: {app: $LABEL, run: "$RUN"}}
 spec:
-  nodeName: $node
+  nodeName: "$node"
   activeDeadlineSeconds: 600
   automountServiceAccountToken: false
   terminationGracePeriodSeconds: 1

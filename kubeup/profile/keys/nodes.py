@@ -6,6 +6,7 @@ import ipaddress
 import re
 
 from kubeup.model.cluster import Node, Role, Taint
+from kubeup.model.names import fault_of_node_name
 from kubeup.profile.keys import forms, ssh
 from kubeup.profile.keys.base import Form, Group, ProfileKey, read_keys
 from kubeup.profile.reading import ParseContext, expect
@@ -100,7 +101,7 @@ def _from_text(item: YamlValue, roles: frozenset[Role], key: ProfileKey, reading
 
 def _host_is_sound(host: str) -> bool:
     """Digits and dots alone must be an address: 192.168.200.256 would else pass for a name."""
-    return bool(_as_address(host)) if re.fullmatch(r"[\d.]+", host) else bool(re.fullmatch(r"[\w.-]+", host))
+    return bool(_as_address(host)) if re.fullmatch(r"[\d.]+", host) else bool(re.fullmatch(r"\w[\w.-]{0,252}", host))
 
 
 def _as_address(host: str) -> str:
@@ -123,6 +124,13 @@ def _from_mapping(item: YamlValue, roles: frozenset[Role], reading: ParseContext
         reading.error(Key("", item.place), "this node has neither host nor address", "add address: 192.168.200.13")
         return None
     return Node(**{"roles": roles, **said, "host": dialed[0], "address": said.get("address") or _as_address(dialed[0])})
+
+
+def _name(value: YamlValue, _: ProfileKey, reading: ParseContext) -> str:
+    fault = fault_of_node_name(value.text)
+    if fault:
+        reading.error(value, f"`{value.text}` {fault}", "lower-case letters, digits, - and .")
+    return value.text
 
 
 def _address(value: YamlValue, _: ProfileKey, reading: ParseContext) -> str:
@@ -157,7 +165,13 @@ def _taint(item: YamlValue, key: ProfileKey, reading: ParseContext) -> Taint | N
 
 
 NODE = (
-    ProfileKey("host", forms.word("an address or a name"), "what SSH dials", "node3.example.com", "node.host"),
+    ProfileKey(
+        "host",
+        forms.word("an address or a name", r"[^\s-]\S{0,252}"),
+        "what SSH dials",
+        "node3.example.com",
+        "node.host",
+    ),
     ProfileKey(
         "address",
         Form("an IPv4 address", _address),
@@ -167,12 +181,7 @@ NODE = (
     ),
     ProfileKey(
         "name",
-        forms.word(
-            "a name",
-            r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?",
-            "cannot name a node",
-            "lower-case letters, digits, - and .",
-        ),
+        Form("a name", _name),
         "its name in the cluster",
         example="node3",
         goes="node.name",

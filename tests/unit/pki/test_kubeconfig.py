@@ -200,3 +200,18 @@ def test_an_entry_of_kubeup_s_own_that_is_stale_is_not_taken_for_current(
     renewed = issue.certificate(specs.admin(), CA, NOW + datetime.timedelta(days=days))
     kubeconfig.merge(path, "demo", replace(GOOD, cert=renewed.cert_pem, key=renewed.key_pem))
     assert current()
+
+
+@pytest.mark.parametrize("name", ["2024", "yes", "no", "y", "null", "1e3"])
+def test_a_name_that_yaml_reads_as_something_else_is_a_word_for_kubectl(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(MINE.replace(": work", ': "on"'))
+    kubeconfig.merge(path, name, ACCESS)
+    text = path.read_text()
+    lines = [line for line in text.split("\n") if re.search(rf"\b{name}\b", line)]
+    assert len(lines) == 6, text
+    assert all(re.search(rf"(['\"]){name}\1", line) for line in lines), text
+    assert len(re.findall('"on"', text)) == 4, "what others quoted stays so, and so does what comes back"
+    assert kubeconfig.has(path, name, ACCESS.server)
+    assert kubeconfig.remove(path, name)
+    assert path.read_text() == MINE.replace(": work", ': "on"')

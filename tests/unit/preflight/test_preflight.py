@@ -183,6 +183,41 @@ def test_conntrack_is_not_asked_for() -> None:
     assert not [problem for problem in problems(replace(SOUND, iptables="")) if "conntrack" in problem.format()]
 
 
+@pytest.mark.parametrize("kernel", ["6.18.2+", "6.18.2_1", "5.13", "6.1.0-rpi7-rpi-v8", "5.15.0.fc34.x86_64"])
+def test_a_kernel_somebody_built_is_as_new_as_its_number(kernel: str) -> None:
+    assert problems(replace(SOUND, kernel=kernel)) == []
+
+
+@pytest.mark.parametrize("kernel", ["5.4.2+", "4.19.0.fc30", "5.12.19-rt1+"])
+def test_an_old_one_stays_too_old(kernel: str) -> None:
+    assert [problem.id for problem in problems(replace(SOUND, kernel=kernel))] == ["kernel-version"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a" * 64, "cannot name a node: it has 64 letters, 63 are the most"),
+        ("localhost", "every machine calls itself so"),
+        ("localhost.localdomain", "every machine calls itself so"),
+        ("-x.", "cannot name a node"),
+        ("a..b", "cannot name a node"),
+        ("a.-b", "cannot name a node"),
+        ("knöten", "cannot name a node"),
+    ],
+)
+def test_a_hostname_that_kubernetes_refuses_is_told(name: str, said: str) -> None:
+    cluster = replace(CLUSTER, nodes=(replace(CLUSTER.nodes[0], name=name), CLUSTER.nodes[1]))
+    (found,) = problems(SOUND, cluster)
+    assert found.id == "bad-hostname"
+    assert said in found.message
+
+
+@pytest.mark.parametrize("name", ["1001", "yes", "10.0.0.1", "3com", "a" * 63, "node3.example.com"])
+def test_a_hostname_that_kubernetes_takes_is_sound(name: str) -> None:
+    cluster = replace(CLUSTER, nodes=(replace(CLUSTER.nodes[0], name=name), CLUSTER.nodes[1]))
+    assert problems(SOUND, cluster) == []
+
+
 def test_socat_is_missed_where_docker_is_the_runtime() -> None:
     """cri-dockerd runs the node's own for kubectl port-forward."""
     assert problems(replace(SOUND, socat="")) == []
