@@ -128,8 +128,7 @@ def logs_grow(facts: Facts) -> bool:
 
 
 def remaps_users(facts: Facts) -> bool:
-    """Whether the machine's Docker gives containers other users than they think. kube-proxy, flannel and every
-    pod of the host's network would be mapped, too, and cri-dockerd cannot ask Docker not to.
+    """Whether the machine's Docker gives containers other users than they think; then none is on the host's network.
 
     https://docs.docker.com/engine/security/userns-remap/#user-namespace-known-limitations
     """

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
-from kubeup.preflight import docker, identity, machine, network
+from kubeup.preflight import docker, firewall, identity, machine, network
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
 from kubeup.preflight.problem import PreflightProblem, Subject
@@ -35,7 +35,7 @@ CHECKS: tuple[Check, ...] = (
     machine.tools,
     docker.docker,
     docker.docker_settings,
-    network.firewall,
+    firewall.front_ends,
     network.routes,
     identity.data_folders,
 )

@@ -1,4 +1,4 @@
-"""Addresses, ports, firewalls, routes."""
+"""Addresses, ports, routes."""
 
 from __future__ import annotations
 
@@ -62,28 +62,6 @@ def _stop(listener: Listener) -> str:
 
 def _parts(s: Subject) -> tuple[components.Component, ...]:
     return components.wanted(Context(s.cluster, s.node, s.facts, ClusterFacts(), {}))
-
-
-def firewall(s: Subject) -> Iterator[PreflightProblem]:
-    peers = [node.address for node in s.cluster.nodes if node.address and node.host != s.node.host]
-    net = s.cluster.network.flannel_net
-    for found in s.facts.firewalls:
-        text = "\n".join(found.rules)
-        missing = [address for address in (*peers, str(net)) if address not in text]
-        if not missing:
-            continue
-        if found.name == "ufw":
-            commands = [f"ufw allow from {address}" for address in missing]
-            commands += [f"ufw route allow from {net}", f"ufw route allow to {net}"]
-        else:
-            commands = [f"firewall-cmd --permanent --zone=trusted --add-source={address}" for address in missing]
-            commands.append("firewall-cmd --reload")
-        yield s.problem(
-            "firewall",
-            f"{found.name} is active, and would drop what nodes and pods send each other",
-            "on the node: " + " && ".join(commands),
-            found.rules,
-        )
 
 
 def routes(s: Subject) -> Iterator[PreflightProblem]:

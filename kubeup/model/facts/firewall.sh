@@ -8,6 +8,6 @@ ask_firewall() {
     fi
     if have firewall-cmd && [ "$(systemctl is-active firewalld 2>/dev/null)" = active ]; then
         fact firewall firewalld
-        firewall-cmd --list-all 2>/dev/null | each firewalld_rule
+        firewall-cmd --list-all-zones 2>/dev/null | each firewalld_rule
     fi
 }
