@@ -100,6 +100,8 @@ COMPONENT = Component(
         f"{PKI}/sa.pub",
     ),
     flags=flags,
+    # Without NodeRestriction a node may change all others: https://kubernetes.io/docs/reference/access-authn-authz/node/
+    joined_flags=("enable-admission-plugins",),
     actions=actions,
     ports=(6443,),
     ready=lambda _: f"{ADMIN} get --raw /readyz",

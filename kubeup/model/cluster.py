@@ -209,10 +209,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Override:
-    """What a profile says about one component: its values win over kubeup's. flags: without leading dashes."""
+    """What a profile says about one component: its values win over kubeup's. flags: without leading dashes, each with
+    the values that it is given with, one after the other."""
 
     config: Mapping[str, Value] = field(default_factory=dict)
-    flags: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -152,10 +152,22 @@ def render_text(text: str, name: str, values: Mapping[str, object]) -> str:
         ) from error
 
 
+def _flags(part: Component, context: Context) -> Mapping[str, tuple[str, ...]]:
+    """Those of the profile over kubeup's; a list that the cluster needs its own part of is both."""
+    own = {name: (value,) for name, value in part.flags(context).items()}
+    said = context.cluster.override(part.name).flags
+    joined = {}
+    for name in part.joined_flags:
+        if name in own and name in said:
+            words = ",".join((*own[name], *said[name])).split(",")
+            joined[name] = (",".join(dict.fromkeys(word for word in words if word)),)
+    return {**own, **said, **joined}
+
+
 def _defaults(part: Component, context: Context) -> File:
-    flags = {**part.flags(context), **context.cluster.override(part.name).flags}
+    flags = [(name, value) for name, values in sorted(_flags(part, context).items()) for value in values]
     variable = part.name.upper().replace("-", "_") + "_OPTS"
-    text = render("defaults", part, context, flags=sorted(flags.items()), variable=variable)
+    text = render("defaults", part, context, flags=flags, variable=variable)
     return File(part.defaults_path, text.encode(), component=part.name)
 
 

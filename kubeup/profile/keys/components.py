@@ -21,9 +21,16 @@ def _flag(item: YamlValue, key: ProfileKey, reading: ParseContext) -> str | None
     return text
 
 
-def _flags(value: YamlValue, key: ProfileKey, reading: ParseContext) -> dict[str, str]:
-    found = ((name.text.lstrip("-"), _flag(item, key, reading)) for name, item in value.entries)
-    return {name: text for name, text in found if text is not None}
+def _flags(value: YamlValue, key: ProfileKey, reading: ParseContext) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, item in value.entries:
+        items = item.items if item.kind == "list" else (item,)
+        if not items or any(one.kind == "null" for one in items):
+            example = f"write its value: {name.text}: VALUE"
+            reading.error(name, f"the flag `{name.text}` has no value", f"{example}; or take it out")
+        texts = [_flag(one, key, reading) for one in items]
+        found[name.text.lstrip("-")] = tuple(text for text in texts if text is not None)
+    return found
 
 
 def _override(value: YamlValue, _: ProfileKey, reading: ParseContext) -> Override:
@@ -66,7 +73,8 @@ SETTINGS = (
     ProfileKey(
         "flags",
         Form("a mapping", _flags, "mapping"),
-        "into /etc/default/NAME, which its unit reads",
+        "into /etc/default/NAME, which its unit reads; a list is the flag given several times, and "
+        "`enable-admission-plugins` joins kubeup's own",
         example="{v: 2}",
         goes="flags",
     ),

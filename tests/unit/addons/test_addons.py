@@ -241,7 +241,7 @@ def test_the_addons_command_changes_nothing_else() -> None:
 
     cluster = two_nodes(addons=("dns",))
     facts, shared = built(cluster, cluster.nodes[0])
-    wanted = replace(cluster, addons=("dns", "storage"), overrides={"kubelet": Override(flags={"v": "3"})})
+    wanted = replace(cluster, addons=("dns", "storage"), overrides={"kubelet": Override(flags={"v": ("3",)})})
     whole = Plan("demo", (plan(wanted, cluster.nodes[0], facts, shared),))
     assert "/etc/default/kubelet" in {put.file.path for put in whole.nodes[0].files}
     (only,) = only_addons(whole).nodes

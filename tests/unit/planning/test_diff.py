@@ -49,7 +49,7 @@ def test_a_node_as_it_should_be_has_an_empty_plan(index: int) -> None:
 def test_one_kubelet_flag_restarts_the_kubelet_and_nothing_else() -> None:
     cluster = two_nodes()
     facts, shared = built(cluster, cluster.nodes[1])
-    changed = replace(cluster, overrides={"kubelet": Override(flags={"v": "3"})})
+    changed = replace(cluster, overrides={"kubelet": Override(flags={"v": ("3",)})})
     found = plan(changed, changed.nodes[1], facts, shared)
     assert [put.file.path for put in found.files] == ["/etc/default/kubelet"]
     assert [start.unit.name for start in found.starts] == ["kubelet.service"]

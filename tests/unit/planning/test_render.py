@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kubeup.model.cluster import Node, Versions
+import pytest
+
+from kubeup.model.cluster import Node, Override, Versions
 from kubeup.model.facts import DockerFact, UnitFact
 from tests.support.plans import BARE, BOTH, desired, docker_cluster, plan, two_nodes
 
@@ -27,6 +29,29 @@ def test_three_masters_are_three_etcd_members() -> None:
     assert "127.0.0.1:2380" not in flags, "peer addresses are never loopback"
     etcd = next(unit for unit in desired(cluster, nodes[1]).units if unit.name == "etcd.service")
     assert "/etc/default/etcd-bootstrap" not in etcd.reads
+
+
+def options_of_api_server(**flags: tuple[str, ...]) -> list[str]:
+    said = {name.replace("_", "-"): values for name, values in flags.items()}
+    cluster = two_nodes(overrides={"kube-apiserver": Override(flags=said)})
+    (file,) = (one for one in desired(cluster, cluster.nodes[0]).files if one.path == "/etc/default/kube-apiserver")
+    return [line.strip(' \\"') for line in (file.content or b"").decode().split("\n") if line.startswith("--")]
+
+
+def test_a_flag_that_is_a_list_is_given_several_times() -> None:
+    lines = options_of_api_server(service_account_issuer=("https://new", "https://old"), v=("2",))
+    issuers = [line for line in lines if line.startswith("--service-account-issuer=")]
+    assert issuers == ["--service-account-issuer=https://new", "--service-account-issuer=https://old"], "in its order"
+    assert "--v=2" in lines
+
+
+@pytest.mark.parametrize(
+    "said", [("AlwaysPullImages",), ("NodeRestriction,AlwaysPullImages",), ("AlwaysPullImages", "")]
+)
+def test_admission_plugins_of_a_profile_join_the_one_that_keeps_nodes_apart(said: tuple[str, ...]) -> None:
+    lines = options_of_api_server(enable_admission_plugins=said)
+    plugins = [line for line in lines if line.startswith("--enable-admission-plugins=")]
+    assert plugins == ["--enable-admission-plugins=NodeRestriction,AlwaysPullImages"]
 
 
 def test_a_docker_of_the_node_s_own_is_left_alone() -> None:

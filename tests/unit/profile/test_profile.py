@@ -66,6 +66,15 @@ def test_five_facts_are_enough() -> None:
     assert cluster.host_keys is HostKeys.STRICT
 
 
+def test_a_flag_may_be_given_several_times() -> None:
+    flags = "{tls-sni-cert-key: [/a.crt, '/b.crt,/b.key'], --v: 2}"
+    loaded = profile.load_text(f"{GOOD}kube_apiserver: {{flags: {flags}}}\n", "p.yaml")
+    assert loaded.cluster.override("kube-apiserver").flags == {
+        "tls-sni-cert-key": ("/a.crt", "/b.crt,/b.key"),
+        "v": ("2",),
+    }
+
+
 def test_a_public_service_range_is_a_warning_with_its_place() -> None:
     loaded = profile.load(ROOT / "profiles/ai-i.yaml")
     assert len(loaded.warnings) == 1
@@ -118,7 +127,7 @@ def test_component_settings_keep_their_types_and_both_spellings_work() -> None:
     text = GOOD + "kubelet: {config: {maxPods: 200, failSwapOn: false, a: '1'}}\nkube_apiserver: {flags: {v: 4}}\n"
     cluster = profile.load_text(text, "p.yaml").cluster
     assert cluster.override("kubelet").config == {"maxPods": 200, "failSwapOn": False, "a": "1"}
-    assert cluster.override("kube-apiserver").flags == {"v": "4"}
+    assert cluster.override("kube-apiserver").flags == {"v": ("4",)}
 
 
 def test_runtime_and_a_mirror() -> None:

@@ -73,7 +73,7 @@ def test_steps_that_undo_are_told_in_words() -> None:
 def test_for_scripts_it_is_json_with_files_units_and_bytes() -> None:
     cluster = two_nodes()
     facts, shared = built(cluster, cluster.nodes[1])
-    changed = replace(cluster, overrides={"kubelet": Override(flags={"v": "3"})})
+    changed = replace(cluster, overrides={"kubelet": Override(flags={"v": ("3",)})})
     told = json.loads(data.plan(Plan("demo", (EMPTY, planned(changed, changed.nodes[1], facts, shared)))))
     assert (told["cluster"], told["changed"]) == ("demo", True)
     first, second = told["nodes"]
