@@ -59,11 +59,16 @@ _IDS = (
     PreflightId("nft-version", "nft is missing, or too old for kube-proxy's nftables mode"),
     PreflightId("kernel-version", "The kernel is too old for kube-proxy's nftables mode"),
     PreflightId("ipvs-in-use", "IPVS is in use, and kube-proxy's nftables mode flushes its whole table"),
-    # The network (preflight/network.py).
+    # The network (preflight/network.py, preflight/firewall.py).
     PreflightId("address-not-here", "The node's address is on none of the machine's links"),
     PreflightId("no-address", "The machine has no default route, and the profile does not say the node's address"),
     PreflightId("port-taken", "A port that a component needs is taken by another program"),
     PreflightId("firewall", "A firewall would drop what nodes and pods send each other"),
+    PreflightId(
+        "firewall-own",
+        "A chain of nftables with the policy drop may drop what nodes and pods send each other",
+        "warning",
+    ),
     PreflightId("route-collides", "The node has a route into the pod network or the service range"),
     # The machine's own Docker (preflight/docker.py).
     PreflightId("docker-snap", "Docker is a snap, which cri-dockerd cannot use"),

@@ -1,19 +1,23 @@
-"""Firewall front ends that are active: whether they let through what nodes and pods send each other."""
+"""Firewalls that are active: whether they let through what nodes and pods send each other."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from kubeup import components
 from kubeup.components.base import Context
-from kubeup.model.facts import ClusterFacts, FirewallFact
+from kubeup.model.facts import ClusterFacts, DroppingChain, FirewallFact
 from kubeup.preflight import firewalld, ufw
 from kubeup.preflight.problem import PreflightProblem, Subject
 
 REACHED = {2379, 2380, 6443, 10250}
 """Ports of components that other machines connect to; the rest listen on 127.0.0.1 or serve their own machine."""
 VXLAN = 8472
+
+NOT_THEIRS = re.compile(r"kube-proxy|flannel-|cni_hostport|docker")
+"""How tables of nftables begin that kubeup's own programs and Docker make."""
 
 
 def front_ends(s: Subject) -> Iterator[PreflightProblem]:
@@ -26,6 +30,40 @@ def front_ends(s: Subject) -> Iterator[PreflightProblem]:
                 "on the node: " + " && ".join(commands),
                 firewalld.in_use(found.rules) if found.name == "firewalld" else found.rules,
             )
+
+
+def own_chains(s: Subject) -> Iterator[PreflightProblem]:
+    """Rules by hand: what they let through is not read out of them, and is tried once the cluster is up."""
+    for chain in s.facts.dropping_chains:
+        if _is_of_the_users(s, chain):
+            yield s.problem(
+                "firewall-own",
+                f"its nftables chain {chain.family} {chain.table} {chain.name} drops what it does not name: it may "
+                "drop what nodes and pods send each other",
+                f"unless it lets them through already, in the file that makes it and at once: {_opening(s, chain)}",
+            )
+
+
+def _is_of_the_users(s: Subject, chain: DroppingChain) -> bool:
+    front_ends = {one.name for one in s.facts.firewalls}
+    # Docker gives this one its policy, and flannel's rules are in front of it.
+    if (chain.table, chain.hook) == ("filter", "forward") and chain.name == "FORWARD":
+        return False
+    of_front_end = (chain.table == "firewalld" and "firewalld" in front_ends) or (
+        (chain.family, chain.table) == ("ip", "filter") and "ufw" in front_ends
+    )
+    return chain.family in ("ip", "inet") and not NOT_THEIRS.match(chain.table) and not of_front_end
+
+
+def _opening(s: Subject, chain: DroppingChain) -> str:
+    peers = [node.address for node in s.cluster.nodes if node.address and node.host != s.node.host]
+    pods = str(s.cluster.network.flannel_net)
+    if (chain.table, chain.name) == ("filter", "INPUT"):
+        return f"iptables -I INPUT -s {','.join([*peers, pods])} -j ACCEPT"
+    place = f"nft insert rule {chain.family} {chain.table} {chain.name}"
+    if chain.hook == "forward":
+        return f"{place} ip saddr {pods} accept; {place} ip daddr {pods} accept"
+    return f"{place} ip saddr '{{ {', '.join([*peers, pods])} }}' accept"
 
 
 def _missing(s: Subject, found: FirewallFact) -> list[str]:

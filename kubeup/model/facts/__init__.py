@@ -17,7 +17,7 @@ from kubeup.model.facts.checks import CheckFacts
 from kubeup.model.facts.cluster import AuthorityFact, ClusterFacts
 from kubeup.model.facts.docker import DockerFact, DockerFacts
 from kubeup.model.facts.files import FileFact, FileFacts
-from kubeup.model.facts.firewall import FirewallFact, FirewallFacts
+from kubeup.model.facts.firewall import DroppingChain, FirewallFact, FirewallFacts
 from kubeup.model.facts.hardware import HardwareFacts
 from kubeup.model.facts.kernel import KernelFacts
 from kubeup.model.facts.kubeup import KubeupFacts
@@ -33,6 +33,7 @@ __all__ = [
     "AuthorityFact",
     "ClusterFacts",
     "DockerFact",
+    "DroppingChain",
     "Facts",
     "Family",
     "FileFact",

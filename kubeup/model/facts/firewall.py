@@ -16,10 +16,25 @@ class FirewallFact:
 
 
 @dataclass(frozen=True)
+class DroppingChain:
+    """A base chain of nftables, also one that iptables-nft made, whose policy is drop. hook: input or forward."""
+
+    family: str
+    table: str
+    name: str
+    hook: str
+
+
+@dataclass(frozen=True)
 class FirewallFacts:
     firewalls: tuple[FirewallFact, ...] = ()
+    dropping_chains: tuple[DroppingChain, ...] = ()
 
 
 def parse(answer: Answer) -> FirewallFacts:
     rules = {"ufw": answer.texts("ufw_rule"), "firewalld": answer.texts("firewalld_rule")}
-    return FirewallFacts(tuple(FirewallFact(name, rules[name]) for name in answer.texts("firewall")))
+    chains = (text.split() for text in answer.texts("dropping_chain"))
+    return FirewallFacts(
+        tuple(FirewallFact(name, rules[name]) for name in answer.texts("firewall")),
+        tuple(DroppingChain(*words) for words in chains if len(words) == 4),
+    )

@@ -10,4 +10,15 @@ ask_firewall() {
         fact firewall firewalld
         firewall-cmd --list-all-zones 2>/dev/null | each firewalld_rule
     fi
+    if have nft; then
+        nft list chains 2>/dev/null | dropping | each dropping_chain
+    fi
+}
+
+# FAMILY TABLE CHAIN HOOK of each base chain that drops what none of its rules accepts.
+dropping() {
+    awk '
+        $1 == "table" { table = $2 " " $3 }
+        $1 == "chain" { chain = $2 }
+        / hook (input|forward) .*policy drop;/ { for (i = 1; i < NF; i++) if ($i == "hook") print table, chain, $(i + 1) }'
 }

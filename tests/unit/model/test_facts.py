@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from kubeup.model.facts import FAMILIES, Facts, Family, FirewallFact, Listener, read
+from kubeup.model.facts import FAMILIES, DroppingChain, Facts, Family, FirewallFact, Listener, read
 from kubeup.model.facts.answer import Answer, parse_lines
 
 ASKED = re.compile(r"(?:\bfact|\| each|^\s*each) ([a-z_]\w*)", re.MULTILINE)
@@ -155,6 +157,60 @@ def test_a_disk_is_read_whatever_its_device_is_called(line: str) -> None:
 def test_the_rules_of_each_firewall_are_its_own() -> None:
     found = facts("firewall -> ufw", "ufw_rule -> Status: active", "firewall -> firewalld", "firewalld_rule -> public")
     assert found.firewalls == (FirewallFact("ufw", ("Status: active",)), FirewallFact("firewalld", ("public",)))
+
+
+LISTED = """
+table inet filter {
+	chain input {
+		type filter hook input priority filter; policy drop;
+	}
+	chain forward {
+		type filter hook forward priority filter; policy accept;
+	}
+	chain services {
+	}
+}
+table ip other {
+	chain mine {
+		type filter hook forward priority -10; policy drop;
+	}
+	chain output {
+		type filter hook output priority filter; policy drop;
+	}
+}
+"""
+
+
+def firewall_said(tools: Path, programs: Mapping[str, str]) -> Facts:
+    """The probe's own lines, on a machine that has these programs."""
+    (family,) = [one for one in FAMILIES if one.name == "firewall"]
+    for name, script in programs.items():
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tools / name).chmod(0o755)
+    helpers = """
+        T=$(printf '\\t')
+        fact() { printf '%s\\t%s\\n' "$1" "$2"; }
+        each() { sed "s/^/$1$T/"; }
+        have() { [ -e "$ROOT/$1" ]; }
+    """
+    script = f"ROOT={tools}; PATH=$ROOT:$PATH{helpers}{family.script.read_text()}\nask_firewall"
+    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=20, check=True).stdout
+    return read(parse_lines(said, {}))
+
+
+def test_the_chains_that_drop_are_told_as_nft_lists_them(tmp_path: Path) -> None:
+    found = firewall_said(tmp_path, {"nft": f"cat <<'END'{LISTED}END"})
+    assert found.dropping_chains == (
+        DroppingChain("inet", "filter", "input", "input"),
+        DroppingChain("ip", "other", "mine", "forward"),
+    )
+
+
+def test_all_zones_of_firewalld_are_told(tmp_path: Path) -> None:
+    every = "printf 'public\\n  sources:\\ntrusted\\n  sources: 10.0.0.2\\n'"
+    zones = f"case $* in *all-zones) {every} ;; *) echo public ;; esac"
+    found = firewall_said(tmp_path, {"firewall-cmd": zones, "systemctl": "echo active"})
+    assert found.firewalls == (FirewallFact("firewalld", ("public", "  sources:", "trusted", "  sources: 10.0.0.2")),)
 
 
 def test_the_controllers_of_cgroup_v1_are_the_enabled_ones() -> None:

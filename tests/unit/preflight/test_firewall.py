@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kubeup.model.facts import FirewallFact
+from kubeup.model.facts import DroppingChain, FirewallFact
 from kubeup.preflight.problem import PreflightProblem
 from tests.support.machines import SOUND
 from tests.unit.preflight.subjects import problems
@@ -146,3 +146,35 @@ def test_what_was_typed_is_enough_for_firewalld() -> None:
 def test_only_the_zones_in_use_are_shown() -> None:
     (found,) = told("firewalld", ZONES.format(block="", public="", links="", trusted=""))
     assert found.evidence == ("public (default, active)", "  target: default", "  interfaces: eth0", "  sources: ")
+
+
+CHAINS = {
+    "inet filter input input": True,
+    "ip mine in input": True,
+    "inet filter forward forward": True,
+    "ip filter INPUT input": True,
+    "ip filter FORWARD forward": False,  # Docker's doing
+    "ip6 filter INPUT input": False,
+    "ip docker-bridges filter-FORWARD forward": False,
+    "ip kube-proxy filter-input input": False,
+    "inet cni_hostport hostports input": False,
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_a_chain_of_the_user_s_that_drops_is_a_warning(chain: str) -> None:
+    found = problems(replace(SOUND, dropping_chains=(DroppingChain(*chain.split()),)))
+    assert [(one.id, one.severity) for one in found] == ([("firewall-own", "warning")] if CHAINS[chain] else [])
+    assert all(chain.rpartition(" ")[0] in one.message for one in found)
+
+
+def test_how_a_chain_is_opened_is_told() -> None:
+    (found,) = problems(replace(SOUND, dropping_chains=(DroppingChain("inet", "filter", "input", "input"),)))
+    assert found.fix.endswith("nft insert rule inet filter input ip saddr '{ 10.0.0.2, 172.16.0.0/16 }' accept")
+
+
+def test_the_chains_of_a_front_end_are_judged_by_its_own_rules() -> None:
+    firewalls = (FirewallFact("ufw", ("Default: allow (incoming), allow (outgoing), allow (routed)",)),)
+    chains = (DroppingChain("ip", "filter", "INPUT", "input"), DroppingChain("inet", "mine", "input", "input"))
+    found = problems(replace(SOUND, firewalls=firewalls, dropping_chains=chains))
+    assert [one.message.split(" drops")[0] for one in found] == ["its nftables chain inet mine input"]
