@@ -99,7 +99,7 @@ def _listed(name: str, others: frozenset[str]) -> str:
 
 def _confirm(surveyed: down.Surveyed, yes: bool, others: frozenset[str]) -> None:
     """others: where it is not clear which cluster is meant, its name has to be typed."""
-    names = ", ".join(node.title for node in surveyed.cluster.nodes if node.host in surveyed.facts)
+    names = ", ".join(node.title for node in surveyed.cluster.nodes if node.endpoint in surveyed.facts)
     if yes:
         return
     if not sys.stdin.isatty():

@@ -135,7 +135,7 @@ def _read(text: str, name: str, stack: ExitStack) -> Sequence[archive_reader.Ima
 
 
 def _look(job: Job, cluster: Cluster) -> tuple[Answers, Mapping[str, NodeImages]]:
-    """What the machines and, by node.host, their runtimes say; who does not answer is among the failures."""
+    """What the machines and, by node.endpoint, their runtimes say; who does not answer is among the failures."""
     asked = probing.ask_built(job, cluster, fix=BUILD)
     had = survey.list_node_images(job, asked.cluster, asked.facts)
     asked = replace(asked, failures={**asked.failures, **had.failures})

@@ -157,4 +157,4 @@ def _view() -> Iterator[View]:
 def _wanted(cluster: Cluster, arch: str) -> tuple[artifacts.ArtifactRef, ...]:
     """Without asking any machine: all are taken to be of one architecture, and the runtime to be what is said."""
     decided = replace(cluster, runtime=cluster.runtime or Runtime.CONTAINERD)
-    return required.for_cluster(decided, {node.host: Facts(arch=arch) for node in cluster.nodes})
+    return required.for_cluster(decided, {node.endpoint: Facts(arch=arch) for node in cluster.nodes})

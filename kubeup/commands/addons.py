@@ -63,11 +63,11 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
     answers = probing.ask_all(job, cluster)
     cluster, facts = answers.cluster, answers.facts
     first = cluster.control_plane[0]
-    if not facts[first.host].record.exists:
+    if not facts[first.endpoint].record.exists:
         raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up")
     # Whether or not the check holds: what somebody changed by hand in the cluster is put right, too.
-    asked = replace(facts[first.host], checks={**facts[first.host].checks, ACTION: False})
-    facts = {**facts, first.host: asked}
+    asked = replace(facts[first.endpoint], checks={**facts[first.endpoint].checks, ACTION: False})
+    facts = {**facts, first.endpoint: asked}
     cluster_facts = resolve.gather_cluster(cluster, facts)
     images = [one for one in required.for_cluster(cluster, facts) if one.name.startswith("image:")]
     artifacts = search.for_cluster(cluster, images, emit=job.emit_release)
@@ -130,7 +130,7 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
         execution.run()
     except FleetError as error:
         raise rollout_errors.explained(error) from error
-    return changes(execution.notes.get(prepared.cluster.control_plane[0].host, []))
+    return changes(execution.notes.get(prepared.cluster.control_plane[0].endpoint, []))
 
 
 def changes(notes: list[str]) -> tuple[Change, ...]:

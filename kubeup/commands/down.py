@@ -44,7 +44,7 @@ tar -cf - -C "$f" etcd.db -C / etc/kubernetes/pki
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What the nodes say before anything is undone. facts: by node.host; failures: nodes that did not answer."""
+    """What the nodes say before anything is undone. facts: by node.endpoint; failures: nodes that did not answer."""
 
     cluster: Cluster
     facts: Mapping[str, Facts]
@@ -53,7 +53,7 @@ class Surveyed:
 
     @property
     def unreached(self) -> tuple[str, ...]:
-        return tuple(node.title for node in self.cluster.nodes if node.host in self.failures)
+        return tuple(node.title for node in self.cluster.nodes if node.endpoint in self.failures)
 
     @property
     def has_data(self) -> bool:
@@ -67,12 +67,12 @@ def survey(job: Job, cluster: Cluster, *, keep_data: bool, limit: frozenset[str]
     Raises UsageError where ``limit`` names no node of the cluster, KubeupError where a node is another cluster's.
     """
     results: Results[Facts] = probing.probe_nodes(job.fleet, cluster, job.emit)
-    nodes = tuple(_as_recorded(node, results.values.get(node.host)) for node in cluster.nodes)
+    nodes = tuple(_as_recorded(node, results.values.get(node.endpoint)) for node in cluster.nodes)
     cluster = replace(cluster, nodes=nodes)
     refuse_unknown(cluster, limit)
     plans = []
     for node in cluster.nodes:
-        facts = results.values.get(node.host, Facts()) if is_chosen(node, limit) else Facts()
+        facts = results.values.get(node.endpoint, Facts()) if is_chosen(node, limit) else Facts()
         _refuse_stranger(cluster, node, facts)
         plans.append(empty_diff(node.title, facts, keep_data=keep_data))
     return Surveyed(cluster, results.values, results.failures, Plan(cluster.name, tuple(plans)))
@@ -99,7 +99,9 @@ def _refuse_stranger(cluster: Cluster, node: Node, facts: Facts) -> None:
 def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
     """etcd's snapshot and the PKI in one tar, 0600, on the operator's disk. Raises KubeupError when none can be had."""
     masters = [
-        node for node in surveyed.cluster.nodes if "etcd.service" in surveyed.facts.get(node.host, Facts()).record.units
+        node
+        for node in surveyed.cluster.nodes
+        if "etcd.service" in surveyed.facts.get(node.endpoint, Facts()).record.units
     ]
     job.emit(Phase("saving a snapshot of etcd"))
     reasons: list[str] = []
@@ -159,11 +161,11 @@ def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_acce
             unreachable,
             fix="mend them; or undo the others now with --skip-unreachable, and run `kubeup down` again later",
         )
-    nodes = tuple(node for node in surveyed.cluster.nodes if node.host not in surveyed.failures)
+    nodes = tuple(node for node in surveyed.cluster.nodes if node.endpoint not in surveyed.failures)
     plans = tuple(
         plan
         for node, plan in zip(surveyed.cluster.nodes, surveyed.plan.nodes, strict=True)
-        if node.host not in surveyed.failures
+        if node.endpoint not in surveyed.failures
     )
     reachable = replace(surveyed.cluster, nodes=nodes)
     plan = Plan(surveyed.plan.cluster, plans)

@@ -19,7 +19,7 @@ from kubeup.plan.steps import NodePlan, Plan
 def fill(
     cluster: Cluster, plan: Plan, cluster_facts: ClusterFacts, fleet: Fleet, now: datetime.datetime
 ) -> dict[str, IssuedSecrets]:
-    """By node.host, what goes into files whose content the plan does not have; ``IssuedSecrets`` names them.
+    """By node.endpoint, what goes into files whose content the plan does not have; ``IssuedSecrets`` names them.
 
     Nothing of it is written anywhere but to the nodes. now: certificates begin a little before. Costs a round trip to
     one control-plane node where something existing is signed with or copied, none where there is nothing to issue.
@@ -35,7 +35,7 @@ def fill(
             pair = issue.certificate(spec, authorities[spec.authority], now)
             secrets[secret_names.of_leaf(spec.path, "crt")] = pair.cert_pem
             secrets[secret_names.of_leaf(spec.path, "key")] = pair.key_pem
-        issued[node.host] = secrets
+        issued[node.endpoint] = secrets
     return issued
 
 

@@ -7,13 +7,17 @@ from kubeup.model.errors import UsageError
 
 
 def is_chosen(node: Node, limit: frozenset[str]) -> bool:
-    """limit: titles or hosts; empty where all are meant."""
-    return not limit or node.title in limit or node.host in limit
+    """limit: titles, hosts or endpoints; empty where all are meant."""
+    return not limit or not limit.isdisjoint(_names(node))
+
+
+def _names(node: Node) -> set[str]:
+    return {node.title, node.host, node.endpoint}
 
 
 def refuse_unknown(cluster: Cluster, limit: frozenset[str]) -> None:
     """Raises UsageError for a name that is no node's. cluster: with the names that its machines gave themselves."""
-    known = {name for node in cluster.nodes for name in (node.title, node.host)}
+    known = {name for node in cluster.nodes for name in _names(node)}
     unknown = sorted(limit - known)
     if unknown:
         titles = ", ".join(node.title for node in cluster.nodes)

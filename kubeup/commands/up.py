@@ -108,10 +108,10 @@ def make_plan(
     cidrs = resolve.pod_cidrs(cluster, cluster_facts.pod_cidrs)
     plans = []
     for node in cluster.nodes:
-        context = Context(cluster, node, facts[node.host], cluster_facts, cidrs)
-        mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == facts[node.host].arch)
+        context = Context(cluster, node, facts[node.endpoint], cluster_facts, cidrs)
+        mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == facts[node.endpoint].arch)
         desired = render.desired(context, mine, now)
-        plan = diff(node.title, desired, facts[node.host], components.order(cluster, node))
+        plan = diff(node.title, desired, facts[node.endpoint], components.order(cluster, node))
         untouched = replace(plan, binaries=(), baselines=(), levels=(), to_issue=())
         plans.append(plan if is_chosen(node, limit) else untouched)
     return Plan(cluster.name, tuple(plans))
@@ -182,7 +182,7 @@ def give_access(job: Job, prepared: Prepared, issued: Mapping[str, IssuedSecrets
     path = kubeconfig.default_path(job.environ)
     admin = specs.admin()
     first = cluster.control_plane[0]
-    secrets = issued.get(first.host, {})
+    secrets = issued.get(first.endpoint, {})
     cert, key = secret_names.of_leaf(admin.path, "crt"), secret_names.of_leaf(admin.path, "key")
     fresh = cert in secrets
     known = prepared.cluster_facts.authorities.get(admin.authority)

@@ -36,9 +36,9 @@ class Execution:
     """A plan being carried out: what is to be done, what to do it with, and how far it has come.
 
     What is to be done:
-    fleet, cluster, plan: plan.nodes stand in the order of cluster.nodes. facts: by node.host, of the probe that the
+    fleet, cluster, plan: plan.nodes stand in the order of cluster.nodes. facts: by node.endpoint, of the probe that the
     plan was made from.
-    issued: by node.host, what goes into files whose content the plan does not have (keys, certificates).
+    issued: by node.endpoint, what goes into files whose content the plan does not have (keys, certificates).
 
     Where binaries are:
     paths: sha256 -> the file on this machine, of those that are here already. downloads: sha256 -> where a node gets
@@ -49,7 +49,7 @@ class Execution:
     operator: USER@HOST, for the record on the nodes. emit: takes events; called from the nodes' threads.
     before: level -> what is called, once for all nodes, before the first of them begins that level.
 
-    How far it has come, by node.host:
+    How far it has come, by node.endpoint:
     generations: what the node's record says by now; a node is not in it before its first trip, for which the plan's
     generation counts. failures: why a node is given up. held: why a node that did not fail does not go on.
     notes: what the node's half said for this side to read, ``KIND<tab>WORDS``.
@@ -95,14 +95,18 @@ class Execution:
 
     def _alive(self) -> list[tuple[Node, NodePlan]]:
         pairs = zip(self.cluster.nodes, self.plan.nodes, strict=True)
-        return [(node, plan) for node, plan in pairs if node.host not in self.failures and node.host not in self.held]
+        return [
+            (node, plan)
+            for node, plan in pairs
+            if node.endpoint not in self.failures and node.endpoint not in self.held
+        ]
 
     def _download(self) -> None:
         """Nodes that can reach a source fetch by themselves: cheap for many. What they do not get is pushed."""
         wanted = {
-            node.host: plan
+            node.endpoint: plan
             for node, plan in self._alive()
-            if self.facts[node.host].downloader and any(b.sha256 in self.downloads for b in plan.binaries)
+            if self.facts[node.endpoint].downloader and any(b.sha256 in self.downloads for b in plan.binaries)
         }
 
         def trip(node: Node, plan: NodePlan, expected: int) -> Payload:
@@ -110,9 +114,9 @@ class Execution:
 
         self._phase("nodes download", wanted, trip)
         for node, plan in self._alive():
-            if node.host not in wanted:
+            if node.endpoint not in wanted:
                 continue
-            got = {note.split("\t")[1] for note in self.notes.get(node.host, []) if note.startswith("downloaded\t")}
+            got = {note.split("\t")[1] for note in self.notes.get(node.endpoint, []) if note.startswith("downloaded\t")}
             left = tuple(binary for binary in plan.binaries if binary.sha256 not in got)
             if left:
                 self.emit(Note(f"{len(got)} binaries downloaded, {len(left)} are pushed from here", node.title))
@@ -123,37 +127,39 @@ class Execution:
             self.paths = {**self.paths, **self.fetch(lacking)}
 
     def _stage(self) -> None:
-        wanted = {node.host: plan for node, plan in self._alive() if plan.binaries or plan.files or plan.baselines}
+        wanted = {node.endpoint: plan for node, plan in self._alive() if plan.binaries or plan.files or plan.baselines}
         self._phase("staging", wanted, self._stage_trip)
 
     def _stage_trip(self, node: Node, plan: NodePlan, expected: int) -> Payload:
-        arrived = self.facts[node.host].pieces
+        arrived = self.facts[node.endpoint].pieces
         return payload.stage_payload(
-            plan, expected, expected + 1, self.operator, self.issued.get(node.host, {}), self.paths, arrived
+            plan, expected, expected + 1, self.operator, self.issued.get(node.endpoint, {}), self.paths, arrived
         )
 
     def _level(self, number: int, *, last: bool) -> None:
         self._hold(number)
-        wanted = {node.host: plan for node, plan in self._alive() if plan.level(number)}
+        wanted = {node.endpoint: plan for node, plan in self._alive() if plan.level(number)}
         titles = dict.fromkeys(level.title for plan in wanted.values() if (level := plan.level(number)) and level.title)
         name = f"level {number}: {', '.join(dict.fromkeys(', '.join(titles).split(', ')))}" if titles else "finishing"
 
         def trip(node: Node, plan: NodePlan, expected: int) -> Payload:
             level = plan.level(number)
             assert level is not None
-            return payload.level_payload(level, expected, expected + 1, self.operator, self.issued.get(node.host, {}))
+            return payload.level_payload(
+                level, expected, expected + 1, self.operator, self.issued.get(node.endpoint, {})
+            )
 
         self._phase(name, wanted, trip)
 
     def _hold(self, number: int) -> None:
         """Every later level needs the API, which the first control-plane node serves: without it nobody goes on."""
         first = self.cluster.control_plane[0] if self.cluster.control_plane else None
-        if number == 0 or first is None or first.host not in self.failures:
+        if number == 0 or first is None or first.endpoint not in self.failures:
             return
         reason = f"{first.title} failed, and with it the API server everything after needs"
         for node, plan in self._alive():
             if plan.level(number):
-                self.held[node.host] = reason
+                self.held[node.endpoint] = reason
                 self.emit(Skipped(node.title, reason))
 
     def _phase(self, title: str, wanted: Mapping[str, NodePlan], build: PayloadBuilder) -> None:
@@ -161,17 +167,17 @@ class Execution:
             return
         self.emit(Phase(title))
         begin = time.monotonic()
-        nodes = [node for node in self.cluster.nodes if node.host in wanted]
+        nodes = [node for node in self.cluster.nodes if node.endpoint in wanted]
 
         def work(node: Node, connection: NodeConnection) -> None:
             started = time.monotonic()
-            plan = wanted[node.host]
-            expected = self.generations.get(node.host, plan.generation)
+            plan = wanted[node.endpoint]
+            expected = self.generations.get(node.endpoint, plan.generation)
             trip = build(node, plan, expected)
-            self.notes.setdefault(node.host, []).extend(
+            self.notes.setdefault(node.endpoint, []).extend(
                 carry_out(node, connection, trip, self.operator, self.emit, self.packer)
             )
-            self.generations[node.host] = expected + 1
+            self.generations[node.endpoint] = expected + 1
             self.emit(Finished(node.title, title, time.monotonic() - started))
 
         results = self.fleet.each(nodes, work)

@@ -38,11 +38,11 @@ class Fleet:
     def connection(self, node: Node) -> NodeConnection:
         """The node's connection; a node is only ever used by one thread at a time."""
         with self._lock:
-            known = self._connections.get(node.host)
+            known = self._connections.get(node.endpoint)
         if known is None:
             known = self._opened(node)
             with self._lock:
-                self._connections[node.host] = known
+                self._connections[node.endpoint] = known
         return known
 
     def another(self, node: Node) -> NodeConnection:
@@ -67,9 +67,9 @@ class Fleet:
                     node = futures[future]
                     error = future.exception()
                     if error is None:
-                        values[node.host] = future.result()
+                        values[node.endpoint] = future.result()
                     else:
-                        failures[node.host] = as_node_error(node, error)
+                        failures[node.endpoint] = as_node_error(node, error)
         except BaseException:
             # Nobody waits for a node then: its half ends by itself when the line is closed.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -83,12 +83,12 @@ class Fleet:
 
     def trips(self, node: Node) -> int:
         """Round trips made with the node so far."""
-        connection = self._connections.get(node.host)
+        connection = self._connections.get(node.endpoint)
         return connection.trips if connection else 0
 
     def transferred(self, node: Node) -> int:
         """Bytes sent to the node so far, uncompressed payload and all."""
-        connection = self._connections.get(node.host)
+        connection = self._connections.get(node.endpoint)
         return connection.sent if connection else 0
 
     def close(self) -> None:

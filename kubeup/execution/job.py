@@ -21,9 +21,9 @@ from kubeup.release.artifacts import Artifact, ReleaseEvent
 class Prepared:
     """All that was found out before anything is touched.
 
-    cluster: resolved, with names, addresses and runtime as the machines know them. facts: by node.host, of every node.
-    plan: nodes in the order of cluster.nodes. artifacts: every binary and image archive that any node needs, those
-    that it has included. warnings: of preflight; what it calls an error has ended the command before.
+    cluster: resolved, with names, addresses and runtime as the machines know them. facts: by node.endpoint, of every
+    node. plan: nodes in the order of cluster.nodes. artifacts: every binary and image archive that any node needs,
+    those that it has included. warnings: of preflight; what it calls an error has ended the command before.
     no_access: why the operator's kubeconfig cannot take the cluster's context; None where it can.
     """
 

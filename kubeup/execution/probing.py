@@ -27,7 +27,8 @@ PROBE_TIMEOUT_SECONDS = 180.0
 class Answers:
     """What the nodes said when all of them were asked.
 
-    cluster: as its machines know it (names, addresses, runtime). facts, failures: by node.host; each node is in one.
+    cluster: as its machines know it (names, addresses, runtime). facts, failures: by node.endpoint; each node is
+    in one of them.
     """
 
     cluster: Cluster

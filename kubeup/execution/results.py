@@ -15,7 +15,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True)
 class Results(Generic[T_co]):
-    """By node.host: what each node answered, or why it did not."""
+    """By node.endpoint: what each node answered, or why it did not."""
 
     values: Mapping[str, T_co] = field(default_factory=dict)
     failures: Mapping[str, KubeupError] = field(default_factory=dict)
@@ -23,5 +23,5 @@ class Results(Generic[T_co]):
 
 def tell_failures(results: Results[object], nodes: Sequence[Node], emit: EventSink) -> None:
     for node in nodes:
-        if node.host in results.failures:
-            emit(Failed(node.title, results.failures[node.host]))
+        if node.endpoint in results.failures:
+            emit(Failed(node.title, results.failures[node.endpoint]))

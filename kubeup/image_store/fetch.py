@@ -61,7 +61,7 @@ def fetch(
         return got
     job.emit(Phase("getting images"))
     pairs = [
-        (need, arch) for need in needs for arch in sorted({facts[node.host].arch for node in _asked(cluster, had)})
+        (need, arch) for need in needs for arch in sorted({facts[node.endpoint].arch for node in _asked(cluster, had)})
     ]
     wanted = [one for need, arch in pairs if (one := need.wanted(arch))]
     found, failed = search.attempt(cluster, wanted, emit=job.emit_release)
@@ -78,7 +78,7 @@ def fetch(
 
 
 def _asked(cluster: Cluster, had: Mapping[str, NodeImages]) -> list[Node]:
-    return [node for node in cluster.workers if node.host in had]
+    return [node for node in cluster.workers if node.endpoint in had]
 
 
 def known(needs: Sequence[RequiredImage], facts: Mapping[str, Facts]) -> Mapping[str, frozenset[str]]:
@@ -204,7 +204,7 @@ def _by_a_node(
     closed = any(source.kind == "bundle" for source in cluster.sources)
     vain = got.vain.setdefault(need.name.partition("/")[0], set())
     for node in [] if closed else _asked(cluster, got.had):
-        if facts[node.host].arch != arch or node.host in vain:
+        if facts[node.endpoint].arch != arch or node.endpoint in vain:
             continue
         if len(vain) >= TRIES:
             break
@@ -214,11 +214,11 @@ def _by_a_node(
         except KubeupError as error:
             reasons += [f"{node.title}: {error.message}", *(f"  {line}" for line in error.evidence[-2:])]
             if not ANSWERED.search(" ".join(error.evidence)):
-                vain.add(node.host)
+                vain.add(node.endpoint)
             continue
         job.emit(Note(f"pulled {need.name}, which this machine could not", node.title))
-        had = got.had[node.host]
-        got.had[node.host] = replace(had, images={**had.images, need.name: found[0].id})
+        had = got.had[node.endpoint]
+        got.had[node.endpoint] = replace(had, images={**had.images, need.name: found[0].id})
         got.images += found
         return
     kept = own_path(need.name, arch)

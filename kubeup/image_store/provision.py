@@ -19,7 +19,7 @@ from kubeup.model.facts import Facts
 
 @dataclass(frozen=True)
 class Provided:
-    """nodes: what came to each, by node.host. failures: by node.host, or by the name of an image."""
+    """nodes: what came to each, by node.endpoint. failures: by node.endpoint, or by the name of an image."""
 
     nodes: Mapping[str, Pushed] = field(default_factory=dict)
     failures: Mapping[str, KubeupError] = field(default_factory=dict)
@@ -32,7 +32,7 @@ def ensure_images(
 
     Out of the profile's sources (addons' images) or their registry (others) by way of this machine; what it cannot get
     one node pulls for all. One trip a node where nothing lacks, no trip without names, one more where something is
-    brought. cluster: with its runtime decided; it may be living since a moment. facts: by node.host. anew: get them
+    brought. cluster: with its runtime decided; it may be living since a moment. facts: by node.endpoint. anew: get them
     even where nothing lacks, for a tag may mean another image by now.
     """
     wanted = chosen(cluster, tuple(names))

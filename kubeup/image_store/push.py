@@ -58,20 +58,20 @@ def push(
 ) -> Results[Pushed]:
     """Bring to every worker that answered what it lacks of these images, all at once; one that fails stops no other.
 
-    facts, had: by node.host, what ``survey`` found. Images of another architecture than a node's are not for it.
+    facts, had: by node.endpoint, what ``survey`` found. Images of another architecture than a node's are not for it.
     """
     job.emit(Phase("pushing images"))
     packer = packer or Packer(cache.cache_root() / "packed")
     runtime = cluster.runtime or Runtime.CONTAINERD
 
     def bring(node: Node, connection: NodeConnection) -> Pushed:
-        lacking = lacks(images, facts[node.host].arch, had[node.host])
+        lacking = lacks(images, facts[node.endpoint].arch, had[node.endpoint])
         if not lacking:
             return Pushed(())
-        trip = trip_of(lacking, runtime, had[node.host], facts[node.host])
+        trip = trip_of(lacking, runtime, had[node.endpoint], facts[node.endpoint])
         return _carry(job, node, connection, trip, packer, tuple(name for one in lacking for name in one.names))
 
-    results = job.fleet.each([node for node in cluster.workers if node.host in had], bring)
+    results = job.fleet.each([node for node in cluster.workers if node.endpoint in had], bring)
     tell_failures(results, cluster.nodes, job.emit)
     return results
 

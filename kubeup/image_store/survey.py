@@ -35,7 +35,7 @@ class NodeImages:
 
 
 def list_node_images(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Results[NodeImages]:
-    """By node.host, of the workers that answered. cluster: with its runtime decided."""
+    """By node.endpoint, of the workers that answered. cluster: with its runtime decided."""
     job.emit(Phase("looking at images"))
 
     def ask(node: Node, connection: NodeConnection) -> NodeImages:
@@ -44,7 +44,7 @@ def list_node_images(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> 
         job.emit(Finished(node.title, "asked", 0.0))
         return found
 
-    return job.fleet.each([node for node in cluster.workers if node.host in facts], ask)
+    return job.fleet.each([node for node in cluster.workers if node.endpoint in facts], ask)
 
 
 def look(node: Node, connection: NodeConnection, runtime: Runtime) -> NodeImages:

@@ -89,6 +89,11 @@ class Node:
         return Role.WORKER in self.roles
 
     @property
+    def endpoint(self) -> str:
+        """By what answers, failures and connections are told apart: a host may have several nodes, by their ports."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+    @property
     def title(self) -> str:
         """How people are told about it: its name where known, else what SSH dials."""
         return self.name or self.host

@@ -38,11 +38,13 @@ class ControlPlaneCaFiles:
 def gather(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Mapping[str, AuthorityFact], Mapping[str, str]]:
     """(authority -> what is known of it; path of a key all share -> its sha256), both empty where all is to be
     made. Raises PreflightError where an authority is lost, or control-plane nodes have different ones."""
-    keepers = [_keeper(cluster, node, facts[node.host]) for node in cluster.control_plane if node.host in facts]
+    keepers = [_keeper(cluster, node, facts[node.endpoint]) for node in cluster.control_plane if node.endpoint in facts]
     some = [keeper for keeper in keepers if keeper.digests]
     whole = [keeper for keeper in some if not keeper.missing]
     if not whole:
-        if some and any(_signed(cluster, node, facts[node.host]) for node in cluster.nodes if node.host in facts):
+        if some and any(
+            _signed(cluster, node, facts[node.endpoint]) for node in cluster.nodes if node.endpoint in facts
+        ):
             raise _lost(some)
         return {}, {}
     for authority in specs.CERTIFICATE_AUTHORITIES:

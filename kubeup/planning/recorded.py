@@ -27,12 +27,12 @@ def meta(cluster: Cluster, node: Node, artifacts: Sequence[Artifact]) -> tuple[t
 
 
 def first_sums(cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, str]:
-    """sha256 of first downloads, by name; the control plane's word is the last. facts: by node.host."""
+    """sha256 of first downloads, by name; the control plane's word is the last. facts: by node.endpoint."""
     return {
         key.removeprefix(FIRST_SUM): value
         for node in sorted(cluster.nodes, key=lambda node: node.is_control_plane)
-        if node.host in facts
-        for key, value in facts[node.host].record.meta.items()
+        if node.endpoint in facts
+        for key, value in facts[node.endpoint].record.meta.items()
         if key.startswith(FIRST_SUM)
     }
 
@@ -42,7 +42,9 @@ def kubernetes(cluster: Cluster, facts: Mapping[str, Facts]) -> str:
 
     An upgrade that broke off leaves two of them, and goes on to the newer.
     """
-    every = (facts[node.host].record.meta.get(KUBERNETES, "") for node in cluster.control_plane if node.host in facts)
+    every = (
+        facts[node.endpoint].record.meta.get(KUBERNETES, "") for node in cluster.control_plane if node.endpoint in facts
+    )
     return stays(cluster.kubernetes_asked, [one for one in every if one])
 
 

@@ -26,5 +26,7 @@ def for_node(cluster: Cluster, node: Node, facts: Facts) -> tuple[ArtifactRef, .
 
 def for_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[ArtifactRef, ...]:
     """Of all machines that answered, each file once."""
-    every = (one for node in cluster.nodes if node.host in facts for one in for_node(cluster, node, facts[node.host]))
+    every = (
+        one for node in cluster.nodes if node.endpoint in facts for one in for_node(cluster, node, facts[node.endpoint])
+    )
     return tuple(dict.fromkeys(every))

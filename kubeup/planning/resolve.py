@@ -23,11 +23,11 @@ UNTRIED_DOCKER = (29, 0)
 def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
     """The cluster with the names and addresses that only the machines know, and a runtime chosen.
 
-    facts: by node.host; a node that did not answer keeps what the profile says.
+    facts: by node.endpoint; a node that did not answer keeps what the profile says.
     """
-    nodes = tuple(_resolve_node(node, facts.get(node.host)) for node in cluster.nodes)
-    if cluster.control_plane and cluster.control_plane[0].host in facts:
-        cluster = addons.with_recorded(cluster, facts[cluster.control_plane[0].host])
+    nodes = tuple(_resolve_node(node, facts.get(node.endpoint)) for node in cluster.nodes)
+    if cluster.control_plane and cluster.control_plane[0].endpoint in facts:
+        cluster = addons.with_recorded(cluster, facts[cluster.control_plane[0].endpoint])
     names = {word: node.name for node in nodes for word in (node.host, node.address) if node.name}
     chosen = tuple(names.get(word, word) for word in cluster.ingress_nodes)
     kubernetes = recorded.kubernetes(cluster, facts) or cluster.versions.kubernetes
@@ -51,7 +51,7 @@ def _upstreams(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[str, ...]:
 
     Where some machines have none, those of the others; nobody where all know only themselves: it would ask itself.
     """
-    workers = [facts[node.host] for node in cluster.workers if node.host in facts]
+    workers = [facts[node.endpoint] for node in cluster.workers if node.endpoint in facts]
     if cluster.dns_upstream:
         return cluster.dns_upstream
     if workers and all(one.real_nameservers for one in workers):
@@ -89,13 +89,13 @@ def choose_runtime(cluster: Cluster, facts: Mapping[str, Facts]) -> RuntimeChoic
         known = fact.record.meta.get("runtime", "")
         if known:
             return RuntimeChoice(Runtime(known))
-    workers = [node for node in cluster.workers if node.host in facts]
-    if not workers or not all(_has_docker(facts[node.host]) for node in workers):
+    workers = [node for node in cluster.workers if node.endpoint in facts]
+    if not workers or not all(_has_docker(facts[node.endpoint]) for node in workers):
         return RuntimeChoice(Runtime.CONTAINERD)
     for node in workers:
-        why = _against_docker(facts[node.host])
+        why = _against_docker(facts[node.endpoint])
         if why:
-            return RuntimeChoice(Runtime.CONTAINERD, f"{node.name or facts[node.host].hostname}: {why}")
+            return RuntimeChoice(Runtime.CONTAINERD, f"{node.name or facts[node.endpoint].hostname}: {why}")
     return RuntimeChoice(Runtime.DOCKER)
 
 
@@ -118,7 +118,7 @@ def _against_docker(facts: Facts) -> str:
 def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts:
     """What the control-plane nodes know together: their certificate authorities, and pod subnets given away.
 
-    cluster: resolved. facts: by node.host; nodes that did not answer may be missing. Raises KubeupError where the
+    cluster: resolved. facts: by node.endpoint; nodes that did not answer may be missing. Raises KubeupError where the
     certificate authorities of two control-plane nodes differ: nobody can say which of them the cluster is.
     """
     known, shared = ca_state.gather(cluster, facts)
@@ -128,9 +128,9 @@ def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts
 def _known_cidrs(cluster: Cluster, facts: Mapping[str, Facts]) -> dict[str, str]:
     """Subnets given away earlier, as each node's own record says."""
     return {
-        node.name: facts[node.host].record.meta["pod_cidr"]
+        node.name: facts[node.endpoint].record.meta["pod_cidr"]
         for node in cluster.workers
-        if node.host in facts and facts[node.host].record.meta.get("pod_cidr")
+        if node.endpoint in facts and facts[node.endpoint].record.meta.get("pod_cidr")
     }
 
 

@@ -43,8 +43,8 @@ CHECKS: tuple[Check, ...] = (
 
 
 def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[PreflightProblem, ...]:
-    """Every problem of every node that answered, and of all of them together. facts: by node.host."""
-    subjects = [Subject(cluster, node, facts[node.host]) for node in cluster.nodes if node.host in facts]
+    """Every problem of every node that answered, and of all of them together. facts: by node.endpoint."""
+    subjects = [Subject(cluster, node, facts[node.endpoint]) for node in cluster.nodes if node.endpoint in facts]
     found = [problem for subject in subjects for one in CHECKS for problem in one(subject)]
     found.extend(_together(cluster, subjects))
     return tuple(replace(problem, severity="warning") if problem.id in cluster.waive else problem for problem in found)
@@ -72,6 +72,8 @@ def _together(cluster: Cluster, subjects: list[Subject]) -> Iterator[PreflightPr
             value = key(s)
             if value and value in seen:
                 yield s.problem(
-                    id_, f"its {what} {value} is also that of {seen[value].node.title} ({seen[value].node.host})", fix
+                    id_,
+                    f"its {what} {value} is also that of {seen[value].node.title} ({seen[value].node.endpoint})",
+                    fix,
                 )
             seen.setdefault(value, s)

@@ -27,7 +27,7 @@ def pressure(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[
         return ()
     found = []
     for machine, node in zip(cluster.nodes, plan.nodes, strict=True):
-        about = facts[machine.host]
+        about = facts[machine.endpoint]
         if not machine.is_worker or not about.disk_size:
             continue
         free = max(0, about.disk_free - sum(binary.size for binary in node.binaries))

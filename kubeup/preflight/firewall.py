@@ -56,7 +56,7 @@ def _is_of_the_users(s: Subject, chain: DroppingChain) -> bool:
 
 
 def _opening(s: Subject, chain: DroppingChain) -> str:
-    peers = [node.address for node in s.cluster.nodes if node.address and node.host != s.node.host]
+    peers = [node.address for node in s.cluster.nodes if node.address and node.endpoint != s.node.endpoint]
     pods = str(s.cluster.network.flannel_net)
     if (chain.table, chain.name) == ("filter", "INPUT"):
         return f"iptables -I INPUT -s {','.join([*peers, pods])} -j ACCEPT"
@@ -68,7 +68,7 @@ def _opening(s: Subject, chain: DroppingChain) -> str:
 
 def _missing(s: Subject, found: FirewallFact) -> list[str]:
     """Commands that let it through."""
-    peers = [IPv4Network(node.address) for node in s.cluster.nodes if node.address and node.host != s.node.host]
+    peers = [IPv4Network(node.address) for node in s.cluster.nodes if node.address and node.endpoint != s.node.endpoint]
     pods = s.cluster.network.flannel_net
     # Where the nodes reach each other by another address than that of the way out, its link is not known.
     device = s.facts.primary_device if s.node.address == s.facts.primary_address else ""

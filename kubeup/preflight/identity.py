@@ -20,7 +20,7 @@ def belongs(s: Subject) -> Iterator[PreflightProblem]:
         yield s.problem(
             "other-cluster",
             f"it is part of the cluster {recorded}, which kubeup built",
-            f"take it out there first: kubeup down --limit {s.node.host} with the profile of {recorded}",
+            f"take it out there first: kubeup down --limit {s.node.endpoint} with the profile of {recorded}",
         )
     elif s.facts.foreign_cluster:
         yield s.problem(

@@ -102,4 +102,4 @@ def _is_flannels(s: Subject, destination: str, device: str) -> bool:
 def _other_nodes(s: Subject) -> set[str]:
     """Addresses of the cluster's other nodes, with those that the last `up` still had."""
     before = {word.partition("=")[2] for word in s.facts.record.meta.get("nodes", "").split()}
-    return before | {node.address for node in s.cluster.nodes if node.host != s.node.host}
+    return before | {node.address for node in s.cluster.nodes if node.endpoint != s.node.endpoint}

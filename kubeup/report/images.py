@@ -51,16 +51,18 @@ def table(
     known: Mapping[str, frozenset[str]],
     failures: Mapping[str, KubeupError],
 ) -> Table:
-    """had, failures: by node.host. known: name -> ids the image may have; where none is known, nodes must agree."""
+    """had, failures: by node.endpoint. known: name -> ids the image may have; where none is known, nodes must agree."""
     lines = []
     for need in needs:
-        ids = {node.title: had[node.host].images.get(need.name, "") for node in cluster.workers if node.host in had}
+        ids = {
+            node.title: had[node.endpoint].images.get(need.name, "") for node in cluster.workers if node.endpoint in had
+        }
         held = [one for one in ids.values() if one]
         common = frozenset([max(set(held), key=held.count)]) if held else frozenset()
         right = known.get(need.name) or common
         # An id of Docker's own making says nothing about the content.
         states = {name: MISSING if not one else HERE if one in right else ANOTHER for name, one in ids.items()}
-        states |= {node.title: UNKNOWN for node in cluster.workers if node.host not in had}
+        states |= {node.title: UNKNOWN for node in cluster.workers if node.endpoint not in had}
         lines.append(Line(need.name, need.purpose, states, ids))
     return Table(cluster.name, tuple(lines), tuple(failures.values()))
 
@@ -107,8 +109,8 @@ def pushed(console: Console, cluster: Cluster, done: Mapping[str, Pushed], names
     for title in ("NODE", "IMAGES", "SENT", "SECONDS"):
         grid.add_column(title, justify="left" if title == "NODE" else "right")
     for node in cluster.workers:
-        if node.host in done:
-            one = done[node.host]
+        if node.endpoint in done:
+            one = done[node.endpoint]
             count = f"{len(one.names)} of {len(names)}" if one.names else "had them"
             grid.add_row(node.title, count, size(one.bytes), f"{one.seconds:.1f}")
     console.print(grid)
@@ -127,7 +129,7 @@ def pushed_json(
             "sending": round(one.sending, 3),
         }
         for node in cluster.workers
-        if (one := done.get(node.host))
+        if (one := done.get(node.endpoint))
     ]
     told = {"images": list(names), "nodes": nodes, "failures": [error.title() for error in failures.values()]}
     return json.dumps(told, indent=2)

@@ -39,19 +39,19 @@ class Tunnel:
     def url(self, node: Node) -> str:
         """What a node is to use as its proxy, a secret of this run; empty where its SSH server does not help, which is
         said once. Used by the thread that uses the node's connection."""
-        if node.host in self._without:
+        if node.endpoint in self._without:
             return ""
         connection = self._connect(node)
         try:
             port = connection.forward(self._proxy.take)
         except KubeupError as error:
             with self._lock:
-                self._without.add(node.host)
+                self._without.add(node.endpoint)
             reasons = "; ".join((error.message, *error.evidence))
             self._emit(Note(f"warning: no proxy through this machine: {reasons}. {error.fix}. {WITHOUT}", node.title))
             return ""
         with self._lock:
-            self._connections[node.host] = connection
+            self._connections[node.endpoint] = connection
         return f"http://{self._proxy.login}@127.0.0.1:{port}"
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ from kubeup.validate.rows import (
 )
 
 Said = Mapping[str, Rows]
-"""By node.host, what each control-plane node answered; one that did not answer is not in it."""
+"""By node.endpoint, what each control-plane node answered; one that did not answer is not in it."""
 UNITS = {
     "controller-manager": "kube-controller-manager",
     "scheduler": "kube-scheduler",
@@ -58,7 +58,7 @@ def units(cluster: Cluster, facts: Mapping[str, Facts]) -> list[Check]:
     """Every unit that kubeup started runs."""
     checks = []
     for node in cluster.nodes:
-        known = facts.get(node.host, Facts())
+        known = facts.get(node.endpoint, Facts())
         for name in known.record.units:
             unit = known.unit(name)
             text = f"{name} on {node.title} " + ("runs" if unit.running else f"is {unit.active} ({unit.sub})")
@@ -70,7 +70,7 @@ def components(cluster: Cluster, said: Said) -> list[Check]:
     """What each control-plane node's components say themselves, and whether its API server says the same."""
     checks = []
     for node in cluster.control_plane:
-        rows = said.get(node.host)
+        rows = said.get(node.endpoint)
         if rows is None:
             continue
         own = {word.component: word for word in read(OwnWord, rows)}
@@ -122,7 +122,7 @@ def component_statuses(cluster: Cluster, said: Said) -> tuple[ComponentStatus, .
     """controller-manager and scheduler per control-plane node, etcd-N per member in the profile's order."""
     found = []
     for index, node in enumerate(cluster.control_plane):
-        rows = said.get(node.host, [])
+        rows = said.get(node.endpoint, [])
         told = {word.component: word.status == "True" for word in read(ApiWord, rows)}
         for own in read(OwnWord, rows):
             if own.component == "kube-apiserver":
@@ -222,10 +222,10 @@ def reached(workers: Sequence[Node], results: Results[Rows]) -> list[Check]:
     checks = []
     by_address = {node.address: node.title for node in workers}
     for node in workers:
-        if node.host in results.failures:
-            checks.append(unreachable(node, results.failures[node.host]))
-        if node.host in results.values:
-            checks.extend(_reached(node, results.values[node.host], by_address))
+        if node.endpoint in results.failures:
+            checks.append(unreachable(node, results.failures[node.endpoint]))
+        if node.endpoint in results.values:
+            checks.extend(_reached(node, results.values[node.endpoint], by_address))
     return checks
 
 

@@ -36,17 +36,21 @@ def validate(
     """
     unreachable = dict(problems or {})
     job.emit(Phase("validating"))
-    alive = [node for node in cluster.nodes if node.host not in unreachable]
+    alive = [node for node in cluster.nodes if node.endpoint not in unreachable]
     masters = [node for node in alive if node.is_control_plane]
     said = job.fleet.each(masters, _ask_master)
     unreachable.update(said.failures)
-    checks = [evaluate.unreachable(node, unreachable[node.host]) for node in cluster.nodes if node.host in unreachable]
+    checks = [
+        evaluate.unreachable(node, unreachable[node.endpoint]) for node in cluster.nodes if node.endpoint in unreachable
+    ]
     checks += evaluate.units(cluster, facts or {})
     checks += evaluate.components(cluster, said.values)
     checks += evaluate.nodes(cluster, said.values)
     checks += workloads.check(cluster, said.values)
     if deep and evaluate.api_answers(said.values):
-        checks += _pods(job, cluster, [node for node in alive if node.host in said.values or not node.is_control_plane])
+        checks += _pods(
+            job, cluster, [node for node in alive if node.endpoint in said.values or not node.is_control_plane]
+        )
     return Health(
         cluster.name,
         cluster.api_server,

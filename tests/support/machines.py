@@ -87,11 +87,13 @@ def built_nodes(
     secrets: dict[str, bytes] = {}
     for node in cluster.nodes:
         shared = resolve.gather_cluster(cluster, known)
-        context = Context(cluster, node, facts[node.host], shared, resolve.pod_cidrs(cluster, {}))
+        context = Context(cluster, node, facts[node.endpoint], shared, resolve.pod_cidrs(cluster, {}))
         done = render.desired(context, artifacts, now)
         done = replace(done, meta=(*done.meta, *recorded.meta(cluster, node, artifacts)))
         vault = {**common, **leaves(cluster, node, pairs, now)}
-        known[node.host] = carried_out(done, vault, facts[node.host])
+        known[node.endpoint] = carried_out(done, vault, facts[node.endpoint])
         if node is first:
-            secrets = {path: fact.content for path, fact in known[node.host].files.items() if fact.content is not None}
-    return {host: RecordedNode(one, secrets=secrets if host == first.host else {}) for host, one in known.items()}
+            secrets = {
+                path: fact.content for path, fact in known[node.endpoint].files.items() if fact.content is not None
+            }
+    return {host: RecordedNode(one, secrets=secrets if host == first.endpoint else {}) for host, one in known.items()}

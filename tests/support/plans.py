@@ -53,7 +53,7 @@ def two_nodes(**changes: object) -> Cluster:
 
 
 def artifacts(cluster: Cluster) -> tuple[Artifact, ...]:
-    needed = required.for_cluster(cluster, {node.host: BARE for node in cluster.nodes})
+    needed = required.for_cluster(cluster, {node.endpoint: BARE for node in cluster.nodes})
     return tuple(
         Artifact(one, sha256(f"{one.name} {one.version}".encode()), 1000, Path("/nowhere"), "test") for one in needed
     )

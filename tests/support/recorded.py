@@ -164,7 +164,7 @@ class Kubeup:
     @contextmanager
     def _connecting(self, cluster: Cluster) -> Iterator[Connect]:
         def connect(node: Node) -> RecordedConnection:
-            known = self.nodes[node.host]
+            known = self.nodes[node.endpoint]
             if known.off:
                 raise ConnectError(node.title, "connecting", "nothing answers", fix="switch it on")
             return RecordedConnection(node.title, known)

@@ -94,3 +94,16 @@ def test_a_docker_that_maps_users_is_not_chosen(daemon: bytes, command: str, rem
 def test_what_a_living_cluster_runs_on_stays() -> None:
     living = replace(with_docker(3, "29.0.1"), record=Record(meta={"runtime": "docker"}))
     assert chosen(living, with_docker(4, "29.0.1")) == resolve.RuntimeChoice(Runtime.DOCKER)
+
+
+def test_nodes_behind_one_host_have_their_own_names_and_addresses() -> None:
+    cluster = two_nodes()
+    nodes = tuple(
+        replace(node, host="router", port=2200 + number, name="", address="")
+        for number, node in enumerate(cluster.nodes)
+    )
+    found = resolve.resolve(replace(cluster, nodes=nodes), {"router:2200": bare(3), "router:2201": bare(4)})
+    assert [(node.name, node.address) for node in found.nodes] == [
+        ("node3", "192.168.200.13"),
+        ("node4", "192.168.200.14"),
+    ]

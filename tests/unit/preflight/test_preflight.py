@@ -265,6 +265,20 @@ def test_machines_that_were_cloned_are_told() -> None:
     assert {"duplicate-name", "duplicate-machine-id"} <= {problem.id for problem in found}
 
 
+def test_two_nodes_behind_one_host_are_two_machines() -> None:
+    """Told apart by their ports, as where both are forwarded by a router."""
+    one, two = (
+        replace(node, host="203.0.113.7", port=port) for node, port in zip(CLUSTER.nodes, (2201, 2202), strict=True)
+    )
+    cluster = replace(CLUSTER, nodes=(one, two))
+    facts = {"203.0.113.7:2201": replace(SOUND, machine_id="a"), "203.0.113.7:2202": replace(SOUND, machine_id="b")}
+    assert preflight.check(cluster, facts) == ()
+    facts = {name: replace(one, machine_id="a") for name, one in facts.items()}
+    (found,) = preflight.check(cluster, facts)
+    assert found.id == "duplicate-machine-id"
+    assert found.message.endswith("(203.0.113.7:2201)")
+
+
 DISKS = {
     # free and size in GB, to be stored in GB -> what is below its threshold
     (60, 100, 2): "",
