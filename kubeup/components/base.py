@@ -191,6 +191,16 @@ class Component:
         """Whether a profile may override them: it has a unit, and that is kubeup's."""
         return self.has_unit and not self.preexisting
 
+    @property
+    def takes_config(self) -> bool:
+        """Whether it has a file that a profile's ``config:`` is merged into."""
+        return any(template.config for template in self.templates)
+
+    @property
+    def takes_flags(self) -> bool:
+        """Whether its unit reads the flags of /etc/default/NAME, which a profile's ``flags:`` go into."""
+        return self.has_settings and self.flags is not no_flags
+
     def may_run(self, cluster: Cluster, node: Node) -> bool:
         """Whether a machine may carry it, as far as that is known before the machine was asked anything."""
         under = self.runtime is None or cluster.runtime in (None, self.runtime)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from kubeup import components
+from kubeup.components.base import Component
 from kubeup.model.cluster import Override, Value
 from kubeup.profile.keys import forms
 from kubeup.profile.keys.base import Form, Group, ProfileKey, read_keys
@@ -33,10 +35,6 @@ def _flags(value: YamlValue, key: ProfileKey, reading: ParseContext) -> dict[str
     return found
 
 
-def _override(value: YamlValue, _: ProfileKey, reading: ParseContext) -> Override:
-    return Override(**read_keys(SETTINGS, value, reading, "key of a component"))
-
-
 def freeze(value: YamlValue) -> Value:
     """A settings value as YAML 1.2 reads it: true, 12, 0.5, words; lists are tuples."""
     if value.kind == "mapping":
@@ -62,6 +60,7 @@ def _scalar(text: str) -> str | int | float | bool:
     return text
 
 
+WHAT = "key of a component"
 SETTINGS = (
     ProfileKey(
         "config",
@@ -81,21 +80,44 @@ SETTINGS = (
 )
 
 
-def _row(component: str) -> ProfileKey:
-    name = component.replace("-", "_")
+def _taken(part: Component) -> tuple[ProfileKey, ...]:
+    """Those of SETTINGS that it reads."""
+    takes = {"config": part.takes_config, "flags": part.takes_flags}
+    return tuple(key for key in SETTINGS if takes[key.name])
+
+
+def _refused(key: ProfileKey, part: Component, instead: str) -> ProfileKey:
+    """A setting that nothing would read: it is told, not dropped."""
+
+    def read(value: YamlValue, _: ProfileKey, reading: ParseContext) -> None:
+        reading.error(value, f"{part.name} reads no `{key.name}` of a profile", instead)
+
+    return replace(key, form=Form(key.form.words, read, ""))
+
+
+def _row(part: Component) -> ProfileKey:
+    name, taken = part.name.replace("-", "_"), _taken(part)
+    example = "{flags: {v: 2}}" if part.takes_flags else "{}"
+    if part.name == "kubelet":
+        example = "{config: {maxPods: 200}, flags: {v: 2}}"
+    instead = f"it reads {' and '.join(key.name for key in taken)}: {name}: {example}"
+    if not taken:
+        version = f"; its version is in versions: {{{part.release.program.key}: ...}}" if part.release else ""
+        instead = f"kubeup decides how it is set up{version}"
+    keys = tuple(key if key in taken else _refused(key, part, instead) for key in SETTINGS)
     return ProfileKey(
         name,
-        Form("a mapping", _override, "mapping"),
-        f"settings of {component}",
-        example="{config: {maxPods: 200}, flags: {v: 2}}" if component == "kubelet" else "{flags: {FLAG: VALUE}}",
-        goes=f"overrides.{component}",
-        keys=SETTINGS,
-        also=(component,) if component != name else (),
+        Form("a mapping", lambda value, _, reading: Override(**read_keys(keys, value, reading, WHAT)), "mapping"),
+        f"settings of {part.name}{'' if taken else ': it has none, and they are refused'}",
+        example=example,
+        goes=f"overrides.{part.name}",
+        keys=taken,
+        also=(part.name,) if part.name != name else (),
     )
 
 
 GROUP = Group(
     title="Settings of components",
-    keys=tuple(_row(part.name) for part in components.ALL if part.has_settings),
+    keys=tuple(_row(part) for part in components.ALL if part.has_settings),
     text="Settings of yours win over kubeup's. `kube-proxy` does as well as `kube_proxy`.",
 )
