@@ -69,6 +69,7 @@ _IDS = (
         "A chain of nftables with the policy drop may drop what nodes and pods send each other",
         "warning",
     ),
+    PreflightId("firewall-operator", "A firewall would drop what kubectl on the operator's machine sends", "warning"),
     PreflightId("route-collides", "The node has a route into the pod network or the service range"),
     # The machine's own Docker (preflight/docker.py).
     PreflightId("docker-snap", "Docker is a snap, which cri-dockerd cannot use"),

@@ -36,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     docker.docker,
     docker.docker_settings,
     firewall.front_ends,
+    firewall.operators_way,
     firewall.own_chains,
     network.routes,
     identity.data_folders,

@@ -15,6 +15,7 @@ from kubeup.preflight.problem import PreflightProblem, Subject
 REACHED = {2379, 2380, 6443, 10250}
 """Ports of components that other machines connect to; the rest listen on 127.0.0.1 or serve their own machine."""
 VXLAN = 8472
+API_PORT = 6443
 
 NOT_THEIRS = re.compile(r"kube-proxy|flannel-|cni_hostport|docker")
 """How tables of nftables begin that kubeup's own programs and Docker make."""
@@ -29,6 +30,25 @@ def front_ends(s: Subject) -> Iterator[PreflightProblem]:
                 f"{found.name} is active, and would drop what nodes and pods send each other",
                 "on the node: " + " && ".join(commands),
                 firewalld.in_use(found.rules) if found.name == "firewalld" else found.rules,
+            )
+
+
+def operators_way(s: Subject) -> Iterator[PreflightProblem]:
+    """kubectl on the operator's machine asks the first control-plane node. What firewalld thinks of it is not told: a
+    port may be open there by services and rich rules, too.
+    """
+    asks_here = bool(s.cluster.control_plane) and s.node.endpoint == s.cluster.control_plane[0].endpoint
+    if not re.fullmatch(r"\d+(\.\d+){3}", s.facts.operator) or not asks_here or s.node.bastion:
+        return
+    came_from = s.facts.operator
+    asked = ("IN", IPv4Network(came_from), ufw.ANY, "tcp", API_PORT)
+    for found in s.facts.firewalls:
+        rules = ufw.read(found.rules, s.node.address, "")
+        if found.name == "ufw" and not rules.lets(*asked):
+            yield s.problem(
+                "firewall-operator",
+                f"ufw is active, and would drop what kubectl on your machine ({came_from}) sends to port {API_PORT}",
+                f"on the node: ufw {ufw.before(rules, [asked])}allow from {came_from} to any port {API_PORT} proto tcp",
             )
 
 

@@ -122,14 +122,15 @@ def missing(
     for source in (*peers, pods):
         asked = [("IN", source, ANY, protocol, port) for protocol, port in reached]
         if not all(rules.lets(*one) for one in asked):
-            commands.append(f"ufw {_before(rules, asked)}allow from {_written(source)}")
+            commands.append(f"ufw {before(rules, asked)}allow from {_written(source)}")
     for word, asked in (("from", [("FWD", pods, ANY, "", 0)]), ("to", [("FWD", ANY, pods, "", 0)])):
         if not rules.lets(*asked[0]):
-            commands.append(f"ufw route {_before(rules, asked)}allow {word} {pods}")
+            commands.append(f"ufw route {before(rules, asked)}allow {word} {pods}")
     return commands
 
 
-def _before(rules: Rules, asked: Sequence[tuple[str, IPv4Network, IPv4Network, str, int]]) -> str:
+def before(rules: Rules, asked: Sequence[tuple[str, IPv4Network, IPv4Network, str, int]]) -> str:
+    """What a command needs to win over a rule that drops."""
     return "insert 1 " if any(rules.first(*one) for one in asked if not rules.lets(*one)) else ""
 
 

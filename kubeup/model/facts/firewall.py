@@ -27,8 +27,11 @@ class DroppingChain:
 
 @dataclass(frozen=True)
 class FirewallFacts:
+    """operator: the address that the question came from; empty where it is not known."""
+
     firewalls: tuple[FirewallFact, ...] = ()
     dropping_chains: tuple[DroppingChain, ...] = ()
+    operator: str = ""
 
 
 def parse(answer: Answer) -> FirewallFacts:
@@ -37,4 +40,5 @@ def parse(answer: Answer) -> FirewallFacts:
     return FirewallFacts(
         tuple(FirewallFact(name, rules[name]) for name in answer.texts("firewall")),
         tuple(DroppingChain(*words) for words in chains if len(words) == 4),
+        answer.text("operator"),
     )

@@ -10,6 +10,8 @@ ask_firewall() {
         fact firewall firewalld
         firewall-cmd --list-all-zones 2>/dev/null | each firewalld_rule
     fi
+    # Where the operator comes from; sudo takes it out of the environment, and then nobody knows.
+    if [ -n "${SSH_CONNECTION:-}" ]; then fact operator "${SSH_CONNECTION%% *}"; fi
     if have nft; then
         nft list chains 2>/dev/null | dropping | each dropping_chain
     fi

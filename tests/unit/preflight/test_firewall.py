@@ -178,3 +178,22 @@ def test_the_chains_of_a_front_end_are_judged_by_its_own_rules() -> None:
     chains = (DroppingChain("ip", "filter", "INPUT", "input"), DroppingChain("inet", "mine", "input", "input"))
     found = problems(replace(SOUND, firewalls=firewalls, dropping_chains=chains))
     assert [one.message.split(" drops")[0] for one in found] == ["its nftables chain inet mine input"]
+
+
+OPERATOR = {
+    "22/tcp ALLOW IN Anywhere": "ufw allow from 198.51.100.7 to any port 6443 proto tcp",
+    "6443/tcp ALLOW IN 198.51.100.70": "ufw allow from 198.51.100.7 to any port 6443 proto tcp",
+    "6443/tcp DENY IN 198.51.100.0/24": "ufw insert 1 allow from 198.51.100.7 to any port 6443 proto tcp",
+    "6443/tcp ALLOW IN Anywhere": "",
+    "6443 ALLOW IN 198.51.100.0/24": "",
+}
+
+
+@pytest.mark.parametrize("rule", OPERATOR)
+def test_a_way_that_is_closed_to_the_operator_is_told(rule: str) -> None:
+    rules = f"{HEAD}Anywhere ALLOW IN 10.0.0.2\n{PODS}{rule}"
+    firewalls = (FirewallFact("ufw", tuple(rules.split("\n"))),)
+    found = problems(replace(SOUND, firewalls=firewalls, operator="198.51.100.7"))
+    assert [(one.id, one.severity) for one in found] == ([("firewall-operator", "warning")] if OPERATOR[rule] else [])
+    assert [one.fix for one in found] == ([f"on the node: {OPERATOR[rule]}"] if OPERATOR[rule] else [])
+    assert problems(replace(SOUND, firewalls=firewalls, operator="")) == []
