@@ -41,6 +41,8 @@ _IDS = (
     PreflightId("duplicate-name", "Two nodes have the same name"),
     PreflightId("duplicate-machine-id", "Two nodes have the same /etc/machine-id: one is a clone of the other"),
     PreflightId("duplicate-address", "Two nodes have the same address"),
+    # The control plane together (preflight/members.py).
+    PreflightId("etcd-members", "A control-plane node has no etcd data while others have: members cannot be added yet"),
     # The machine (preflight/machine.py).
     PreflightId("not-root", "The login is neither root nor may it use sudo"),
     PreflightId("no-systemd", "The first process is not systemd"),

@@ -14,6 +14,7 @@ from kubeup.model.facts import Facts
 from kubeup.preflight import docker, firewall, identity, machine, network
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
+from kubeup.preflight.members import members
 from kubeup.preflight.problem import PreflightProblem, Subject
 from kubeup.preflight.versions import end_of_life
 
@@ -48,6 +49,7 @@ def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[PreflightProble
     subjects = [Subject(cluster, node, facts[node.endpoint]) for node in cluster.nodes if node.endpoint in facts]
     found = [problem for subject in subjects for one in CHECKS for problem in one(subject)]
     found.extend(_together(cluster, subjects))
+    found.extend(members(subjects))
     return tuple(replace(problem, severity="warning") if problem.id in cluster.waive else problem for problem in found)
 
 
