@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from kubeup.model.cluster import Node, Override, Versions
-from kubeup.model.facts import DockerFact, UnitFact
+from kubeup.model.cluster import Cluster, Node, Override, Versions
+from kubeup.model.facts import DockerFact, Facts, UnitFact
 from tests.support.plans import BARE, BOTH, desired, docker_cluster, plan, two_nodes
 
 
@@ -29,6 +29,41 @@ def test_three_masters_are_three_etcd_members() -> None:
     assert "127.0.0.1:2380" not in flags, "peer addresses are never loopback"
     etcd = next(unit for unit in desired(cluster, nodes[1]).units if unit.name == "etcd.service")
     assert "/etc/default/etcd-bootstrap" not in etcd.reads
+
+
+def content(cluster: Cluster, path: str, facts: Facts = BARE) -> str:
+    """What a file of the first machine's holds."""
+    (file,) = (one for one in desired(cluster, cluster.nodes[0], facts).files if one.path == path)
+    return (file.content or b"").decode()
+
+
+@pytest.mark.parametrize(("kubernetes", "starts"), [("1.33.9", False), ("1.34.4", True), ("1.37.2", True)])
+def test_kubelet_starts_on_a_machine_that_swaps_where_it_keeps_pods_out_of_it(kubernetes: str, starts: bool) -> None:
+    text = content(two_nodes(versions=Versions({"kubernetes": kubernetes})), "/etc/kubernetes/kubelet.yaml")
+    assert ("failSwapOn: false" in text) is starts
+    assert ("swapBehavior: NoSwap" in text) is starts
+
+
+def test_the_nodes_of_the_control_plane_show_it_and_no_other_does() -> None:
+    control_plane, worker, *_ = content(two_nodes(), "/etc/kubeup/cluster.yaml").split("---")
+    assert 'node-role.kubernetes.io/control-plane: ""' in control_plane
+    assert "node-role" not in worker
+
+
+def test_root_s_kubectl_is_given_the_cluster_s_own_kubeconfig() -> None:
+    text = content(two_nodes(), "/usr/local/bin/kubectl")
+    assert "KUBECONFIG=/etc/kubernetes/admin.conf" in text
+    assert text.endswith('exec /opt/kubeup/bin/kubectl "$@"\n')
+
+
+def test_cri_dockerd_listens_for_its_own_machine_alone_and_notes_networks_in_its_own_folder() -> None:
+    text = content(docker_cluster(), "/etc/default/cri-dockerd")
+    assert "--streaming-bind-addr=127.0.0.1" in text
+    assert "--cni-cache-dir=/var/lib/cri-dockerd/" in text
+
+
+def test_a_docker_of_kubeup_s_ends_the_logs_of_containers() -> None:
+    assert "--log-opt max-size=10m" in content(docker_cluster(), "/etc/default/docker")
 
 
 def options_of_api_server(**flags: tuple[str, ...]) -> list[str]:
