@@ -80,6 +80,20 @@ def test_a_fault_of_kubeup_s_own_names_its_log_and_shows_no_traceback(
     assert 'raise ZeroDivisionError("nobody thought of this")' in log.read_text()
 
 
+def test_so_does_one_between_two_conversations(demo: Kubeup, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise LookupError("not even this")
+
+    monkeypatch.setattr("kubeup.commands.down.survey", broken)
+    done = demo("down", "--yes")
+    assert done.exit_code == 1
+    assert "an unexpected LookupError: not even this" in done.output
+    assert "Traceback" not in done.output
+    (log,) = logs(demo)
+    assert str(log) in done.output.replace("\n", "")
+    assert 'raise LookupError("not even this")' in log.read_text()
+
+
 def test_so_does_one_outside_of_any_conversation(demo: Kubeup, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("nor of this")
