@@ -238,12 +238,9 @@ def _from_go(search: Resolution, missing: Sequence[ArtifactRef]) -> None:
 
 
 def _marker(search: Resolution, wanted: ArtifactRef) -> Path:
-    return cache.path_of(search.root, wanted).with_suffix(".absent")
-
-
-def _asked(search: Resolution) -> str:
-    """Which sources were asked: others may have it."""
-    return hashlib.sha256(repr((search.sources, sorted(search.terms.pins.items()))).encode()).hexdigest()
+    """One for each set of sources that was asked: others may have it."""
+    asked = hashlib.sha256(repr((search.sources, sorted(search.terms.pins.items()))).encode()).hexdigest()
+    return cache.path_of(search.root, wanted).with_suffix(f".absent-{asked[:16]}")
 
 
 def _given_up(search: Resolution, wanted: ArtifactRef) -> bool:
@@ -251,8 +248,7 @@ def _given_up(search: Resolution, wanted: ArtifactRef) -> bool:
     if not search.may_lack(wanted) or cache.path_of(search.root, wanted).exists():
         return False
     try:
-        marker = _marker(search, wanted)
-        return time.time() - marker.stat().st_mtime < A_DAY and marker.read_text() == _asked(search)
+        return time.time() - _marker(search, wanted).stat().st_mtime < A_DAY
     except OSError:
         return False
 
@@ -261,5 +257,5 @@ def _do_without(search: Resolution, optional: Sequence[ArtifactRef]) -> None:
     for one in optional:
         if not _given_up(search, one):
             _marker(search, one).parent.mkdir(parents=True, exist_ok=True)
-            _marker(search, one).write_text(_asked(search))
+            _marker(search, one).touch()
             search.emit(Without(one))

@@ -389,6 +389,16 @@ def test_what_clusters_run_without_is_no_failure_and_not_sought_every_time(
     assert (upstream.requests, operator.events) == ([], [])
 
 
+def test_two_clusters_with_sources_of_their_own_do_not_make_each_other_ask_again(
+    operator: Operator, upstream: Upstream
+) -> None:
+    operator.get([CRICTL], CACHE, upstream)
+    operator.get([CRICTL], CACHE)
+    upstream.requests.clear()
+    operator.get([CRICTL], CACHE, upstream)
+    assert upstream.requests == []
+
+
 def test_what_clusters_run_without_is_sought_again_with_another_source(operator: Operator, upstream: Upstream) -> None:
     operator.get([CRICTL], CACHE)
     path = "github.com/kubernetes-sigs/cri-tools/releases/download/v1.37.0/crictl-v1.37.0-linux-amd64.tar.gz"
