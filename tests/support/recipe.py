@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from tests.support.checkout import ROOT
+from tests.support.checkout import ROOT, Checkout
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,15 @@ def blocks(heading: str) -> tuple[Block, ...]:
         quoted = re.findall("`([^`]+)`", before.replace("\n", " "))
         pieces.append(Block(quoted[0], quoted[1] if "behind `" in before.replace("\n", " ") else "", text))
     return tuple(pieces)
+
+
+def followed(heading: str, folder: Path) -> Checkout:
+    """A copy of the checkout in which somebody did what the section says: whole files, and lines behind others."""
+    copy = Checkout.copied_to(folder)
+    for block in blocks(heading):
+        if block.behind:
+            assert block.text.count("\n") == 1
+            copy.insert_after(block.path, block.behind, block.text)
+        else:
+            copy.write(block.path, block.text)
+    return copy

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.support.checkout import Checkout
-from tests.support.recipe import blocks
+from tests.support.recipe import blocks, followed
 
 PROFILE = "nodes: [root@10.0.0.1, root@10.0.0.2]\nroles: ai i\n"
 LISTED = """
@@ -22,14 +22,7 @@ IMAGES = LISTED.replace("addons.as_json(cluster, {{}})", "*(one.name for one in 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    copy = Checkout.copied_to(tmp_path_factory.mktemp("checkout"))
-    for block in blocks("Add an addon"):
-        if block.behind:
-            assert block.text.count("\n") == 1
-            copy.insert_after(block.path, block.behind, block.text)
-        else:
-            copy.write(block.path, block.text)
-    return copy
+    return followed("Add an addon", tmp_path_factory.mktemp("checkout"))
 
 
 def test_a_recipe_is_one_file_one_template_and_one_line() -> None:

@@ -5,19 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.support.checkout import Checkout
-from tests.support.recipe import blocks
+from tests.support.recipe import blocks, followed
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    copy = Checkout.copied_to(tmp_path_factory.mktemp("checkout"))
-    for block in blocks("Add a command"):
-        if block.behind:
-            assert block.text.count("\n") == 1
-            copy.insert_after(block.path, block.behind, block.text)
-        else:
-            copy.write(block.path, block.text)
-    return copy
+    return followed("Add a command", tmp_path_factory.mktemp("checkout"))
 
 
 def test_the_new_command_has_help_and_is_listed(copy: Checkout) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.support.checkout import Checkout
-from tests.support.recipe import blocks
+from tests.support.recipe import blocks, followed
 
 WISHED = """
 import json
@@ -38,14 +38,7 @@ UNIT, SETTINGS = "/etc/systemd/system/node-exporter.service", "/etc/default/node
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    copy = Checkout.copied_to(tmp_path_factory.mktemp("checkout"))
-    for block in blocks("Add a component"):
-        if block.behind:
-            assert block.text.count("\n") == 1
-            copy.insert_after(block.path, block.behind, block.text)
-        else:
-            copy.write(block.path, block.text)
-    return copy
+    return followed("Add a component", tmp_path_factory.mktemp("checkout"))
 
 
 def profile_with(copy: Checkout, name: str, more: str) -> str:
