@@ -126,6 +126,10 @@ def job(fleet: Fleet) -> Iterator[Job]:
         end = f"failed: {error.title()}"
         name_log(error, log.path)
         raise
+    except (click.exceptions.Exit, click.Abort) as error:
+        # Click's own way to end, such as after a question answered with no: nothing broke.
+        end = f"stopped: {error!r}"
+        raise
     except Exception as error:
         log.unexpected(error)
         end = f"unexpected: {error!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 import traceback
@@ -24,37 +25,53 @@ def unexpected(error: Exception, log: Path) -> KubeupError:
     return KubeupError(f"an unexpected {type(error).__name__}: {error}", fix=f"{REPORT}: {log}")
 
 
+def _opened(folder: Path) -> tuple[Path, int]:
+    """A new log, for appending, with the oldest of the folder gone. A run does not stop for want of one: where the
+    folder cannot be written, it lies among temporary files, and where nothing can be, it is given up."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for old in sorted(folder.glob("*.log"))[:-KEPT]:
+            old.unlink(missing_ok=True)
+        return path, descriptor
+    except OSError:
+        pass
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="kubeup-", suffix=".log")
+        return Path(name), descriptor
+    except OSError:
+        return Path(os.devnull), os.open(os.devnull, os.O_WRONLY)
+
+
 class RunLog:
     """A file for the operator alone (0600) in a folder that keeps the last ten. Takes events from any thread."""
 
     def __init__(self, folder: Path, words: Sequence[str], version: str) -> None:
-        """folder: made where it is missing. words: the command line, as it was typed. Raises OSError."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-        self.path = folder / name
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        """folder: made where it is missing. words: the command line, as it was typed."""
+        self.path, descriptor = _opened(folder)
         self._file = os.fdopen(descriptor, "a", encoding="utf-8")
         self._lock = threading.Lock()
         self._begin = time.monotonic()
         self._step: dict[str, str] = {}
-        for old in sorted(folder.glob("*.log"))[:-KEPT]:
-            old.unlink(missing_ok=True)
-        self._write(f"kubeup {version}: {' '.join(words)}")
+        self._write(without_secrets(f"kubeup {version}: {' '.join(words)}"))
 
     def emit(self, event: Event) -> None:
-        for line in self._told(event):
-            self._write(line)
+        told = "\n".join(self._told(event))
+        if told:
+            # What nodes were told and said comes without secrets already.
+            self._write(told if isinstance(event, (Sending, Called)) else without_secrets(told))
 
     def emit_release(self, event: ReleaseEvent) -> None:
         if not isinstance(event, Downloading):
-            self._write(str(event))
+            self._write(without_secrets(str(event)))
 
     def unexpected(self, error: BaseException) -> None:
         """All that Python knows of it."""
-        self._write("".join(traceback.format_exception(error)))
+        self._write(without_secrets("".join(traceback.format_exception(error))))
 
     def close(self, end: str) -> None:
-        self._write(end)
+        self._write(without_secrets(end))
         with self._lock:
             self._file.close()
 
@@ -81,7 +98,7 @@ class RunLog:
     def _write(self, text: str) -> None:
         """A full disk is no reason to stop what the run is about."""
         stamp = f"{time.monotonic() - self._begin:8.2f} "
-        body = without_secrets(text).replace("\n", "\n" + " " * len(stamp))
+        body = text.replace("\n", "\n" + " " * len(stamp))
         with self._lock:
             try:
                 self._file.write(f"{stamp}{body}\n")

@@ -107,3 +107,28 @@ def test_so_does_one_outside_of_any_conversation(demo: Kubeup, monkeypatch: pyte
     assert "RuntimeError: nor of this" in log.read_text()
     assert str(log) in done.output.replace("\n", "")
     assert not demo.touched & {FIRST, SECOND}
+
+
+def test_a_run_does_not_stop_where_no_log_can_be_kept(demo: Kubeup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file stands where the folder of logs would be."""
+    monkeypatch.setattr("tempfile.tempdir", str(demo.home))
+    (demo.home / "state/kubeup").mkdir(parents=True, exist_ok=True)
+    (demo.home / "state/kubeup/logs").touch()
+    done = demo("down", "--yes")
+    assert done.exit_code == 0, done.output
+    assert demo.touched == {FIRST, SECOND}
+    kept = list(demo.home.glob("kubeup-*.log"))
+    assert kept
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in kept)
+
+
+def test_a_question_answered_with_no_is_no_fault_of_kubeup(demo: Kubeup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked in the middle of a run: the snapshot of a dead cluster."""
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    demo.nodes[FIRST].answers[SNAPSHOT] = Answer("", status=1, stderr="etcd does not answer")
+    done = demo("down", typed="y\nn\n")
+    assert done.exit_code == 1
+    assert "Go on without a snapshot?" in done.stderr
+    assert "unexpected" not in done.output
+    assert not demo.touched
+    assert "unexpected" not in logs(demo)[-1].read_text()
