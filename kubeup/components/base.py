@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kubeup.components.settings import Settings
 from kubeup.model.cluster import Cluster, Node, Role, Runtime, Value
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Action, Directory, File, SideEffect
@@ -118,7 +119,7 @@ class Component:
     reads: further paths that it reads at start: a change of one restarts it.
     reloads: those of its paths that it takes in when it is told to, while it runs.
     flags: of its command line, without dashes; written to /etc/default/NAME as NAME_OPTS.
-    joined_flags: those whose value is a list (A,B) that the cluster needs its own part of: a profile's is added to it.
+    settings: which of its flags and configuration keys a profile may say.
     values: further variables for its templates.
     actions: what is neither file nor unit, once its unit is ready.
     directories: folders that it needs, made before its unit starts.
@@ -149,7 +150,7 @@ class Component:
     reads: tuple[str, ...] = ()
     reloads: tuple[str, ...] = ()
     flags: Callable[[Context], Flags] = no_flags
-    joined_flags: tuple[str, ...] = ()
+    settings: Settings = Settings()
     values: Callable[[Context], Mapping[str, Value]] = no_values
     actions: Callable[[Context], tuple[Action, ...]] = no_actions
     directories: tuple[Directory, ...] = ()

@@ -6,6 +6,7 @@ from kubeup.components import pause
 from kubeup.components.base import WORKER, Component, Context, Flags, sh
 from kubeup.components.cni_plugins import CNI_TRACES
 from kubeup.components.docker import remove_images
+from kubeup.components.settings import EXITS, NOTHING, Settings, owned
 from kubeup.model.cluster import Program, Runtime
 from kubeup.model.resources import Action, SideEffect
 from kubeup.release.artifacts import ReleaseRow
@@ -45,6 +46,28 @@ def actions(context: Context) -> tuple[Action, ...]:
     )
 
 
+SETTINGS = Settings(
+    flags={
+        **owned(
+            NOTHING,
+            "cni-bin-dir",
+            "cni-cache-dir",
+            "cni-conf-dir",
+            "container-runtime-endpoint",
+            "cri-dockerd-root-directory",
+            "docker-endpoint",
+            "network-plugin",
+            "pod-cidr",
+        ),
+        **owned("say `image_repository:`, or `versions: {pause: ...}`", "pod-infra-container-image"),
+        **owned(
+            NOTHING,
+            "streaming-bind-addr",
+            why="who reaches it runs commands in pods, without a password",
+        ),
+        **owned("take it out", "buildinfo", why=EXITS),
+    },
+)
 COMPONENT = Component(
     name="cri-dockerd",
     roles=WORKER,
@@ -56,6 +79,7 @@ COMPONENT = Component(
     ),
     after=("docker", "docker-adopted"),
     flags=flags,
+    settings=SETTINGS,
     actions=actions,
     side_effects=(
         SideEffect("docker-pods", "io.kubernetes.pod.uid"),

@@ -4,6 +4,7 @@ than the API servers."""
 from __future__ import annotations
 
 from kubeup.components.base import CONTROL_PLANE, PKI, Component, Context, Flags, Template, http_ok
+from kubeup.components.settings import KEYS, LISTENS, Settings, owned
 from kubeup.model.cluster import Program
 from kubeup.model.resources import Directory
 from kubeup.release.artifacts import ReleaseRow
@@ -35,6 +36,44 @@ def flags(context: Context) -> Flags:
     }
 
 
+SETTINGS = Settings(
+    flags={
+        **owned(
+            KEYS,
+            "auto-tls",
+            "cert-file",
+            "client-cert-auth",
+            "client-cert-file",
+            "client-key-file",
+            "key-file",
+            "peer-auto-tls",
+            "peer-cert-file",
+            "peer-client-cert-auth",
+            "peer-client-cert-file",
+            "peer-client-key-file",
+            "peer-key-file",
+            "peer-trusted-ca-file",
+            "trusted-ca-file",
+        ),
+        **owned(f"mount the disk that is to hold it at {DATA}, before the first `kubeup up`", "data-dir", "wal-dir"),
+        **owned("say `name:` under the node", "name"),
+        **owned("say `address:` under the node", "advertise-client-urls", "initial-advertise-peer-urls"),
+        **owned(LISTENS, "listen-client-http-urls", "listen-client-urls", "listen-peer-urls"),
+        **owned(LISTENS, "listen-metrics-urls", bears=("http://0.0.0.0:2381",)),
+        **owned("say `flags:`, which it would read none of then", "config-file"),
+        **owned(
+            "members are the nodes of the profile that have the role a",
+            "discovery",
+            "discovery-endpoints",
+            "discovery-srv",
+            "discovery-token",
+            "force-new-cluster",
+            "initial-cluster",
+            "initial-cluster-state",
+            "initial-cluster-token",
+        ),
+    },
+)
 COMPONENT = Component(
     name="etcd",
     roles=CONTROL_PLANE,
@@ -52,6 +91,7 @@ COMPONENT = Component(
     ),
     certificates=(f"{PKI}/etcd/server.crt", f"{PKI}/etcd/peer.crt", f"{PKI}/etcd/ca.crt"),
     flags=flags,
+    settings=SETTINGS,
     directories=(Directory(DATA, 0o700, owned_recursively=True, survives_keep_data=True),),
     ports=(2379, 2380, 2381),
     ready=lambda _: http_ok(2381, "/health"),

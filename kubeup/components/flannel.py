@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubeup.components.base import PKI, WORKER, Component, Context, Flags, Template, http_ok
+from kubeup.components.settings import KEYS, LISTENS, NOTHING, Settings, owned
 from kubeup.model.cluster import Program, Value
 from kubeup.model.resources import SideEffect
 from kubeup.release.artifacts import ReleaseRow
@@ -32,6 +33,35 @@ def values(context: Context) -> Mapping[str, Value]:
     return {"portmap_backend": "nftables" if context.facts.nft else "iptables"}
 
 
+SETTINGS = Settings(
+    flags={
+        **owned(KEYS, "kubeconfig-file"),
+        **owned(LISTENS, "healthz-ip", bears=("0.0.0.0",)),
+        **owned(LISTENS, "healthz-port"),
+        **owned("say `config:`", "net-config-path"),
+        **owned(NOTHING, "kube-annotation-prefix", "kube-api-url", "subnet-file"),
+        **owned("say `address:` under the node", "public-ip"),
+        **owned(
+            "take it out",
+            "kube-subnet-mgr",
+            "etcd-cafile",
+            "etcd-certfile",
+            "etcd-endpoints",
+            "etcd-keyfile",
+            "etcd-password",
+            "etcd-prefix",
+            "etcd-username",
+            why="flannel has its subnets from the API, and no way into etcd",
+        ),
+    },
+    config={
+        **owned("say `flannel_net:`", "Network", "SubnetMin", "SubnetMax"),
+        **owned("say `node_mask:`", "SubnetLen"),
+        **owned("say `flannel_backend:`", "Backend.Type"),
+        **owned(NOTHING, "Backend.Port", "Backend.VNI"),
+    },
+    free=("EnableNFTables", "ip-masq"),
+)
 COMPONENT = Component(
     name="flannel",
     roles=WORKER,
@@ -51,6 +81,7 @@ COMPONENT = Component(
     certificates=(f"{PKI}/ca.crt", f"{PKI}/kubelet-client.crt"),
     reads=("/etc/kubernetes/kubelet.conf", NET_CONF, CNI_WRITER),
     flags=flags,
+    settings=SETTINGS,
     values=values,
     side_effects=(
         SideEffect("link", "flannel.1"),

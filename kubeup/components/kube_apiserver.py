@@ -7,6 +7,7 @@ for nobody) and the few RBAC rules that are not built in.
 from __future__ import annotations
 
 from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
+from kubeup.components.settings import KEYS, LISTENS, NOTHING, SERVING, Settings, owned
 from kubeup.model.resources import Action
 from kubeup.release.catalog import kubernetes_binary
 
@@ -74,6 +75,52 @@ def actions(context: Context) -> tuple[Action, ...]:
     )
 
 
+SETTINGS = Settings(
+    flags={
+        **SERVING,
+        **owned(
+            KEYS,
+            "etcd-cafile",
+            "etcd-certfile",
+            "etcd-keyfile",
+            "kubelet-certificate-authority",
+            "kubelet-client-certificate",
+            "kubelet-client-key",
+            "proxy-client-cert-file",
+            "proxy-client-key-file",
+            "service-account-key-file",
+            "service-account-signing-endpoint",
+            "service-account-signing-key-file",
+        ),
+        **owned(NOTHING, "etcd-prefix", "etcd-servers", "storage-backend"),
+        **owned(
+            "they are the names under which other servers are told who asks, and all use the same",
+            "requestheader-extra-headers-prefix",
+            "requestheader-group-headers",
+            "requestheader-uid-headers",
+            "requestheader-username-headers",
+        ),
+        **owned(LISTENS, "bind-address", bears=("0.0.0.0", "::")),
+        **owned(LISTENS, "secure-port"),
+        **owned("say `address:` under the node", "advertise-address"),
+        **owned("say `service_cluster_ip_range:`", "service-cluster-ip-range"),
+        **owned("say `node_port_range:`", "service-node-port-range"),
+        **owned(
+            "say `authorization-mode:`, which is added to Node,RBAC",
+            "authorization-config",
+            why="kube-apiserver takes no authorization-mode beside it, and the cluster needs Node and RBAC",
+        ),
+    },
+    # Without NodeRestriction a node may change all others: https://kubernetes.io/docs/reference/access-authn-authz/node/
+    joined=("authorization-mode", "enable-admission-plugins"),
+    free=(
+        "allow-privileged",
+        "enable-aggregator-routing",
+        "kubelet-preferred-address-types",
+        "service-account-issuer",
+        "shutdown-watch-termination-grace-period",
+    ),
+)
 COMPONENT = Component(
     name="kube-apiserver",
     roles=CONTROL_PLANE,
@@ -100,8 +147,7 @@ COMPONENT = Component(
         f"{PKI}/sa.pub",
     ),
     flags=flags,
-    # Without NodeRestriction a node may change all others: https://kubernetes.io/docs/reference/access-authn-authz/node/
-    joined_flags=("enable-admission-plugins",),
+    settings=SETTINGS,
     actions=actions,
     ports=(6443,),
     ready=lambda _: f"{ADMIN} get --raw /readyz",

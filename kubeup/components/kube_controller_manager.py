@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags
+from kubeup.components.settings import KEYS, LISTENS, NOTHING, SERVING, Settings, owned
 from kubeup.release.catalog import kubernetes_binary
 
 KUBECONFIG = "/etc/kubernetes/kube-controller-manager.conf"
@@ -32,6 +33,29 @@ def flags(context: Context) -> Flags:
     }
 
 
+SETTINGS = Settings(
+    flags={
+        **SERVING,
+        **owned(
+            KEYS,
+            "authentication-kubeconfig",
+            "authorization-kubeconfig",
+            "cluster-signing-cert-file",
+            "cluster-signing-key-file",
+            "kubeconfig",
+            "root-ca-file",
+            "service-account-private-key-file",
+        ),
+        **owned(LISTENS, "bind-address", bears=("0.0.0.0", "::")),
+        **owned(LISTENS, "secure-port"),
+        **owned(NOTHING, "allocate-node-cidrs", "cidr-allocator-type", "master"),
+        **owned("say `flannel_net:`", "cluster-cidr"),
+        **owned("say `name:`", "cluster-name"),
+        **owned("say `node_mask:`", "node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6"),
+        **owned("say `service_cluster_ip_range:`", "service-cluster-ip-range"),
+    },
+    free=("use-service-account-credentials",),
+)
 COMPONENT = Component(
     name="kube-controller-manager",
     roles=CONTROL_PLANE,
@@ -46,6 +70,7 @@ COMPONENT = Component(
     ),
     reads=(KUBECONFIG,),
     flags=flags,
+    settings=SETTINGS,
     ports=(10257,),
     ready=lambda _: f"{ADMIN} --server=https://127.0.0.1:10257 get --raw /healthz",
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubeup.components.base import PKI, WORKER, Component, Context, Flags, Template, http_ok
+from kubeup.components.settings import KEYS, LISTENS, LOGGING, Settings, owned
 from kubeup.model.cluster import Value
 from kubeup.model.resources import SideEffect
 from kubeup.release.catalog import kubernetes_binary
@@ -22,6 +23,22 @@ def values(context: Context) -> Mapping[str, Value]:
     return {"conntrack_writable": context.facts.conntrack_max_writable}
 
 
+SETTINGS = Settings(
+    flags={
+        **owned("say `config:`", "config"),
+        **owned("say `name:` under the node", "hostname-override"),
+    },
+    config={
+        **owned(KEYS, "clientConnection.kubeconfig"),
+        **owned(LISTENS, "healthzBindAddress", bears=("127.0.0.1:10256",)),
+        **owned(LISTENS, "metricsBindAddress", bears=("0.0.0.0:10249",)),
+        **owned("say `flannel_net:`", "clusterCIDR"),
+        **owned("say `name:` under the node", "hostnameOverride"),
+        **owned("say `proxy_mode:`", "mode"),
+    },
+    free=("conntrack",),
+    flags_read=LOGGING,
+)
 COMPONENT = Component(
     name="kube-proxy",
     roles=WORKER,
@@ -31,6 +48,7 @@ COMPONENT = Component(
     certificates=(f"{PKI}/ca.crt", f"{PKI}/kube-proxy.crt"),
     reads=(KUBECONFIG, CONFIG),
     flags=flags,
+    settings=SETTINGS,
     values=values,
     side_effects=(
         SideEffect("nft-table", "ip kube-proxy"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
+from kubeup.components.settings import EXITS, KEYS, LISTENS, NOT_READ, SERVING, Settings, owned
 from kubeup.release.catalog import kubernetes_binary
 
 KUBECONFIG = "/etc/kubernetes/kube-scheduler.conf"
@@ -22,6 +23,23 @@ def flags(_: Context) -> Flags:
     }
 
 
+SETTINGS = Settings(
+    flags={
+        **SERVING,
+        **owned(KEYS, "authentication-kubeconfig", "authorization-kubeconfig", "kubeconfig", "master"),
+        **owned(LISTENS, "bind-address", bears=("0.0.0.0", "::")),
+        **owned(LISTENS, "secure-port"),
+        **owned("say `config:`", "config"),
+        **owned("say `config: {clientConnection: {burst: ...}}`", "kube-api-burst", why=NOT_READ),
+        **owned("say `config: {clientConnection: {contentType: ...}}`", "kube-api-content-type", why=NOT_READ),
+        **owned("say `config: {clientConnection: {qps: ...}}`", "kube-api-qps", why=NOT_READ),
+        **owned("say `config: {enableContentionProfiling: ...}`", "contention-profiling", why=NOT_READ),
+        **owned("say `config: {enableProfiling: ...}`", "profiling", why=NOT_READ),
+        **owned("take it out", "write-config-to", why=EXITS),
+    },
+    config=owned(KEYS, "clientConnection.kubeconfig"),
+    free=("leaderElection.leaderElect",),
+)
 COMPONENT = Component(
     name="kube-scheduler",
     roles=CONTROL_PLANE,
@@ -36,6 +54,7 @@ COMPONENT = Component(
     ),
     reads=(KUBECONFIG, CONFIG),
     flags=flags,
+    settings=SETTINGS,
     ports=(10259,),
     ready=lambda _: f"{ADMIN} --server=https://127.0.0.1:10259 get --raw /healthz",
 )

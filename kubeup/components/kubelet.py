@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from packaging.version import Version
@@ -9,6 +10,7 @@ from packaging.version import Version
 from kubeup.components import registries
 from kubeup.components.base import KUBECTL, PKI, WORKER, Component, Context, Flags, Template, http_ok, sh
 from kubeup.components.containerd import SOCKET
+from kubeup.components.settings import KEYS, LISTENS, NOTHING, Settings, owned
 from kubeup.model.cluster import Runtime, Value
 from kubeup.model.resources import Directory, File, SideEffect
 from kubeup.release.catalog import kubernetes_binary
@@ -68,6 +70,48 @@ def ready(context: Context) -> str:
     )
 
 
+CONFIG_KEYS = {
+    **owned(KEYS, "tlsCertFile", "tlsPrivateKeyFile", "rotateCertificates"),
+    **owned(LISTENS, "port", "healthzPort", "enableServer"),
+    **owned(LISTENS, "address", "healthzBindAddress", bears=("0.0.0.0",)),
+    **owned(
+        "ask port 10250, with a token or a certificate", "readOnlyPort", why="whoever reaches it needs no password"
+    ),
+    **owned("say `runtime:`", "containerRuntimeEndpoint", "imageServiceEndpoint"),
+    **owned("say `dns_server_ip:`", "clusterDNS"),
+    **owned("say `dns_domain:`", "clusterDomain"),
+    **owned(NOTHING, "cgroupDriver", "cgroupRoot", "podCIDR", "registerNode", "volumePluginDir"),
+    **owned("say `taints:` under the node", "registerWithTaints", why="the node is there before kubelet registers it"),
+}
+"""Keys that are flags, too, by the same words."""
+SETTINGS = Settings(
+    flags={
+        **{re.sub("(?<=[a-z])(?=[A-Z])", "-", key).lower(): one for key, one in CONFIG_KEYS.items()},
+        **owned(KEYS, "bootstrap-kubeconfig", "cert-dir", "client-ca-file", "kubeconfig", "rotate-server-certificates"),
+        **owned("mount the disk that is to hold it at /var/lib/kubelet, before the first `kubeup up`", "root-dir"),
+        **owned("say `config:`", "config", "config-dir"),
+        **owned("say `name:` under the node", "hostname-override"),
+        **owned("say `address:` under the node", "node-ip"),
+        **owned("say `labels:` under the node", "node-labels", why="the node is there before kubelet registers it"),
+        # Preflight looks at the keys.
+        **owned("say `config: {failSwapOn: ...}`", "fail-swap-on"),
+        **owned("say `config: {failCgroupV1: ...}`", "fail-cgroupv1"),
+    },
+    config={
+        **CONFIG_KEYS,
+        **owned(KEYS, "authentication.x509.clientCAFile", "serverTLSBootstrap"),
+        **owned(NOTHING, "podLogsDir"),
+    },
+    followed=("eviction-hard", "evictionHard", "failCgroupV1", "failSwapOn"),
+    free=(
+        "authentication.anonymous",
+        "authentication.webhook",
+        "authorization.mode",
+        "featureGates",
+        "memorySwap",
+        "resolvConf",
+    ),
+)
 COMPONENT = Component(
     name="kubelet",
     roles=WORKER,
@@ -78,6 +122,7 @@ COMPONENT = Component(
     asks=lambda _: (RESOLV_CONF,),
     reads=(KUBECONFIG, CONFIG),
     flags=flags,
+    settings=SETTINGS,
     values=values,
     files=files,
     directories=(Directory("/var/lib/kubelet", 0o750, owned_recursively=True),),

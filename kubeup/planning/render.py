@@ -155,9 +155,11 @@ def render_text(text: str, name: str, values: Mapping[str, object]) -> str:
 def _flags(part: Component, context: Context) -> Mapping[str, tuple[str, ...]]:
     """Those of the profile over kubeup's; a list that the cluster needs its own part of is both."""
     own = {name: (value,) for name, value in part.flags(context).items()}
-    said = context.cluster.override(part.name).flags
+    # For programs of Kubernetes `_` in a name is `-`.
+    every = context.cluster.override(part.name).flags.items()
+    said = {dashed if (dashed := name.replace("_", "-")) in own else name: values for name, values in every}
     joined = {}
-    for name in part.joined_flags:
+    for name in part.settings.joined:
         if name in own and name in said:
             words = ",".join((*own[name], *said[name])).split(",")
             joined[name] = (",".join(dict.fromkeys(word for word in words if word)),)

@@ -89,6 +89,20 @@ def test_admission_plugins_of_a_profile_join_the_one_that_keeps_nodes_apart(said
     assert plugins == ["--enable-admission-plugins=NodeRestriction,AlwaysPullImages"]
 
 
+def test_a_flag_with_underscores_is_the_one_with_dashes() -> None:
+    cluster = two_nodes(
+        overrides={"kube-apiserver": Override(flags={"enable_admission_plugins": ("AlwaysPullImages",)})}
+    )
+    text = content(cluster, "/etc/default/kube-apiserver")
+    assert text.count("admission") == 1
+    assert "--enable-admission-plugins=NodeRestriction,AlwaysPullImages" in text
+
+
+def test_authorization_modes_of_a_profile_join_those_that_nodes_and_rules_need() -> None:
+    lines = options_of_api_server(authorization_mode=("Webhook",))
+    assert "--authorization-mode=Node,RBAC,Webhook" in lines
+
+
 def test_a_docker_of_the_node_s_own_is_left_alone() -> None:
     cluster = docker_cluster()
     facts = replace(
