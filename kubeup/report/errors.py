@@ -13,7 +13,8 @@ def show(console: Console, error: KubeupError) -> None:
     """All of it, on stderr."""
     console.print(Text.assemble(("error: ", "bold red"), error.title()), soft_wrap=True)
     if isinstance(error, FleetError):
-        for cause in error.causes:
+        # What is wrong here, and not with one node, each of them has met.
+        for cause in {(one.title(), one.evidence, one.fix): one for one in error.causes}.values():
             _cause(console, cause)
     whole = isinstance(error, (ProfileError, PreflightError))
     for entry in error.evidence:

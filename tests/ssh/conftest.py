@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import pwd
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -103,11 +104,34 @@ class Operator:
         return replace(node, **settings)  # type: ignore[arg-type]
 
 
+SSH_AT_HOME = """#!/bin/sh
+exec unshare --mount sh -c 'mount --bind "$0" /etc/passwd && exec {ssh} "$@"' {passwd} "$@"
+"""
+
+
+def settle_in(home: Path, bin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator's home, for kubeup and for ssh, which asks the list of users, and no variable, where it is."""
+    passwd = home.parent / "passwd"
+    passwd.write_text(
+        "".join(
+            ":".join([*fields[:5], str(home) if fields[2] == "0" else fields[5], *fields[6:]])
+            for fields in (line.split(":") for line in Path("/etc/passwd").read_text().splitlines(keepends=True))
+        )
+    )
+    bin.mkdir()
+    (bin / "ssh").write_text(SSH_AT_HOME.format(ssh=shutil.which("ssh"), passwd=passwd))
+    (bin / "ssh").chmod(0o755)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PATH", f"{bin}:{os.environ['PATH']}")
+    known = pwd.getpwuid
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: pwd.struct_passwd((*known(uid)[:5], str(home), known(uid)[6])))
+
+
 @pytest.fixture
 def operator(tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
     home = tmp_path / "home"
     (home / ".ssh").mkdir(parents=True, mode=0o700)
-    monkeypatch.setenv("HOME", str(home))
+    settle_in(home, tmp_path / "bin", monkeypatch)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     made = Operator(home, key)
     yield made

@@ -216,3 +216,16 @@ def test_a_certificate_beside_the_key(operator: Operator, machine: Machine, tmp_
     daemon = machine.sshd("TrustedUserCAKeys /etc/ssh/test-ca")
     operator.trust(daemon)
     assert gets_in(operator, operator.node(daemon, key=str(mine)))
+
+
+def test_a_certificate_that_the_configuration_names(operator: Operator, machine: Machine, tmp_path: Path) -> None:
+    authority, mine, other = (make_key(tmp_path / name) for name in ("ca2", "mine2", "other2"))
+    for key in (mine, other):
+        sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "me", "-n", "root", f"{key}.pub"]
+        subprocess.run(sign, check=True)
+        Path(f"{key}-cert.pub").rename(tmp_path / f"for-{key.name}")
+    machine.write("/etc/ssh/test-ca2", Path(f"{authority}.pub").read_text())
+    daemon = machine.sshd("TrustedUserCAKeys /etc/ssh/test-ca2")
+    operator.trust(daemon)
+    operator.ssh_config.write_text(f"CertificateFile {tmp_path}/for-other2\nCertificateFile {tmp_path}/for-mine2\n")
+    assert gets_in(operator, operator.node(daemon, key=str(mine)))

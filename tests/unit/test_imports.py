@@ -19,7 +19,13 @@ ONLY = {
     "rich": {"report", "cli.console"},
     "jinja2": {"planning.render"},
     "fabric": {"node.ssh.connector"},
-    "paramiko": {"node.ssh.connector", "node.wire.transport", "node.ssh.login", "node.ssh.forwarding"},
+    "paramiko": {
+        "node.ssh.connector",
+        "node.ssh.forwarding",
+        "node.ssh.login",
+        "node.ssh.without_ssh",
+        "node.wire.transport",
+    },
 }
 """Who may import a library: rooms, and single modules."""
 PURE = (

@@ -1,13 +1,13 @@
-"""Links for one run: the SSH configuration read once, each bastion and each key opened once.
+"""Links for one run: each machine looked up in the SSH configuration once, each bastion and each key opened once.
 
-sshconfig.py says who is dialled, dial.py dials, hostkeys.py judges the server's key, login.py gets in. The only
-importer of fabric, whose own run and put are not used: they cost three and seven round trips, and copy what they send.
+configuration.py asks ssh, sshconfig.py says who is dialled, tcp.py dials, hostkeys.py judges the server's key,
+login.py gets in. The only importer of fabric, whose own run and put are not used: they cost three and seven round
+trips, and copy what they send.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import random
 import threading
@@ -21,6 +21,7 @@ import paramiko
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import ConnectError
 from kubeup.node.ssh import sshconfig
+from kubeup.node.ssh.configuration import Configuration, Unusable, unusable
 from kubeup.node.ssh.login import LOGIN_SECONDS, Keyring, Login, Verifier, transport_factory
 from kubeup.node.ssh.secrets import Secrets
 from kubeup.node.ssh.sshconfig import Target
@@ -46,27 +47,24 @@ def shut(one: Closable) -> None:
 
 
 class Connector:
-    """Opens links for one run: the SSH configuration read once, each bastion and each key opened once."""
+    """Opens links for one run: the SSH configuration asked once, each bastion and each key opened once."""
 
     def __init__(self, cluster: Cluster, secrets: Secrets) -> None:
-        """Raises ConnectError when the SSH configuration cannot be used."""
         self.secrets = secrets
         self._policy = cluster.host_keys
-        self._config = cluster.ssh_config
-        self._parsed = _parse(cluster.ssh_config)
+        self._configuration = Configuration(cluster.ssh_config)
         self._keyring = Keyring(secrets)
         self._lock = threading.Lock()
         self._hops: dict[tuple[str, ...], _Hop] = {}
 
     def target(self, node: Node) -> Target:
-        target = self._look_up(
-            node.title, node.host, user=node.user, port=node.port, key=node.key, host_key=node.host_key
-        )
+        """Raises ConnectError when the SSH configuration cannot be used."""
+        found = self._look_up(node.title, node.host, node.user, node.port, node.key, node.host_key)
         if node.bastion:
-            target = replace(target, jumps=tuple(one.strip() for one in node.bastion.split(",")))
-        if not target.jumps:
-            return target
-        return replace(target, jumps=self._route(node.title, target.jumps), proxy_command="")
+            found = replace(found, jumps=tuple(one.strip() for one in node.bastion.split(",")))
+        if not found.jumps:
+            return found
+        return replace(found, jumps=self._route(node.title, found.jumps), proxy_command="")
 
     def _route(self, title: str, jumps: tuple[str, ...]) -> tuple[str, ...]:
         """All bastions on the way: the first one may itself lie behind others."""
@@ -76,16 +74,20 @@ class Connector:
             if not first.jumps or first.alias in (sshconfig.split(jump)[1] for jump in first.jumps):
                 return jumps
             jumps = first.jumps + jumps
-        raise sshconfig.unusable(self._config, ValueError(f"too many jumps: {', '.join(jumps)}"))
+        reason = Unusable([f"too many jumps: {', '.join(jumps)}"], whole=False)
+        raise unusable(self._configuration.path, reason, title)
 
-    def _look_up(self, title: str, spec: str, **given: str | int | None) -> Target:
-        def lookup(host: str) -> sshconfig.Settings:
-            try:
-                return self._parsed.lookup(host)
-            except (paramiko.SSHException, ValueError, KeyError) as error:
-                raise sshconfig.unusable(self._config, error) from error
-
-        return sshconfig.target(lookup, title, spec, config=self._config, **given)
+    def _look_up(
+        self, title: str, spec: str, user: str = "", port: int | None = None, key: str = "", host_key: str = ""
+    ) -> Target:
+        """A machine by the name a profile or a ProxyJump uses. user, port, key, host_key: of the profile; they win."""
+        named_user, host, named_port = sshconfig.split(spec)
+        config = self._configuration
+        settings = config.look_up(title, host, user or named_user, port or named_port)
+        try:
+            return sshconfig.target(settings, title, host, key=key, host_key=host_key, config=config.path)
+        except ValueError as error:
+            raise unusable(config.path, Unusable([str(error)]), title) from error
 
     def open(self, target: Target) -> fabric.Connection:
         """A connection that is logged in. Servers that hang up at once (MaxStartups) are tried again for a while."""
@@ -215,19 +217,6 @@ def _forward(bastion: Target, connection: fabric.Connection, target: Target) -> 
             evidence=[str(error)],
             fix=f"try it there: {bastion.ssh} nc -vz {target.host} {target.port}",
         ) from error
-
-
-def _parse(path: str) -> paramiko.SSHConfig:
-    parsed = paramiko.SSHConfig()
-    # paramiko would fill %p and the like from the configuration alone. They stay as they are, for sshconfig to fill in:
-    # the profile may say another port. paramiko can be told no other way than by the table it looks into.
-    tokens = parsed.TOKENS_BY_CONFIG_KEY
-    parsed.TOKENS_BY_CONFIG_KEY = {key: tokens[key] for key in ("hostname", "match-exec")}
-    try:
-        parsed.parse(io.StringIO(sshconfig.text(path)))
-    except (paramiko.SSHException, ValueError) as error:
-        raise sshconfig.unusable(path, error) from error
-    return parsed
 
 
 def _settings() -> fabric.Config:

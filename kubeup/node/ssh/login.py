@@ -67,29 +67,35 @@ class Keyring:
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
-        self._keys: dict[Path, tuple[paramiko.PKey, ...]] = {}
+        self._plain: dict[Path, str] = {}
         self._lock = threading.Lock()
 
-    def load(self, path: Path, *, ask: bool) -> tuple[paramiko.PKey, ...]:
-        """The key; before it the same key with its certificate, if one lies beside it.
+    def load(self, path: Path, certificates: tuple[Path, ...] = (), *, ask: bool) -> tuple[paramiko.PKey, ...]:
+        """The key; before it the same key with each certificate that is for it: beside it, or one of those given.
 
         Raises _Encrypted, OSError, ValueError, SSHException.
         """
         with self._lock:
-            if path not in self._keys:
+            if path not in self._plain:
                 passphrase = self._secrets.passphrase(str(path)) if ask else None
-                self._keys[path] = _private_keys(path, passphrase)
-            return self._keys[path]
+                self._plain[path] = _decrypt(path.read_bytes(), passphrase)
+            plain = self._plain[path]
+        beside = path.with_name(f"{path.name}-cert.pub")
+        return (*_certified(plain, (beside, *certificates)), _key(plain))
 
 
-def _private_keys(path: Path, passphrase: str | None) -> tuple[paramiko.PKey, ...]:
-    plain = _decrypt(path.read_bytes(), passphrase)
-    certificate = path.with_name(f"{path.name}-cert.pub")
-    if not certificate.is_file():
-        return (_key(plain),)
-    certified = _key(plain)
-    certified.load_certificate(str(certificate))
-    return (certified, _key(plain))
+def _certified(plain: str, certificates: tuple[Path, ...]) -> Iterator[paramiko.PKey]:
+    for certificate in certificates:
+        key = _key(plain)
+        # A certificate is: its type, a nonce, and what a key is behind its own type (PROTOCOL.certkeys).
+        if _behind(_behind(_blob(certificate))).startswith(_behind(key.asbytes())):
+            key.load_certificate(str(certificate))
+            yield key
+
+
+def _behind(blob: bytes) -> bytes:
+    """What follows the first string of something on the wire."""
+    return blob[4 + int.from_bytes(blob[:4], "big") :]
 
 
 def _decrypt(data: bytes, passphrase: str | None) -> str:
@@ -210,7 +216,7 @@ class Login:
 
     def _load(self, path: Path, *, ask: bool) -> Iterator[tuple[str, paramiko.PKey]]:
         try:
-            keys = self._keyring.load(path, ask=ask)
+            keys = self._keyring.load(path, self._target.certificates, ask=ask)
         except _Encrypted as error:
             if not ask:
                 self._locked.append(path)
@@ -278,11 +284,15 @@ class Login:
 
 def _public_blob(path: Path) -> bytes:
     """The public half beside a private key; a public key alone names one that the agent has."""
-    for public in (path.with_name(f"{path.name}.pub"), path):
-        try:
-            fields = public.read_text().split()
-            if len(fields) > 1 and fields[0].startswith(("ssh-", "ecdsa-", "sk-")):
-                return base64.b64decode(fields[1])
-        except (OSError, ValueError):
-            continue
+    return _blob(path.with_name(f"{path.name}.pub")) or _blob(path)
+
+
+def _blob(public: Path) -> bytes:
+    """What a public key or a certificate is on the wire; nothing where the file is neither."""
+    try:
+        fields = public.read_text().split()
+        if len(fields) > 1 and fields[0].startswith(("ssh-", "ecdsa-", "sk-")):
+            return base64.b64decode(fields[1])
+    except (OSError, ValueError):
+        pass
     return b""

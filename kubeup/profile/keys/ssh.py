@@ -69,7 +69,7 @@ GROUP = Group(
             forms.SECTION,
             "how to log in to all nodes that do not say it themselves",
             example="{user: ubuntu, port: 22}",
-            unsaid="as `~/.ssh/config` says",
+            unsaid="as `ssh` goes: by `~/.ssh/config`, agent and known_hosts",
             keys=(
                 *LOGIN,
                 ProfileKey(

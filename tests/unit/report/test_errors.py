@@ -30,3 +30,10 @@ def test_problems_of_preflight_stand_as_they_are(shown: Shown) -> None:
 
 def test_brackets_in_messages_are_no_markup(shown: Shown) -> None:
     assert "[bold]x[/]" in shown(errors.show, KubeupError("[bold]x[/]", fix="[red]y"))
+
+
+def test_what_all_nodes_met_alike_is_told_once(shown: Shown) -> None:
+    """An SSH configuration that cannot be read, say."""
+    causes = [NodeError("all nodes", "ssh configuration", "cannot be used", evidence=["line 2"]) for _ in range(3)]
+    told = shown(errors.show, FleetError("3 of 3 nodes did not answer", causes))
+    assert told.count("all nodes: ssh configuration: cannot be used") == 1
