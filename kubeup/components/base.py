@@ -125,6 +125,8 @@ class Component:
     directories: folders that it needs, made before its unit starts.
     side_effects: what it leaves behind that no file lists, so that ``down`` can undo it.
     ports: TCP ports that it listens on, which nobody else may have.
+    questions: what is asked of it while it runs, as (id, shell): the output comes back with the probe. It is the same
+    on every machine that carries it.
     ready: shell that succeeds on the node, as root, once it really works.
     timeout: seconds until ``ready`` must have succeeded.
     rolling: one machine after the other when it restarts.
@@ -156,6 +158,7 @@ class Component:
     directories: tuple[Directory, ...] = ()
     side_effects: tuple[SideEffect, ...] = ()
     ports: tuple[int, ...] = ()
+    questions: tuple[tuple[str, str], ...] = ()
     ready: Callable[[Context], str] = lambda _: ""
     timeout: int = 60
     rolling: bool = False

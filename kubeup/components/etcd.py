@@ -6,6 +6,7 @@ from __future__ import annotations
 from kubeup.components.base import CONTROL_PLANE, PKI, Component, Context, Flags, Template, http_ok
 from kubeup.components.settings import KEYS, LISTENS, Settings, owned
 from kubeup.model.cluster import Program
+from kubeup.model.facts import running
 from kubeup.model.resources import Directory
 from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
@@ -13,6 +14,11 @@ from kubeup.release.catalog import GITHUB
 # Below the floors authentication can be passed by: the advisories of 2026.
 ETCD = Program("etcd", "3.6.16", floors=(("3.6", "3.6.14"), ("3.7", "3.7.1")), holes="authentication")
 DATA = "/var/lib/etcd"
+ETCDCTL = (
+    "/opt/kubeup/bin/etcdctl --endpoints=https://127.0.0.1:2379 --dial-timeout=2s --command-timeout=5s "
+    f"--cacert={PKI}/etcd/ca.crt --cert={PKI}/etcd/server.crt --key={PKI}/etcd/server.key"
+)
+"""The member on this machine, and no other."""
 
 
 def flags(context: Context) -> Flags:
@@ -93,6 +99,10 @@ COMPONENT = Component(
     flags=flags,
     settings=SETTINGS,
     directories=(Directory(DATA, 0o700, owned_recursively=True, survives_keep_data=True),),
+    questions=(
+        (running.MEMBERS, f"{ETCDCTL} member list -w json"),
+        (running.ETCD_STATUS, f"{ETCDCTL} endpoint status -w json"),
+    ),
     ports=(2379, 2380, 2381),
     ready=lambda _: http_ok(2381, "/health"),
     timeout=90,

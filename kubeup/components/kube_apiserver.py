@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
 from kubeup.components.settings import KEYS, LISTENS, NOTHING, SERVING, Settings, owned
+from kubeup.model.facts import running
 from kubeup.model.resources import Action
 from kubeup.release.catalog import kubernetes_binary
 
@@ -149,6 +150,10 @@ COMPONENT = Component(
     flags=flags,
     settings=SETTINGS,
     actions=actions,
+    questions=(
+        (running.NODES, f"{ADMIN} get nodes -o go-template='{running.NODES_TEMPLATE}'"),
+        (running.API_VERSION, f"{ADMIN} get --raw /version"),
+    ),
     ports=(6443,),
     ready=lambda _: f"{ADMIN} get --raw /readyz",
     timeout=120,

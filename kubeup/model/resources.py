@@ -190,7 +190,8 @@ class ProbeRequest:
     """What the probe of a node must read; known from the Cluster alone, before any fact.
 
     files: paths whose kind, mode, owner and hash are wanted. contents: those (of files) whose text is wanted too.
-    units: names. checks: (action id, shell). side effects: as declared.
+    units: names. checks: (action id, shell) of which only the success counts. asks: (id, shell) of which the output
+    comes back. Both only read, and end within 10 s or are ended.
     """
 
     files: tuple[str, ...] = ()
@@ -198,6 +199,7 @@ class ProbeRequest:
     units: tuple[str, ...] = ()
     checks: tuple[tuple[str, str], ...] = ()
     ports: tuple[int, ...] = ()
+    asks: tuple[tuple[str, str], ...] = ()
 
 
 def merge_requests(parts: Iterable[ProbeRequest]) -> ProbeRequest:
@@ -209,6 +211,7 @@ def merge_requests(parts: Iterable[ProbeRequest]) -> ProbeRequest:
         units=_unique(name for part in every for name in part.units),
         checks=tuple(dict(check for part in every for check in part.checks).items()),
         ports=tuple(dict.fromkeys(port for part in every for port in part.ports)),
+        asks=tuple(dict(ask for part in every for ask in part.asks).items()),
     )
 
 

@@ -56,6 +56,7 @@ def _component_request(component: Component, context: Context) -> ProbeRequest:
         units=(component.unit,) if component.has_unit else (),
         checks=tuple((action.answer, action.check) for action in component.actions(context)),
         ports=component.ports,
+        asks=component.questions,
     )
 
 

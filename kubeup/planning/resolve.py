@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from kubeup import addons
 from kubeup.components import docker_daemon
 from kubeup.model.cluster import KUBERNETES, Cluster, Node, Runtime
 from kubeup.model.errors import KubeupError
-from kubeup.model.facts import ClusterFacts, Facts
+from kubeup.model.facts import ClusterFacts, Facts, Said, Unknown, running
 from kubeup.pki import ca_state
 from kubeup.planning import recorded
 
+T = TypeVar("T")
 OLDEST_DOCKER = (23, 0)
 """cri-dockerd needs Engine API 1.42, which came with Docker 23."""
 UNTRIED_DOCKER = (29, 0)
@@ -116,13 +118,45 @@ def _against_docker(facts: Facts) -> str:
 
 
 def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts:
-    """What the control-plane nodes know together: their certificate authorities, and pod subnets given away.
+    """What the control-plane nodes know together: their certificate authorities, pod subnets given away, and what the
+    running cluster says of itself.
 
     cluster: resolved. facts: by node.endpoint; nodes that did not answer may be missing. Raises KubeupError where the
     certificate authorities of two control-plane nodes differ: nobody can say which of them the cluster is.
     """
     known, shared = ca_state.gather(cluster, facts)
-    return ClusterFacts(known, _known_cidrs(cluster, facts), shared)
+    titled = {node.title: facts[node.endpoint] for node in cluster.control_plane if node.endpoint in facts}
+    return ClusterFacts(
+        known,
+        _known_cidrs(cluster, facts),
+        shared,
+        nodes=_by_anyone(titled, running.NODES, running.nodes),
+        members=_by_anyone(titled, running.MEMBERS, running.members),
+        etcd=_by_each(titled, running.ETCD_STATUS, running.etcd_status),
+        api_versions=_by_each(titled, running.API_VERSION, running.api_version),
+    )
+
+
+def _by_each(titled: Mapping[str, Facts], id_: str, read: Callable[[str], T]) -> dict[str, T | Unknown]:
+    """Title of a node -> its own answer to the question."""
+    return {title: _told(title, facts.said.get(id_), read) for title, facts in titled.items()}
+
+
+def _by_anyone(titled: Mapping[str, Facts], id_: str, read: Callable[[str], T]) -> T | Unknown:
+    """The answer of any node that could tell, for all tell the same. By title, so that the profile's order does not
+    count."""
+    every = [answer for _, answer in sorted(_by_each(titled, id_, read).items())]
+    lacking = tuple(why for one in every if isinstance(one, Unknown) for why in one.why)
+    return next((one for one in every if not isinstance(one, Unknown)), Unknown(lacking))
+
+
+def _told(title: str, said: Said | None, read: Callable[[str], T]) -> T | Unknown:
+    if said is None or said.why:
+        return Unknown((f"{title}: {said.why if said else 'it was not asked'}",))
+    try:
+        return read(said.text)
+    except ValueError as error:
+        return Unknown((f"{title}: its answer cannot be read: {error}",))
 
 
 def _known_cidrs(cluster: Cluster, facts: Mapping[str, Facts]) -> dict[str, str]:

@@ -159,7 +159,8 @@ def test_the_probe_touches_nothing_and_survives_odd_names(sandbox: Sandbox) -> N
 
 def test_every_line_that_the_probe_prints_is_one_that_a_family_of_facts_reads(sandbox: Sandbox, tmp_path: Path) -> None:
     assert done(up(sandbox, wish(), tmp_path))
-    request = replace(inquiry(wish()), checks=(("a", "true"),), units=("thing.service",), ports=(22, 6443))
+    asks = (("b", "echo x; echo y >&2"),)
+    request = replace(inquiry(wish()), checks=(("a", "true"),), asks=asks, units=("thing.service",), ports=(22, 6443))
     text = sandbox.send(Kind.PROBE, probe_script(request)).stdout.partition(b"\ntar\n")[0].decode()
     printed = {line.partition("\t")[0] for line in text.partition("kubeup-probe 1\n")[2].split("\n")}
     scripts = "\n".join(family.script.read_text() for family in FAMILIES)

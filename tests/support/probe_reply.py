@@ -15,7 +15,7 @@ KINDS = {"file": "regular file", "link": "symbolic link", "dir": "directory"}
 
 
 def probe_reply(facts: Facts) -> bytes:
-    """What a test's nodes have: a machine, its network, tools, files, units, checks and record; no Docker."""
+    """What a test's nodes have: a machine, its network, tools, files, units, checks, answers and record; no Docker."""
     lines = [*_machine(facts), *_network(facts), *_files(facts.files), *_units(facts), *_kubeup(facts)]
     text = "\n".join(["kubeup-probe 1", *lines, "tar"])
     contents = {path: fact.content for path, fact in facts.files.items() if fact.content is not None}
@@ -67,6 +67,9 @@ def _units(facts: Facts) -> Iterator[str]:
 
 def _kubeup(facts: Facts) -> Iterator[str]:
     yield from (f"check\t{int(good)}\t{id_}" for id_, good in facts.checks.items())
+    for id_, said in facts.said.items():
+        yield from (f"said\t{id_}\t{line}" for line in said.text.split("\n"))
+        yield from (f"complained\t{id_}\t{said.why}", f"said\t{id_}\tend {int(bool(said.why))}")
     yield from (f"store\t{size}\t/var/lib/kubeup/store/{digest}/it" for digest, size in facts.store.items())
     if facts.home:
         yield "home\tyes"

@@ -11,10 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubeup.model.facts import checks, docker, files, firewall, hardware, kernel, kubeup, network, system, tools, units
+from kubeup.model.facts import (
+    asks,
+    checks,
+    docker,
+    files,
+    firewall,
+    hardware,
+    kernel,
+    kubeup,
+    network,
+    system,
+    tools,
+    units,
+)
 from kubeup.model.facts.answer import Answer
+from kubeup.model.facts.asks import AskFacts, Said
 from kubeup.model.facts.checks import CheckFacts
-from kubeup.model.facts.cluster import AuthorityFact, ClusterFacts
+from kubeup.model.facts.cluster import AuthorityFact, ClusterFacts, EtcdStatus, Member, NodeObject, Unknown
 from kubeup.model.facts.docker import DockerFact, DockerFacts
 from kubeup.model.facts.files import FileFact, FileFacts
 from kubeup.model.facts.firewall import DroppingChain, FirewallFact, FirewallFacts
@@ -34,14 +48,19 @@ __all__ = [
     "ClusterFacts",
     "DockerFact",
     "DroppingChain",
+    "EtcdStatus",
     "Facts",
     "Family",
     "FileFact",
     "FirewallFact",
     "Listener",
+    "Member",
+    "NodeObject",
     "Owned",
     "Record",
+    "Said",
     "UnitFact",
+    "Unknown",
     "read",
 ]
 
@@ -58,6 +77,7 @@ class Facts(
     FileFacts,
     UnitFacts,
     CheckFacts,
+    AskFacts,
     KubeupFacts,
 ):
     """One probe of one node: the fields of all families. Sizes in bytes, times in seconds."""
@@ -65,10 +85,12 @@ class Facts(
 
 @dataclass(frozen=True)
 class Family:
-    """name: of its two files, and of the function ask_NAME in NAME.sh. parse: its facts out of an answer."""
+    """name: of its two files, and of the function ask_NAME in NAME.sh. parse: its facts out of an answer. slow: it is
+    asked in the background, while the others are."""
 
     name: str
     parse: Callable[[Answer], object]
+    slow: bool = False
 
     @property
     def script(self) -> Path:
@@ -76,7 +98,8 @@ class Family:
 
 
 FAMILIES = (
-    Family("checks", checks.parse),
+    Family("checks", checks.parse, slow=True),
+    Family("asks", asks.parse, slow=True),
     Family("system", system.parse),
     Family("hardware", hardware.parse),
     Family("kernel", kernel.parse),

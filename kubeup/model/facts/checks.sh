@@ -5,5 +5,4 @@ check() {
     if timeout 10 sh -c "$2" >/dev/null 2>&1; then fact check 1 "$1"; else fact check 0 "$1"; fi
 }
 
-# First of all, and in the background: they take the longest.
 ask_checks() { run_checks; }

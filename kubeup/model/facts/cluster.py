@@ -1,4 +1,7 @@
-"""What the probes of all control-plane nodes say together."""
+"""What the probes of all control-plane nodes say together.
+
+What the running cluster says of itself is there, or it is ``Unknown``: that nobody could tell is never an empty list.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,76 @@ class AuthorityFact:
 
 
 @dataclass(frozen=True)
+class Unknown:
+    """Nobody could tell. why: what came instead of an answer, a line a node that was asked, for people."""
+
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NodeObject:
+    """A Node object of the API. ready: its condition Ready is True. version: its kubelet's, ``v1.37.2``.
+
+    pod_cidr: empty until it is given one. runtime: ``containerd://2.4.2``, empty until a kubelet was there.
+    address: its InternalIP. unschedulable: cordoned, by whomever. labels and annotations: kubeup's own.
+    """
+
+    name: str
+    pod_cidr: str = ""
+    version: str = ""
+    runtime: str = ""
+    ready: bool = False
+    unschedulable: bool = False
+    address: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of etcd, as the members have agreed. name: empty until it was started for the first time.
+
+    id: hexadecimal, as etcdctl takes it.
+    """
+
+    id: str
+    name: str
+    peer_urls: tuple[str, ...]
+    learner: bool = False
+
+
+@dataclass(frozen=True)
+class EtcdStatus:
+    """What one member says of itself. version: ``3.6.16``. database: bytes on its disk. alarms: such as NOSPACE.
+
+    cluster_id, member_id, leader_id: hexadecimal; leader_id is ``0`` where it sees none.
+    """
+
+    cluster_id: str
+    member_id: str
+    version: str
+    leader_id: str = "0"
+    learner: bool = False
+    database: int = 0
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ClusterFacts:
     """What the control-plane nodes know together.
 
     authorities: by name; empty before the first ``up``. pod_cidrs: node name -> subnet already given away.
     shared: path -> sha256, for keys the control plane shares.
+
+    Of the running cluster, by its own word. nodes: every Node object; members: of etcd; both by the first control-plane
+    node that could tell. etcd: title of a control-plane node -> what its member says of itself. api_versions: title ->
+    version of the API server that runs there, ``v1.37.2``. The last two have every control-plane node that answered.
     """
 
     authorities: Mapping[str, AuthorityFact] = field(default_factory=dict)
     pod_cidrs: Mapping[str, str] = field(default_factory=dict)
     shared_key_digests: Mapping[str, str] = field(default_factory=dict)
+    nodes: tuple[NodeObject, ...] | Unknown = Unknown()
+    members: tuple[Member, ...] | Unknown = Unknown()
+    etcd: Mapping[str, EtcdStatus | Unknown] = field(default_factory=dict)
+    api_versions: Mapping[str, str | Unknown] = field(default_factory=dict)

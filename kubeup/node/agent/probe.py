@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shlex
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kubeup.model.errors import NodeError
@@ -19,16 +19,23 @@ MARKER = b"kubeup-probe 1\n"
 
 def probe_script(request: ProbeRequest) -> bytes:
     """The bytes for the standard input of ``sh -s``: the request, what the families of facts ask, probe.sh."""
-    checks = "\n".join(f"check {shlex.quote(id_)} {shlex.quote(text)} &" for id_, text in request.checks)
+    quick, slow = ([family.name for family in FAMILIES if family.slow is is_slow] for is_slow in (False, True))
     variables = (
-        f"FAMILIES={shlex.quote(' '.join(family.name for family in FAMILIES))}\n"
+        f"FAMILIES={shlex.quote(' '.join(quick))}\n"
+        f"SLOW={shlex.quote(' '.join(slow))}\n"
         f"FILES={shlex.quote(chr(10).join(request.files))}\n"
         f"CONTENTS={shlex.quote(chr(10).join(request.contents))}\n"
         f"UNITS={shlex.quote(' '.join(request.units))}\n"
         f"PORTS={shlex.quote(' '.join(map(str, request.ports)))}\n"
-        f"run_checks() {{\n:\n{checks}\n}}\n"
+        f"{_calls('check', request.checks)}{_calls('ask', request.asks)}"
     )
     return variables.encode() + b"".join(part.read_bytes() for part in (*(f.script for f in FAMILIES), SCRIPT))
+
+
+def _calls(verb: str, every: Sequence[tuple[str, str]]) -> str:
+    """The function run_VERBs, which begins them all at once."""
+    lines = "".join(f"{verb} {shlex.quote(id_)} {shlex.quote(text)} &\n" for id_, text in every)
+    return f"run_{verb}s() {{\n:\n{lines}}}\n"
 
 
 def parse(reply: bytes, *, sent_at: float, received_at: float, node: str, root: str = "") -> Facts:

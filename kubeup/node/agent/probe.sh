@@ -1,7 +1,7 @@
 #!/bin/sh
 # Asks a node everything in one trip, and touches nothing. It arrives on the standard input of `sh -s` behind a request
-# (the variables FAMILIES, FILES, CONTENTS, UNITS, PORTS and the function run_checks) and what each family of facts asks
-# (ask_NAME out of model/facts/NAME.sh). Answers one fact a line, fields separated by tabs; then the line "tar" and a
+# (the variables FAMILIES, SLOW, FILES, CONTENTS, UNITS, PORTS, the functions run_checks and run_asks) and what each
+# family of facts asks (ask_NAME out of model/facts/NAME.sh). Answers one fact a line, fields separated by tabs; then the line "tar" and a
 # tar of the contents asked for. GNU coreutils, procps and util-linux are assumed, as Debian and Ubuntu have them.
 set -u
 LC_ALL=C
@@ -24,8 +24,15 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 printf 'kubeup-probe 1\n'
 # The standard input carries only its end, for whoever watches the line: nothing here may read it.
-for family in $FAMILIES; do "ask_$family" </dev/null; done
-wait
+# What takes long goes on beside the rest, and its lines come behind the rest's, so that none is torn by another.
+slowly() {
+    for family in $SLOW; do "ask_$family"; done
+    wait
+}
+slowly </dev/null | {
+    for family in $FAMILIES; do "ask_$family" </dev/null; done
+    cat
+}
 printf 'tar\n'
 {
     printf '%s\n' "$CONTENTS" | while IFS= read -r path; do

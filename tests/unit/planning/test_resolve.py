@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from kubeup.components.docker_daemon import DAEMON
 from kubeup.model.cluster import Runtime
-from kubeup.model.facts import DockerFact, Facts, FileFact, Record
+from kubeup.model.facts import ClusterFacts, DockerFact, Facts, FileFact, NodeObject, Record, Said, Unknown, running
 from kubeup.planning import resolve
 from tests.support.machines import bare
-from tests.support.plans import two_nodes
+from tests.support.plans import BOTH, two_nodes
 
 
 def test_pod_subnets_stay_with_their_nodes() -> None:
@@ -107,3 +108,35 @@ def test_nodes_behind_one_host_have_their_own_names_and_addresses() -> None:
         ("node3", "192.168.200.13"),
         ("node4", "192.168.200.14"),
     ]
+
+
+def of_two_masters(one: Mapping[str, Said], other: Mapping[str, Said]) -> ClusterFacts:
+    """What is gathered where both nodes are control plane; the same for either order of the profile."""
+    cluster = two_nodes()
+    nodes = tuple(replace(node, roles=BOTH) for node in cluster.nodes)
+    facts = {nodes[0].endpoint: bare(3, said=one), nodes[1].endpoint: bare(4, said=other)}
+    found, turned = (
+        resolve.gather_cluster(replace(cluster, nodes=each), facts) for each in (nodes, tuple(reversed(nodes)))
+    )
+    assert found == turned
+    return found
+
+
+def test_what_the_cluster_says_is_what_any_control_plane_node_could_tell() -> None:
+    found = of_two_masters({running.NODES: Said(why="no answer within 10 s")}, {running.NODES: Said("node node3")})
+    assert found.nodes == (NodeObject("node3"),)
+
+
+def test_that_nobody_could_tell_is_no_empty_list() -> None:
+    found = of_two_masters({running.NODES: Said(why="connection refused")}, {running.NODES: Said("<html>")})
+    assert found.nodes == Unknown(
+        ("node3: connection refused", "node4: its answer cannot be read: no line about a Node object: <html>")
+    )
+    assert found.members == Unknown(("node3: it was not asked", "node4: it was not asked"))
+    assert of_two_masters({running.NODES: Said("")}, {}).nodes == ()
+
+
+def test_what_each_control_plane_node_runs_is_its_own_answer() -> None:
+    version = Said('{"gitVersion": "v1.37.2"}')
+    found = of_two_masters({running.API_VERSION: version}, {running.API_VERSION: Said(why="connection refused")})
+    assert found.api_versions == {"node3": "v1.37.2", "node4": Unknown(("node4: connection refused",))}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kubeup.model.errors import NodeError
-from kubeup.model.facts import Facts
+from kubeup.model.facts import Facts, Said
 from kubeup.node.agent.probe import parse
 from tests.support.machines import bare, installed
 from tests.support.plans import built, two_nodes
@@ -21,6 +21,12 @@ def read(reply: bytes) -> Facts:
 def test_a_bare_machine_and_an_installed_one_come_out_as_they_went_in() -> None:
     for facts in (bare(3), installed(4, "demo", "worker", "kubelet.service")):
         assert read(probe_reply(facts)) == facts
+
+
+def test_what_the_cluster_said_comes_out_as_it_went_in() -> None:
+    said = {"nodes": Said("node one\n\n\tcidr"), "none": Said(), "etcd": Said(why="Error: context deadline exceeded")}
+    facts = bare(3, said=said)
+    assert read(probe_reply(facts)) == facts
 
 
 def test_files_certificates_and_the_record_come_out_as_they_went_in() -> None:
