@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 
 from kubeup.components.settings import Settings
 from kubeup.model.cluster import Cluster, Node, Role, Runtime, Value
@@ -73,6 +74,10 @@ def no_values(_: Context) -> Mapping[str, Value]:
     return {}
 
 
+def no_routes(_: Cluster) -> tuple[IPv4Network, ...]:
+    return ()
+
+
 def no_listing(_: Context, __: Sequence[File]) -> tuple[File, ...]:
     return ()
 
@@ -124,6 +129,7 @@ class Component:
     actions: what is neither file nor unit, once its unit is ready.
     directories: folders that it needs, made before its unit starts.
     side_effects: what it leaves behind that no file lists, so that ``down`` can undo it.
+    routes: networks that it leads to: routes into them are its own, and go with it.
     ports: TCP ports that it listens on, which nobody else may have.
     questions: what is asked of it while it runs, as (id, shell): the output comes back with the probe. It is the same
     on every machine that carries it.
@@ -157,6 +163,7 @@ class Component:
     actions: Callable[[Context], tuple[Action, ...]] = no_actions
     directories: tuple[Directory, ...] = ()
     side_effects: tuple[SideEffect, ...] = ()
+    routes: Callable[[Cluster], tuple[IPv4Network, ...]] = no_routes
     ports: tuple[int, ...] = ()
     questions: tuple[tuple[str, str], ...] = ()
     ready: Callable[[Context], str] = lambda _: ""

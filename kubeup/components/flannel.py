@@ -100,6 +100,8 @@ COMPONENT = Component(
         ),
         SideEffect("forwarding", "net/ipv4", "1"),
     ),
+    # To the other nodes' pods, where they are reached without a tunnel (host-gw, DirectRouting).
+    routes=lambda cluster: (cluster.network.flannel_net,),
     ports=(8471,),
     ready=lambda _: f"test -s /etc/kubeup/cni/net.d/10-flannel.conflist && {http_ok(8471)}",
 )

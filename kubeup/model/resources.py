@@ -131,11 +131,12 @@ class Action:
 class SideEffect:
     """What running components leave behind that no file lists.
 
-    kind: docker-pods, link, nft-table, chain-prefix, link-rules (iptables rules of base chains that name a link),
-    forward-policy (of an iptables table), iptables-base, sysctl, forwarding (with all that the kernel changes with
-    it), tree (a folder of state that is kubeup's alone), folder (it alone, once empty), folders (empty ones below),
-    shims (what a containerd with that state folder left in /run/containerd), cni (what a CNI network left in
-    /var/lib/cni), apparmor (a profile), module, mounts, netns-prefix, cgroup, processes (executables below a folder).
+    kind: docker-pods, link, routes (of the main table, into a network), nft-table, chain-prefix, link-rules (iptables
+    rules of base chains that name a link), forward-policy (of an iptables table), iptables-base, sysctl, forwarding
+    (with all that the kernel changes with it), tree (a folder of state that is kubeup's alone), folder (it alone, once
+    empty), folders (empty ones below), shims (what a containerd with that state folder left in /run/containerd), cni
+    (what a CNI network left in /var/lib/cni), apparmor (a profile), module, mounts, netns-prefix, cgroup, processes
+    (executables below a folder).
     name: of that kind. value: what kubeup's components set (sysctl, forwarding, forward-policy), so that ``down``
     undoes it only if it still has it; empty: the node works it out.
     """

@@ -18,6 +18,7 @@ CLEARED = (
     "folder",
     "folders",
     "link",
+    "routes",
     "nft-table",
     "link-rules",
     "forward-policy",

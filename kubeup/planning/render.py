@@ -87,7 +87,7 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
         directories=(*FOLDERS, *(replace(d, component=part.name) for part in mine for d in part.directories)),
         units=units,
         actions=tuple(action for part in mine for action in part.actions(context)),
-        side_effects=_traces(mine),
+        side_effects=_traces(mine, cluster),
         to_issue=to_issue,
         meta=(*_meta(context), *recorded.meta(cluster, node, artifacts)),
     )
@@ -182,8 +182,12 @@ def _unit(part: Component, context: Context, files: Sequence[File]) -> Unit:
     return Unit(part.unit, part.name, paths, part.ready(context), part.timeout, part.preexisting, part.reloads)
 
 
-def _traces(parts: Iterable[Component]) -> tuple[SideEffect, ...]:
-    return tuple(dict.fromkeys(effect for part in parts for effect in part.side_effects))
+def _traces(parts: Iterable[Component], cluster: Cluster) -> tuple[SideEffect, ...]:
+    found: dict[SideEffect, None] = {}
+    for part in parts:
+        routes = (SideEffect("routes", str(network)) for network in part.routes(cluster))
+        found.update(dict.fromkeys((*part.side_effects, *routes)))
+    return tuple(found)
 
 
 def _meta(context: Context) -> tuple[tuple[str, str], ...]:

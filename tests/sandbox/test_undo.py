@@ -156,6 +156,30 @@ def test_the_conntrack_table_is_as_large_as_before_unless_someone_changed_it(
     assert bool(left(lines)) is (now == "500000")
 
 
+# The routes into 172.16.0.0/16, one a line.
+IP = """#!/bin/sh
+case "$*" in
+    "-4 route show root 172.16.0.0/16") cat "$KUBEUP_ROOT/routes" ;;
+    "-4 route delete "*)
+        shift 3
+        grep -qxF "$*" "$KUBEUP_ROOT/routes" || exit 2
+        { grep -vxF "$*" "$KUBEUP_ROOT/routes" || true; } >"$KUBEUP_ROOT/routes.new"
+        mv "$KUBEUP_ROOT/routes.new" "$KUBEUP_ROOT/routes" ;;
+esac
+"""
+
+
+def test_routes_to_other_nodes_pods_go_and_one_that_was_there_stays(sandbox: Sandbox, tmp_path: Path) -> None:
+    own = "172.16.200.0/24 via 192.168.200.1 dev eth0\n"
+    sandbox.write("/bin/ip", IP, 0o755)
+    sandbox.write("/routes", own)
+    up(sandbox, replace(wish(), side_effects=(SideEffect("routes", "172.16.0.0/16"),)), tmp_path)
+    sandbox.write("/routes", f"172.16.1.0/24 via 192.168.200.14 dev eth0\n{own}172.16.2.0/24 dev lo scope link\n")
+    lines = down(sandbox)
+    assert done(lines), lines
+    assert sandbox.read("/routes") == own
+
+
 CONF = "/proc/sys/net/ipv4/conf"
 
 

@@ -18,6 +18,7 @@ observed() {
     local name
     case $1 in
         link) there ip link show "$2" ;;
+        routes) routes_into "$2" | tr '\n' '|' ;;
         nft-table) there nft list table $2 ;;
         iptables-base) base_chains $2 ;;
         chain-prefix) chains_of "$2" | tr '\n' ' ' ;;
@@ -46,6 +47,7 @@ do_revert_side_effect() {
     ours=${3#*=>}
     case $1 in
         link) [ "$before" = yes ] || ! ip link show "$2" >/dev/null 2>&1 || quietly ip link delete "$2" || fail "cannot delete the link $2" ;;
+        routes) clear_routes "$2" "|$before" ;;
         nft-table) [ "$before" = yes ] || ! nft list table $2 >/dev/null 2>&1 || quietly nft delete table $2 || fail "cannot delete the nftables table $2" ;;
         iptables-base) clear_base $2 "$before" ;;
         chain-prefix) clear_chains "$2" "$before" ;;
@@ -67,6 +69,20 @@ do_revert_side_effect() {
         processes) kill_below "$2" ;;
     esac
     remember side-effect "$1 $2" -
+}
+
+# routes_into NETWORK: those of the main table that lead there and nowhere else.
+routes_into() { ip -4 route show root "$1" 2>/dev/null | sed 's/ linkdown//; s/ *$//'; }
+
+# clear_routes NETWORK BEFORE
+clear_routes() {
+    local route
+    routes_into "$1" >routes
+    while read -r route; do
+        case $2 in *"|$route|"*) continue ;; esac
+        # shellcheck disable=SC2086
+        quietly ip -4 route delete $route || fail "cannot remove the route $route"
+    done <routes
 }
 
 # A module changes what bridges do; a Docker that came meanwhile needs it.
