@@ -61,6 +61,7 @@ COMPONENT = Component(
         SideEffect("sysctl", "net/netfilter/nf_conntrack_buckets"),
         SideEffect("sysctl", "net/ipv4/conf/all/route_localnet", "1"),
     ),
+    routes=lambda cluster: (cluster.network.service_range,),
     ports=(10249, 10256),
     ready=lambda _: http_ok(10256),
 )

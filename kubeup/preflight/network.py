@@ -73,6 +73,9 @@ def routes(s: Subject) -> Iterator[PreflightProblem]:
             if destination == "default" or device in ours or _is_flannels(s, destination, device):
                 continue
             there = ipaddress.IPv4Network(destination, strict=False)
+            # kube-proxy's unit leads the whole range to the machine itself where no default route does.
+            if (there, device) == (network.service_range, "lo"):
+                continue
             # What is less specific (a static 10.0.0.0/8, the halves 0.0.0.0/1 and 128.0.0.0/1 of a VPN, a blackhole of
             # all private networks) takes nothing from the range: the longest prefix wins, and flannel's are longer.
             if there.subnet_of(range_):

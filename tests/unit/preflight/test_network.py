@@ -62,6 +62,9 @@ def test_a_living_cluster_is_not_told_to_take_other_networks() -> None:
         ("10.96.0.0/20", "tun0", True),
         ("172.16.9.0/24", "", True),  # throw, unreachable, blackhole, prohibit
         ("10.96.0.0/16", "", True),
+        ("10.96.0.0/16", "lo", False),  # kube-proxy's unit makes it where there is no default route
+        ("10.96.1.0/24", "lo", True),
+        ("172.16.0.0/16", "lo", True),
         ("0.0.0.0/1", "tun0", False),
         ("128.0.0.0/1", "tun0", False),
         ("172.16.0.0/12", "eth0", False),
