@@ -92,8 +92,13 @@ def choose_runtime(cluster: Cluster, facts: Mapping[str, Facts]) -> RuntimeChoic
         if known:
             return RuntimeChoice(Runtime(known))
     workers = [node for node in cluster.workers if node.endpoint in facts]
-    if not workers or not all(_has_docker(facts[node.endpoint]) for node in workers):
+    having = [node for node in workers if _has_docker(facts[node.endpoint])]
+    if not having:
         return RuntimeChoice(Runtime.CONTAINERD)
+    for node in workers:
+        if node not in having:
+            has, lacks = (one.name or facts[one.endpoint].hostname for one in (having[0], node))
+            return RuntimeChoice(Runtime.CONTAINERD, f"{has} has a Docker at work, {lacks} has none")
     for node in workers:
         why = _against_docker(facts[node.endpoint])
         if why:

@@ -45,9 +45,10 @@ RUNTIMES = {
     # Docker's version on each worker -> what is chosen, and why not Docker
     ("26.1.5", "28.3.0"): (Runtime.DOCKER, ""),
     ("23.0.1", "23.0.1"): (Runtime.DOCKER, ""),
-    ("26.1.5", ""): (Runtime.CONTAINERD, ""),
+    ("26.1.5", ""): (Runtime.CONTAINERD, "node3 has a Docker at work, node4 has none"),
+    ("", "26.1.5"): (Runtime.CONTAINERD, "node4 has a Docker at work, node3 has none"),
     ("", ""): (Runtime.CONTAINERD, ""),
-    ("29.0.1", ""): (Runtime.CONTAINERD, ""),
+    ("29.0.1", ""): (Runtime.CONTAINERD, "node3 has a Docker at work, node4 has none"),
     ("28.3.0", "29.0.1"): (Runtime.CONTAINERD, "node4: its Docker 29.0.1 keeps images where kubeup was never run"),
     ("30.1.0", "28.3.0"): (Runtime.CONTAINERD, "node3: its Docker 30.1.0 keeps images where kubeup was never run"),
     ("20.10.24", "28.3.0"): (Runtime.CONTAINERD, "node3: its Docker 20.10.24 is too old"),
