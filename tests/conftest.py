@@ -22,6 +22,7 @@ ORDER = (
     "lab/test_addons",
     "lab/test_story",
     "lab/test_docker.",
+    "lab/test_links",
     "lab/test_ufw",
     "lab/test_registries",
     "lab/test_images",

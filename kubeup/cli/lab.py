@@ -8,6 +8,7 @@ import sys
 import click
 
 from kubeup.lab import life, model
+from kubeup.lab.kinds import KINDS
 from kubeup.model.errors import LabError, UsageError
 
 NAME = click.option("--name", default="lab", show_default=True, help="The lab's name.")
@@ -28,7 +29,13 @@ def lab() -> None:
 @click.option(
     "--subnet", default="192.168.200.0/24", show_default=True, help="A private /24; the first node is at .13."
 )
-@click.option("--like", type=click.Choice(["debian", "ubuntu"]), default="debian", help="What the nodes are like.")
+@click.option(
+    "--like",
+    type=click.Choice(list(KINDS)),
+    default="debian",
+    show_default=True,
+    help=f"What the nodes are like: {'; '.join(f'{name} ({kind.summary})' for name, kind in KINDS.items())}.",
+)
 def lab_up(name: str, nodes: int, subnet: str, like: str) -> None:
     """Boot the nodes; what runs already is kept."""
     try:

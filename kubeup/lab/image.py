@@ -15,10 +15,10 @@ from kubeup.model.lab_folder import state_root
 
 SUITE = "trixie"
 COMMON = (
-    "systemd,systemd-sysv,dbus,openssh-server,iproute2,iptables,ipset,ca-certificates,kmod,procps,conntrack,nftables,"
-    "curl,sudo,ethtool,socat,attr,docker.io,docker-cli"
+    "systemd,systemd-sysv,dbus,openssh-server,iproute2,iptables,ipset,ca-certificates,kmod,procps,conntrack,nftables",
+    "curl,sudo,ethtool,socat,attr,docker.io,docker-cli",
 )
-UBUNTU = "systemd-resolved,netplan.io,ufw"
+MORE = {"ubuntu": ("systemd-resolved,netplan.io,ufw",)}
 BUILD = Path(__file__).with_name("build.sh")
 CUSTOMIZE = Path(__file__).with_name("customize.sh")
 BUILD_SECONDS = 1800.0
@@ -26,9 +26,10 @@ BUILD_SECONDS = 1800.0
 
 def ensure(lab: Lab, say: Callable[[str], None]) -> Path:
     """The folder of the base image, built when it is not there yet (a minute or two)."""
-    packages = f"{COMMON},{UBUNTU}" if lab.like == "ubuntu" else COMMON
+    name = lab.kind.image
+    packages = ",".join((*COMMON, *MORE.get(name, ())))
     recipe = "\n".join((SUITE, packages, _clamp(), CUSTOMIZE.read_text()))
-    base = cache_root() / f"{lab.like}-{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    base = cache_root() / f"{name}-{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     cache_root().mkdir(parents=True, exist_ok=True)
     # Labs of another folder have another lock, and build in the same cache.
     with (cache_root() / "lock").open("w") as lock:
@@ -36,14 +37,14 @@ def ensure(lab: Lab, say: Callable[[str], None]) -> Path:
         if base.is_dir():
             _users()
         else:
-            _build(lab.like, base, packages, say)
+            _build(name, base, packages, say)
     return base
 
 
-def _build(like: str, base: Path, packages: str, say: Callable[[str], None]) -> None:
+def _build(name: str, base: Path, packages: str, say: Callable[[str], None]) -> None:
     require("debootstrap")
     mirror, keyring = apt.archive()
-    say(f"building the base image for {like} nodes (Debian {SUITE} from {mirror}; a minute or two, once)")
+    say(f"building the base image for {name} nodes (Debian {SUITE} from {mirror}; a minute or two, once)")
     partial = base.with_name(f"{base.name}.partial")
     remove_tree(partial)
     debs = cache_root() / "debs"
@@ -52,7 +53,7 @@ def _build(like: str, base: Path, packages: str, say: Callable[[str], None]) -> 
     alone = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "slave", "--pid", "--fork"]
     build = ["--kill-child", "--mount-proc", "sh", str(BUILD), str(partial), SUITE, mirror, keyring, packages]
     run(
-        [*alone, *build, like, _clamp(), str(CUSTOMIZE), str(debs)],
+        [*alone, *build, name, _clamp(), str(CUSTOMIZE), str(debs)],
         limit=BUILD_SECONDS,
         fix=f"is {mirror} reachable from this machine (apt-get update), and is there 1.5 GB free in {cache_root()}?",
     )

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubeup.lab.kinds import KINDS, Kind
 from kubeup.model.errors import LabError
 from kubeup.model.lab_folder import state_root
 
@@ -15,9 +16,8 @@ FIRST_HOST = 13
 """node3 of the original story was 192.168.200.13: a node's number is the last part of its address less ten."""
 LINK_PREFIX = "kl-"
 NETNS_PREFIX = "kubeup-"
-KINDS = ("debian", "ubuntu")
 PASSWORD = "kubeup-lab"
-"""Of the sudo users of lab nodes: ubuntu, and admin on the Debian kind."""
+"""Of the sudo users of lab nodes: ubuntu, or admin where root logs in, too."""
 
 
 def cache_root() -> Path:
@@ -32,8 +32,8 @@ class LabNode:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab to be. like: ``debian`` (root logs in with a key) or ``ubuntu`` (a sudo user with a password,
-    systemd-resolved, netplan, ufw). size: how many nodes. first_host: the last part of the first one's address."""
+    """A lab to be. like: the name of a kind (kinds.py). size: how many nodes. first_host: the last part of the first
+    one's address."""
 
     name: str = "lab"
     subnet: ipaddress.IPv4Network = ipaddress.IPv4Network("192.168.200.0/24")
@@ -47,7 +47,7 @@ class Lab:
         if self.subnet.prefixlen != 24 or not self.subnet.is_private:
             raise LabError(f"{self.subnet} cannot be a lab's subnet", fix="take a private /24, e.g. 192.168.210.0/24")
         if self.like not in KINDS:
-            raise LabError(f"nodes cannot be like `{self.like}`", fix=f"take {' or '.join(KINDS)}")
+            raise LabError(f"nodes cannot be like `{self.like}`", fix=f"take one of {', '.join(KINDS)}")
         if not 11 <= self.first_host <= 253:
             raise LabError(f"the first node cannot be at .{self.first_host}", fix="take 11 to 253")
         most = min(200, 254 - self.first_host)
@@ -64,8 +64,12 @@ class Lab:
         return state_root() / self.name
 
     @property
+    def kind(self) -> Kind:
+        return KINDS[self.like]
+
+    @property
     def user(self) -> str:
-        return "ubuntu" if self.like == "ubuntu" else "root"
+        return self.kind.users[0]
 
     @property
     def netns(self) -> str:

@@ -23,6 +23,8 @@ METRIC = 4278198272
 """Weaker than every route that somebody else may have for the subnet."""
 RULE_PRIORITY = "4200"
 NAMESPACES = Path("/run/netns")
+NAT_ADDRESS, NAT_GATEWAY, NAT_MAC = "10.0.2.15/24", "10.0.2.2", "52:54:00:12:35:02"
+"""As VirtualBox has them, where every guest gets the same: https://www.virtualbox.org/manual/ch06.html"""
 
 
 @dataclass(frozen=True)
@@ -115,18 +117,31 @@ def _host_link(lab: Lab) -> None:
 
 
 def add_node(lab: Lab, node: LabNode) -> None:
-    """A namespace with eth0 at the node's address."""
+    """A namespace with the links of the node's kind; one of them has the node's address."""
     name = lab.node_netns(node.name)
     if name not in names():
         run(["ip", "netns", "add", name])
-    if not ok(["ip", "-n", name, "link", "show", "eth0"]):
-        run(["ip", "-n", lab.netns, "link", "delete", node.name], check=False)
-        run(["ip", "-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", node.name, "netns", lab.netns])
-    run(["ip", "-n", lab.netns, "link", "set", node.name, "master", BRIDGE, "up"])
     run(["ip", "-n", name, "link", "set", "lo", "up"])
-    run(["ip", "-n", name, "addr", "replace", f"{node.address}/24", "dev", "eth0"])
-    run(["ip", "-n", name, "link", "set", "eth0", "up"])
-    run(["ip", "-n", name, "route", "replace", "default", "via", lab.gateway])
+    link, out = lab.kind.link, lab.kind.default_route
+    _add_link(lab, name, link, node.name, f"{node.address}/24")
+    run(["ip", "-n", lab.netns, "link", "set", node.name, "master", BRIDGE])
+    if out == link:
+        run(["ip", "-n", name, "route", "replace", "default", "via", lab.gateway])
+    elif out:
+        _add_link(lab, name, out, f"{node.name}-out", NAT_ADDRESS)
+        # Nobody is there to answer for the gateway: what is sent to it is lost at the link's other end.
+        run(["ip", "-n", name, "neigh", "replace", NAT_GATEWAY, "lladdr", NAT_MAC, "dev", out])
+        run(["ip", "-n", name, "route", "replace", "default", "via", NAT_GATEWAY])
+
+
+def _add_link(lab: Lab, netns: str, link: str, peer: str, address: str) -> None:
+    """A link of a node's, with its other end in the lab's namespace."""
+    if not ok(["ip", "-n", netns, "link", "show", link]):
+        run(["ip", "-n", lab.netns, "link", "delete", peer], check=False)
+        run(["ip", "-n", netns, "link", "add", link, "type", "veth", "peer", "name", peer, "netns", lab.netns])
+    run(["ip", "-n", lab.netns, "link", "set", peer, "up"])
+    run(["ip", "-n", netns, "addr", "replace", address, "dev", link])
+    run(["ip", "-n", netns, "link", "set", link, "up"])
 
 
 def down(lab: Lab) -> None:

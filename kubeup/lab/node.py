@@ -60,7 +60,7 @@ def prepare(lab: Lab, node: LabNode, base: Path) -> None:
     (upper / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n{_hosts(lab)}")
     (upper / "etc/machine-id").write_text(os.urandom(16).hex() + "\n")
     # The gateway has no name server: look-ups fail at once, as nothing outside can be reached.
-    if lab.like == "ubuntu":
+    if (base / "usr/lib/systemd/systemd-resolved").exists():
         (upper / "etc/systemd/resolved.conf.d").mkdir()
         (upper / "etc/systemd/resolved.conf.d/lab.conf").write_text(f"[Resolve]\nDNS={lab.gateway}\n")
     else:

@@ -29,11 +29,11 @@ def key(lab: Lab) -> Path:
 def authorize(lab: Lab, upper: Path, base: Path) -> None:
     """Let the lab's key in. upper: the node's own layer over the base image."""
     public = key(lab).with_name("id_ed25519.pub").read_text()
-    homes = {"ubuntu": "home/ubuntu"} if lab.like == "ubuntu" else {"root": "root", "admin": "home/admin"}
-    accounts = [line.split(":") for line in (base / "etc/passwd").read_text().split("\n")]
-    for user, home in homes.items():
-        uid, gid = next((int(fields[2]), int(fields[3])) for fields in accounts if fields[0] == user)
-        folder = upper / home / ".ssh"
+    lines = [line.split(":") for line in (base / "etc/passwd").read_text().split("\n")]
+    accounts = {fields[0]: fields for fields in lines}
+    for user in lab.kind.users:
+        uid, gid, home = int(accounts[user][2]), int(accounts[user][3]), accounts[user][5]
+        folder = upper / home.lstrip("/") / ".ssh"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "authorized_keys").write_text(public)
         for path, mode in ((folder.parent, 0o700), (folder, 0o700), (folder / "authorized_keys", 0o600)):

@@ -17,13 +17,16 @@ from pathlib import Path
 import pytest
 
 from kubeup.lab import life, model, state
+from kubeup.lab.kinds import KINDS
 from kubeup.lab.model import NETNS_PREFIX
 
 # Modules that run side by side have labs of their own (pytest -n), as has another run of the tests beside this one.
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 PREFIX = os.environ.get("KUBEUP_TEST_LAB", "test") + (str(WORKER) if WORKER else "")
 NET = int(os.environ.get("KUBEUP_TEST_NET", "201")) + 10 * WORKER
-SUBNETS = {"debian": f"192.168.{NET}.0/24", "ubuntu": f"192.168.{NET + 1}.0/24"}
+# A kind has a lab of its own name, and all kinds but the first one subnet.
+SUBNETS = {like: f"192.168.{NET + bool(number)}.0/24" for number, like in enumerate(KINDS)}
+LETTERS = dict(zip(KINDS, "duln", strict=True))
 UP_LIMIT = 1800
 # kubeup's own containerd, asked on a node.
 CTR = "/opt/kubeup/bin/ctr -a /run/kube-containerd/containerd.sock -n k8s.io"
@@ -68,8 +71,8 @@ class Cluster:
         return self.home / "kubeconfig"
 
     def profile(self, more: str = "", **changes: str) -> Path:
-        """Write the profile; changes replace top-level lines."""
-        user = "ubuntu" if self.like == "ubuntu" else "root"
+        """Write the profile; changes replace top-level lines, or take them away where they are empty."""
+        user = KINDS[self.like].users[0]
         lines = {
             "name": self.name,
             "lab": self.name,
@@ -87,7 +90,7 @@ class Cluster:
             **changes,
         }
         path = self.home / "profile.yaml"
-        path.write_text("".join(f"{key}: {value}\n" for key, value in lines.items()) + more)
+        path.write_text("".join(f"{key}: {value}\n" for key, value in lines.items() if value) + more)
         return path
 
     def environment(self) -> dict[str, str]:
@@ -150,7 +153,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if os.geteuid():
         pytest.fail("the lab tests need root: they boot nodes")
     like = str(request.param)
-    name = f"{PREFIX}{like[0]}"
+    name = f"{PREFIX}{LETTERS[like]}"
     with at_the_machine(alone=False):
         life.down(name, lambda _: None)
         life.up(model.Lab(name, ipaddress.IPv4Network(SUBNETS[like]), 2, like), print)
@@ -182,5 +185,5 @@ def nothing_leaves(cluster: Cluster) -> Iterator[None]:
 def nothing_of_the_lab_stays() -> Iterator[None]:
     """Other labs on this machine come and go as they like."""
     yield
-    own = tuple(f"{NETNS_PREFIX}{PREFIX}{like[0]}" for like in SUBNETS)
+    own = tuple(f"{NETNS_PREFIX}{PREFIX}{letter}" for letter in LETTERS.values())
     assert not [path.name for path in Path("/run/netns").glob("*") if path.name.startswith(own)]
