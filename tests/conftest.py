@@ -13,6 +13,7 @@ ORDER = (
     "ssh/",
     "unit/",
     "sandbox/",
+    "world/",
     "lab/test_cluster",
     "lab/test_trouble",
     "lab/test_faults",

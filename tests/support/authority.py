@@ -22,9 +22,9 @@ class Authority:
         self.pem = made.public_bytes(serialization.Encoding.PEM).decode()
 
     def server(self, folder: Path, *hosts: str) -> ssl.SSLContext:
-        """What a server of these hosts speaks TLS with."""
+        """What a server of these hosts speaks TLS with. A common name has 64 characters at most; nobody reads it."""
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0][:64])])
         names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
         made = _signed(name, self._name, key, self._key, names)
         file = folder / f"{hosts[0]}.pem"
