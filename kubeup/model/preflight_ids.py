@@ -31,12 +31,16 @@ _IDS = (
     PreflightId("end-of-life", "Upstream no longer mends this minor version of Kubernetes", "warning"),
     # Whose machine it is (preflight/identity.py).
     PreflightId("other-cluster", "The node belongs to another cluster, of kubeup's or of another tool's"),
-    PreflightId(
-        "immutable", "The profile changes what a living cluster cannot change (pod network, service range, DNS domain)"
-    ),
     PreflightId("locked", "Another kubeup is at work on the node"),
     PreflightId("newer-record", "A newer kubeup wrote the node's record, in a format that this one does not know"),
     PreflightId("leftover-data", "etcd data lies there that no record of kubeup's knows"),
+    # What a living cluster cannot change (preflight/living.py).
+    PreflightId(
+        "immutable",
+        "The profile changes what a living cluster cannot change: pod network and subnets, service range, DNS, or the "
+        "runtime, the name, the address of a node",
+    ),
+    PreflightId("roles", "The profile takes a role from a living node, or a control-plane node out of the cluster"),
     # All nodes together (preflight/__init__.py).
     PreflightId("duplicate-name", "Two nodes have the same name"),
     PreflightId("duplicate-machine-id", "Two nodes have the same /etc/machine-id: one is a clone of the other"),

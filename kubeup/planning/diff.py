@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from kubeup.model import founding
 from kubeup.model.facts import Facts, FileFact
 from kubeup.model.resources import Action, Binary, Desired, Directory, File, Unit
 from kubeup.plan.steps import (
@@ -135,12 +136,11 @@ def _awaits(steps: Sequence[Step]) -> list[Step]:
 
 def _remember(levels: dict[int, list[Step]], desired: Desired, facts: Facts, last: int) -> None:
     """Before the level's other steps: what was asked for is known where one of them fails."""
-    changed: list[Step] = [
-        SetMeta(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value
-    ]
-    if changed:
-        number = last if levels.get(last) else 0
-        levels[number] = [*changed, *levels.get(number, ())]
+    changed = [(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value]
+    filled = [number for number, steps in sorted(levels.items()) if steps]
+    for number, first in ((filled[0] if filled else 0, True), (last if last in filled else 0, False)):
+        steps: list[Step] = [SetMeta(key, value) for key, value in changed if founding.comes_first(key) is first]
+        levels[number] = [*steps, *levels.get(number, ())]
 
 
 def _directory_stands(directory: Directory, facts: Facts) -> bool:

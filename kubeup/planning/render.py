@@ -18,6 +18,7 @@ from kubeup.model import resources
 from kubeup.model.cluster import Cluster, Node, Value
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
+from kubeup.model.founding import CONTROL_PLANE, FOUNDING
 from kubeup.model.resources import Binary, Desired, Directory, File, ProbeRequest, SideEffect, Unit, sha256
 from kubeup.pki import certificates, secret_names
 from kubeup.planning import recorded
@@ -191,17 +192,17 @@ def _traces(parts: Iterable[Component], cluster: Cluster) -> tuple[SideEffect, .
 
 
 def _meta(context: Context) -> tuple[tuple[str, str], ...]:
-    """What the node's record says about its cluster; the immutable ones are compared by preflight."""
-    cluster, network = context.cluster, context.cluster.network
+    """What the node's record says about its cluster; what stays of it while the cluster lives, preflight compares."""
+    cluster = context.cluster
     runtime = cluster.runtime.value if cluster.runtime else ""
     pairs = [
         ("cluster", cluster.name),
         ("name", context.node.name),
         ("roles", ",".join(sorted(role.value for role in context.node.roles))),
         ("runtime", runtime),
-        ("flannel_net", str(network.flannel_net)),
-        ("service_range", str(network.service_range)),
-        ("dns_domain", network.dns_domain),
+        ("address", context.node.address),
+        *((one.key, one.value(cluster)) for one in FOUNDING),
+        (CONTROL_PLANE, " ".join(sorted(node.name for node in cluster.control_plane))),
         ("server", cluster.api_server),
         ("nodes", " ".join(f"{node.name}={node.host}" for node in cluster.nodes)),
     ]

@@ -64,11 +64,11 @@ def _upstreams(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[str, ...]:
 def _resolve_node(node: Node, facts: Facts | None) -> Node:
     if facts is None:
         return node
-    known = facts.record.meta.get("name", "")
+    known = facts.record.meta
     return replace(
         node,
-        name=node.name or known or facts.hostname.lower(),
-        address=node.address or facts.primary_address or _only_address(facts),
+        name=node.name or known.get("name", "") or facts.hostname.lower(),
+        address=node.address or known.get("address", "") or facts.primary_address or _only_address(facts),
     )
 
 

@@ -6,12 +6,12 @@ problems in model/preflight_ids.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
-from kubeup.preflight import docker, firewall, identity, machine, network
+from kubeup.preflight import docker, firewall, identity, living, machine, network
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
 from kubeup.preflight.members import members
@@ -23,7 +23,7 @@ __all__ = ["check", "end_of_life", "pressure", "restarts"]
 Check = Callable[[Subject], Iterator[PreflightProblem]]
 CHECKS: tuple[Check, ...] = (
     identity.belongs,
-    identity.immutable,
+    living.of_a_node,
     identity.locked,
     identity.known_format,
     machine.system,
@@ -42,6 +42,12 @@ CHECKS: tuple[Check, ...] = (
     network.routes,
     identity.data_folders,
 )
+TOGETHER: tuple[Callable[[Sequence[Subject]], Iterator[PreflightProblem]], ...] = (
+    living.immutable,
+    living.roles,
+    members,
+)
+"""Of all nodes that answered."""
 
 
 def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[PreflightProblem, ...]:
@@ -49,7 +55,7 @@ def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[PreflightProble
     subjects = [Subject(cluster, node, facts[node.endpoint]) for node in cluster.nodes if node.endpoint in facts]
     found = [problem for subject in subjects for one in CHECKS for problem in one(subject)]
     found.extend(_together(cluster, subjects))
-    found.extend(members(subjects))
+    found.extend(problem for one in TOGETHER for problem in one(subjects))
     return tuple(replace(problem, severity="warning") if problem.id in cluster.waive else problem for problem in found)
 
 

@@ -7,12 +7,6 @@ from collections.abc import Iterator
 from kubeup.model.facts import record
 from kubeup.preflight.problem import PreflightProblem, Subject
 
-IMMUTABLE = {
-    "flannel_net": "the pod network (flannel_net)",
-    "service_range": "the service range (service_cluster_ip_range)",
-    "dns_domain": "the DNS domain (dns_domain)",
-}
-
 
 def belongs(s: Subject) -> Iterator[PreflightProblem]:
     recorded = s.facts.record.cluster
@@ -29,23 +23,6 @@ def belongs(s: Subject) -> Iterator[PreflightProblem]:
             "take it out of that cluster with the tool that put it in (kubeadm reset, k3s-uninstall.sh, ...)",
             s.facts.foreign_cluster.split(", "),
         )
-
-
-def immutable(s: Subject) -> Iterator[PreflightProblem]:
-    network = s.cluster.network
-    now = {
-        "flannel_net": str(network.flannel_net),
-        "service_range": str(network.service_range),
-        "dns_domain": network.dns_domain,
-    }
-    for key, what in IMMUTABLE.items():
-        then = s.facts.record.meta.get(key, "")
-        if then and then != now[key]:
-            yield s.problem(
-                "immutable",
-                f"{what} of a living cluster cannot change: it has {then}, the profile says {now[key]}",
-                f"write {then} into the profile; or, for a new cluster without the old one's data: kubeup down first",
-            )
 
 
 def locked(s: Subject) -> Iterator[PreflightProblem]:

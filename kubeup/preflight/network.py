@@ -25,6 +25,13 @@ def address(s: Subject) -> Iterator[PreflightProblem]:
             fix,
             evidence,
         )
+    elif has and s.node.address not in has and s.node.address == s.facts.record.meta.get("address"):
+        yield s.problem(
+            "address-not-here",
+            f"its address {s.node.address}, by which the cluster knows it, is on none of its links any more",
+            f"give it {s.node.address} again, and for good: fixed, or reserved where it is leased (DHCP)",
+            evidence,
+        )
     # Where ip told nothing, only what is no machine's address anywhere can be told.
     elif not _is_of_use(s.node.address) or (has and s.node.address not in has):
         yield s.problem(

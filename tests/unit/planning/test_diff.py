@@ -138,3 +138,13 @@ def test_what_was_asked_for_is_remembered_before_what_may_fail() -> None:
     remembered = [number for number, step in enumerate(steps) if isinstance(step, SetMeta)]
     assert remembered
     assert max(remembered) < first_action
+
+
+def test_what_the_cluster_is_from_now_on_is_remembered_before_anything_of_it_is_made() -> None:
+    """Preflight holds the next profile against it, also where this run breaks off in its middle."""
+    first = plan(two_nodes(), two_nodes().nodes[0]).levels[0].steps
+    keys = [step.key for step in first if isinstance(step, SetMeta)]
+    assert {"flannel_net", "service_range", "node_mask", "dns_ip", "dns_domain", "runtime", "name", "address"} <= set(
+        keys
+    )
+    assert all(isinstance(step, SetMeta) for step in first[: len(keys)])

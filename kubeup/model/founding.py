@@ -1,0 +1,50 @@
+"""What a cluster is founded with and keeps while it lives, as its nodes' records and a profile call it.
+
+planning/ writes it into the records, preflight/living.py holds a profile against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kubeup.model.cluster import Cluster
+
+CONTROL_PLANE = "control_plane"
+"""Names of the control-plane nodes, sorted."""
+
+
+@dataclass(frozen=True)
+class Founding:
+    """key: of the record's meta. word: the profile's. what: for people. value: what a profile says of it, or leaves."""
+
+    key: str
+    word: str
+    what: str
+    value: Callable[[Cluster], str]
+
+    def recorded(self, meta: Mapping[str, str]) -> str:
+        """What a record says of it; empty where it says nothing."""
+        subnet = meta.get("pod_cidr", "")
+        # A kubeup of before recorded no length of the subnets, but each node's own.
+        return meta.get(self.key, "") or (subnet.partition("/")[2] if self.key == "node_mask" else "")
+
+
+FOUNDING = (
+    Founding("flannel_net", "flannel_net", "the pod network", lambda cluster: str(cluster.network.flannel_net)),
+    Founding(
+        "service_range",
+        "service_cluster_ip_range",
+        "the service range",
+        lambda cluster: str(cluster.network.service_range),
+    ),
+    Founding("dns_domain", "dns_domain", "the DNS domain", lambda cluster: cluster.network.dns_domain),
+    Founding("dns_ip", "dns_server_ip", "the address of the DNS", lambda cluster: str(cluster.network.dns_ip)),
+    Founding("node_mask", "node_mask", "the length of pod subnets", lambda cluster: str(cluster.network.node_mask)),
+)
+OF_A_NODE = frozenset({"name", "roles", "address", "runtime", "pod_cidr", CONTROL_PLANE})
+
+
+def comes_first(key: str) -> bool:
+    """Whether it is recorded before anything is changed: what is half done already counts as what the cluster has."""
+    return key in OF_A_NODE or any(key == one.key for one in FOUNDING)

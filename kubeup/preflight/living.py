@@ -1,0 +1,107 @@
+"""What a living cluster cannot change: the ranges it was founded with, and what each of its nodes is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kubeup.model.cluster import Role
+from kubeup.model.facts import Facts
+from kubeup.model.founding import CONTROL_PLANE, FOUNDING
+from kubeup.preflight.problem import PreflightProblem, Subject
+
+ETCD, KUBELET = "etcd.service", "kubelet.service"
+ANEW = "or, for a new cluster without the old one's data: kubeup down first"
+
+
+def lives(facts: Facts) -> bool:
+    """Whether a node is part of a cluster that runs, or that runs again once it is started: it has a member's data, or
+    an etcd or a kubelet of kubeup's that became ready, or may become so any moment."""
+    record = facts.record
+    return record.exists and bool(
+        facts.kept_data
+        or any(unit in record.ready or (unit in record.units and facts.unit(unit).running) for unit in (ETCD, KUBELET))
+    )
+
+
+def immutable(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
+    """What all nodes have in common is told once, of the first that has it so."""
+    told: set[tuple[str, str]] = set()
+    for s in subjects:
+        runtime = s.cluster.runtime
+        # Another one takes away the images and containers of the pods that run.
+        kept = [("runtime", "the container runtime", _living(s, "runtime"), runtime.value if runtime else "")]
+        kept += [(one.word, one.what, one.recorded(s.facts.record.meta), one.value(s.cluster)) for one in FOUNDING]
+        for word, what, then, now in kept:
+            if then and now and then != now and (word, then) not in told:
+                told.add((word, then))
+                yield s.problem(
+                    "immutable",
+                    f"{what} ({word}) of a living cluster cannot change: it has {then}, the profile says {now}",
+                    f"write {then} into the profile; {ANEW}",
+                )
+
+
+def of_a_node(s: Subject) -> Iterator[PreflightProblem]:
+    """Under another name a node would be a second one beside the first; its address is in certificates and in etcd's
+    list of members."""
+    for key, does, now in (("name", "knows", s.node.name), ("address", "reaches", s.node.address)):
+        then = _living(s, key)
+        if then and now and then != now:
+            yield s.problem(
+                "immutable",
+                f"the {key} of a living node cannot change: the cluster {does} it by {then}, the profile says {now}",
+                f"write {key}: {then} under the node in the profile; {_way_out(s)}",
+            )
+
+
+def _living(s: Subject, key: str) -> str:
+    """What the record of a node that lives says; empty for what it does not say."""
+    return s.facts.record.meta.get(key, "") if lives(s.facts) else ""
+
+
+def _way_out(s: Subject) -> str:
+    """A worker can be taken out and come back as something else; a control-plane node takes the cluster along."""
+    if Role.CONTROL_PLANE in Role.recorded(s.facts.record.meta.get("roles", "")):
+        return ANEW
+    return f"or take the node out first: kubeup down --limit {s.node.endpoint}"
+
+
+def roles(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
+    """A role that is lost takes away what it brought: etcd's data, or the pods of a worker."""
+    for s in subjects:
+        before = Role.recorded(s.facts.record.meta.get("roles", ""))
+        lost = before - s.node.roles if lives(s.facts) else frozenset()
+        if Role.CONTROL_PLANE in lost:
+            yield s.problem(
+                "roles",
+                "it is a control-plane node and has a member's data of etcd, and the profile makes it a worker: the "
+                "data would be deleted",
+                f"members cannot be taken out yet: give it back its role ({_word(before)}) in the profile; {ANEW}",
+            )
+        elif lost:
+            yield s.problem(
+                "roles",
+                "it runs pods, and the profile takes that role from it: they would be stopped without a word",
+                f"give it back its role ({_word(before)}) in the profile; {_way_out(s)}",
+            )
+    yield from _gone_from_control_plane(subjects)
+
+
+def _gone_from_control_plane(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
+    """Their members stay in etcd's list, and count for its majority."""
+    living = [s for s in subjects if s.node.is_control_plane and lives(s.facts)]
+    named = {name for s in subjects for name in (s.node.name, s.facts.record.meta.get("name", ""))}
+    for s in living[:1]:
+        every = {name for one in living for name in one.facts.record.meta.get(CONTROL_PLANE, "").split()}
+        for name in sorted(every - named):
+            yield s.problem(
+                "roles",
+                f"the control plane of its cluster has the node {name}, which the profile lacks: its member of etcd "
+                "would stay, and count for the majority",
+                f"members cannot be taken out yet: put {name} back into the profile; {ANEW}",
+            )
+
+
+def _word(roles: frozenset[Role]) -> str:
+    """As a profile has it."""
+    return ("a" if Role.CONTROL_PLANE in roles else "") + ("i" if Role.WORKER in roles else "")
