@@ -58,6 +58,7 @@ def list_command(arguments: tuple[str, ...], parallel: int, output: str) -> None
     loaded, _ = _read(arguments)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
         answers = probing.ask_all(job, loaded.cluster)
+        probing.refuse_strangers(answers.cluster, answers.facts)
         found = command.installed(job, answers.cluster, answers.facts)
     if output == "json":
         print(report.as_json(answers.cluster, found))

@@ -62,6 +62,7 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
     """The plan of what concerns addons, and nothing else. cluster: with the addons it is to have."""
     answers = probing.ask_all(job, cluster)
     cluster, facts = answers.cluster, answers.facts
+    probing.refuse_strangers(cluster, facts)
     first = cluster.control_plane[0]
     if not facts[first.endpoint].record.exists:
         raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up")

@@ -64,17 +64,16 @@ class Surveyed:
 def survey(job: Job, cluster: Cluster, *, keep_data: bool, limit: frozenset[str] = frozenset()) -> Surveyed:
     """Ask every node; the plan follows from what their records say, not from the profile.
 
-    Raises UsageError where ``limit`` names no node of the cluster, KubeupError where a node is another cluster's.
+    Raises UsageError where ``limit`` names no node of the cluster, KubeupError as ``probing.refuse_strangers``.
     """
     results: Results[Facts] = probing.probe_nodes(job.fleet, cluster, job.emit)
     nodes = tuple(_as_recorded(node, results.values.get(node.endpoint)) for node in cluster.nodes)
     cluster = replace(cluster, nodes=nodes)
     refuse_unknown(cluster, limit)
-    plans = []
-    for node in cluster.nodes:
-        facts = results.values.get(node.endpoint, Facts()) if is_chosen(node, limit) else Facts()
-        _refuse_stranger(cluster, node, facts)
-        plans.append(empty_diff(node.title, facts, keep_data=keep_data))
+    endpoints = {node.endpoint for node in cluster.nodes if is_chosen(node, limit)}
+    chosen = {endpoint: facts for endpoint, facts in results.values.items() if endpoint in endpoints}
+    probing.refuse_strangers(cluster, chosen)
+    plans = [empty_diff(node.title, chosen.get(node.endpoint, Facts()), keep_data=keep_data) for node in cluster.nodes]
     return Surveyed(cluster, results.values, results.failures, Plan(cluster.name, tuple(plans)))
 
 
@@ -85,15 +84,6 @@ def _as_recorded(node: Node, facts: Facts | None) -> Node:
     meta = facts.record.meta
     roles = Role.recorded(meta.get("roles", "")) or node.roles
     return replace(node, name=meta.get("name", "") or node.name or facts.hostname, roles=roles)
-
-
-def _refuse_stranger(cluster: Cluster, node: Node, facts: Facts) -> None:
-    recorded = facts.record.cluster
-    if recorded and recorded != cluster.name:
-        raise KubeupError(
-            f"{node.title} belongs to the cluster {recorded}, not to {cluster.name}; nothing was touched",
-            fix=f"take the profile of {recorded}; where it is lost, `name: {recorded}` in this one will do",
-        )
 
 
 def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:

@@ -13,7 +13,7 @@ from kubeup.execution.results import Results, tell_failures
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import FleetError, KubeupError, NodeError
 from kubeup.model.events import EventSink, Finished, Note, Phase, Working
-from kubeup.model.facts import Facts
+from kubeup.model.facts import Facts, record
 from kubeup.model.resources import ProbeRequest
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire.remote_commands import Kind
@@ -45,12 +45,38 @@ def ask(job: Job, cluster: Cluster) -> Answers:
 def ask_built(job: Job, cluster: Cluster, *, fix: str = "kubeup up") -> Answers:
     """``ask``, for what only makes sense once there is a cluster.
 
-    Raises KubeupError, with this fix, where nodes answer and none of them is of a cluster that kubeup built.
+    Raises KubeupError, with this fix, where nodes answer and none of them is of a cluster that kubeup built; and as
+    ``refuse_strangers``.
     """
     answers = ask(job, cluster)
+    refuse_strangers(answers.cluster, answers.facts)
     if answers.facts and not any(facts.record.exists for facts in answers.facts.values()):
         raise KubeupError("kubeup has built no cluster on these nodes", fix=fix)
     return answers
+
+
+def refuse_strangers(cluster: Cluster, facts: Mapping[str, Facts]) -> None:
+    """Whatever a command is about to do, it does it to nodes of its own cluster, of whose record it can read every
+    word. facts: by node.endpoint, of the nodes in question.
+
+    Raises KubeupError where one is another cluster's, or was changed by a kubeup to come.
+    """
+    asked = [(node, facts[node.endpoint].record) for node in cluster.nodes if node.endpoint in facts]
+    newer = [(node, known) for node, known in asked if known.format > record.FORMAT]
+    others = [(node, known) for node, known in asked if known.cluster not in ("", cluster.name)]
+    for node, known in newer[:1]:
+        raise KubeupError(
+            f"a newer kubeup wrote the record of {node.title} (format {known.format}; this one knows {record.FORMAT}); "
+            "nothing was touched",
+            fix="use that kubeup, or a newer one",
+        )
+    for node, known in others[:1]:
+        raise KubeupError(
+            f"{node.title} belongs to the cluster {known.cluster}, not to {cluster.name}; nothing was touched",
+            evidence=[f"{other.title} belongs to {its.cluster}" for other, its in others[1:]],
+            fix=f"take the profile of {known.cluster}; where it is lost, or its file was renamed, "
+            f"`name: {known.cluster}` in this one will do",
+        )
 
 
 def ask_all(job: Job, cluster: Cluster) -> Answers:

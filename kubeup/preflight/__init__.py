@@ -23,7 +23,6 @@ __all__ = ["check", "end_of_life", "pressure", "restarts"]
 Check = Callable[[Subject], Iterator[PreflightProblem]]
 CHECKS: tuple[Check, ...] = (
     identity.belongs,
-    living.of_a_node,
     identity.locked,
     identity.known_format,
     machine.system,
@@ -44,10 +43,11 @@ CHECKS: tuple[Check, ...] = (
 )
 TOGETHER: tuple[Callable[[Sequence[Subject]], Iterator[PreflightProblem]], ...] = (
     living.immutable,
+    living.of_each,
     living.roles,
     members,
 )
-"""Of all nodes that answered."""
+"""Of all nodes that answered and are no other cluster's."""
 
 
 def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[PreflightProblem, ...]:
@@ -55,7 +55,8 @@ def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[PreflightProble
     subjects = [Subject(cluster, node, facts[node.endpoint]) for node in cluster.nodes if node.endpoint in facts]
     found = [problem for subject in subjects for one in CHECKS for problem in one(subject)]
     found.extend(_together(cluster, subjects))
-    found.extend(problem for one in TOGETHER for problem in one(subjects))
+    own = [s for s in subjects if s.facts.record.cluster in ("", cluster.name)]
+    found.extend(problem for one in TOGETHER for problem in one(own))
     return tuple(replace(problem, severity="warning") if problem.id in cluster.waive else problem for problem in found)
 
 

@@ -14,7 +14,8 @@ def belongs(s: Subject) -> Iterator[PreflightProblem]:
         yield s.problem(
             "other-cluster",
             f"it is part of the cluster {recorded}, which kubeup built",
-            f"take it out there first: kubeup down --limit {s.node.endpoint} with the profile of {recorded}",
+            f"write name: {recorded} into the profile, if it is that cluster's and its file was renamed; or take the "
+            f"node out there first: kubeup down --limit {s.node.endpoint} with the profile of {recorded}",
         )
     elif s.facts.foreign_cluster:
         yield s.problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from kubeup.model.cluster import Role
@@ -41,11 +42,12 @@ def immutable(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
                 )
 
 
-def of_a_node(s: Subject) -> Iterator[PreflightProblem]:
+def of_each(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
     """Under another name a node would be a second one beside the first; its address is in certificates and in etcd's
     list of members."""
-    for key, does, now in (("name", "knows", s.node.name), ("address", "reaches", s.node.address)):
-        then = _living(s, key)
+    kept = (("name", "knows", lambda s: s.node.name), ("address", "reaches", lambda s: s.node.address))
+    for s, (key, does, value) in itertools.product(subjects, kept):
+        then, now = _living(s, key), value(s)
         if then and now and then != now:
             yield s.problem(
                 "immutable",
