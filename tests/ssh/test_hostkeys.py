@@ -11,7 +11,7 @@ import pytest
 from kubeup.model.cluster import HostKeys
 from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator, gets_in, refusal
-from tests.ssh.machine import Daemon, Machine
+from tests.ssh.machine import Daemon, Machine, make_key
 
 
 def fingerprint(daemon: Daemon, kind: str = "ed25519") -> str:
@@ -131,6 +131,31 @@ def test_a_revoked_key_is_refused(operator: Operator, sshd: Daemon) -> None:
     with operator.known_hosts.open("a") as file:
         file.write(f"@revoked * {sshd.public()}\n")
     assert refusal(operator, operator.node(sshd)).message == "the host key of 127.0.0.1 is revoked"
+
+
+def test_a_machine_known_by_its_authority_is_refused_with_a_way_that_works(
+    operator: Operator, machine: Machine, tmp_path: Path
+) -> None:
+    """To log in once by hand, as for other unknown keys, notes nothing where ssh trusts an authority."""
+    authority = make_key(tmp_path / "authority")
+    (tmp_path / "certified.pub").write_text(machine.sshd(fresh="certified-").public())
+    sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "it", "-h", "-n", "127.0.0.1", str(tmp_path / "certified")]
+    subprocess.run(sign, check=True)
+    machine.write("/etc/ssh/certified-cert.pub", (tmp_path / "certified-cert.pub").read_text())
+    daemon = machine.sshd("HostCertificate /etc/ssh/certified-cert.pub", fresh="certified-")
+    machine.write("/etc/ssh/ssh_host_ed25519_key.pub", daemon.public() + " root@node\n")
+    operator.known_hosts.write_text(f"@cert-authority [127.0.0.1]:* {authority.with_suffix('.pub').read_text()}")
+    error = refusal(operator, operator.node(daemon))
+    assert error.title() == (
+        "127.0.0.1: host key: the host key of 127.0.0.1 is known by a certificate only, and kubeup looks at keys"
+    )
+    assert error.evidence[0] == f"offered: ssh-ed25519 {fingerprint(daemon)}"
+    assert error.evidence[1].endswith(f"({operator.known_hosts}:1)")
+    way, command = error.fix.split(": ", 1)
+    assert way == "let ssh, which verifies the certificate, fetch the key"
+    operator.ssh_config.write_text(f"IdentityFile {operator.key}\nStrictHostKeyChecking yes\n")
+    subprocess.run(["sh", "-c", command], check=True, timeout=30)
+    assert gets_in(operator, operator.node(daemon))
 
 
 @pytest.mark.parametrize(

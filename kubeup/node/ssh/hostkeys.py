@@ -158,7 +158,8 @@ def verify(target: Target, policy: HostKeys, offered: HostKey) -> None:
     if exact:
         raise _changed(target, exact, offered)
     if policy is not HostKeys.ACCEPT_NEW:
-        raise _unknown(target, offered)
+        authorities = [one for one in known if one.marker == AUTHORITY]
+        raise _certified(target, authorities, offered) if authorities else _unknown(target, offered)
     try:
         if target.known_hosts:
             remember(target.known_hosts[0], target.names[0], offered, hashed=target.hash_names)
@@ -203,9 +204,28 @@ def _unknown(target: Target, offered: HostKey) -> ConnectError:
         "host key",
         f"the host key of {target.host} is not known",
         evidence=[f"offered: {offered}"],
-        fix="compare it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints on the machine's console; "
+        fix=f"compare it with what `ssh-keygen -lf {_file(offered)}` prints on the machine's console; "
         f"then type: {target.ssh} true, and answer yes. Or say host_keys: accept-new in the profile under ssh:",
     )
+
+
+def _certified(target: Target, authorities: Sequence[Known], offered: HostKey) -> ConnectError:
+    """ssh gets in by the certificate and notes no key: what helps elsewhere, to log in once by hand, does not here."""
+    fetch = f"{target.ssh} cat {_file(offered)}"
+    note = f"(printf '%s ' '{target.names[0]}'; {fetch}) >>{target.known_hosts[0]}"
+    return failure(
+        target,
+        "host key",
+        f"the host key of {target.host} is known by a certificate only, and kubeup looks at keys",
+        evidence=[f"offered: {offered}", *(f"authority: {one}" for one in authorities)],
+        fix=f"let ssh, which verifies the certificate, fetch the key: {note}",
+    )
+
+
+def _file(key: HostKey) -> str:
+    """Where sshd has the public half of a host key unless it was told otherwise."""
+    kind = key.type.removeprefix("ssh-").split("-")[0]
+    return f"/etc/ssh/ssh_host_{kind}_key.pub"
 
 
 def preferred_types(known: Iterable[Known], pinned: str) -> tuple[str, ...]:
