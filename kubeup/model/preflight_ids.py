@@ -53,7 +53,6 @@ _IDS = (
     PreflightId("architecture", "Neither amd64 nor arm64"),
     PreflightId("untested-os", "Neither Debian nor Ubuntu", "warning"),
     PreflightId("bad-hostname", "The machine's hostname cannot name a node"),
-    PreflightId("disk-full", "Less room than kubeup's programs need"),
     PreflightId("little-memory", "Less memory than the node's roles want", "warning"),
     PreflightId("swap", "Swap is on, and kubelet does not start with it (before 1.34, or failSwapOn: true)"),
     PreflightId("inotify", "Too few inotify instances are left for root", "warning"),
@@ -61,7 +60,8 @@ _IDS = (
     PreflightId("cgroup-v1", "cgroup v1, which kubelet refuses since 1.35"),
     PreflightId("cgroup-controllers", "The kernel runs without a cgroup controller that kubelet needs"),
     PreflightId("no-iptables", "iptables is missing"),
-    PreflightId("kernel-module", "The kernel has no module overlay or br_netfilter"),
+    PreflightId("kernel-module", "The kernel has no module overlay, br_netfilter or, where flannel needs it, vxlan"),
+    PreflightId("no-kmsg", "/dev/kmsg is missing, without which kubelet does not start"),
     PreflightId("nft-version", "nft is missing, or too old for kube-proxy's nftables mode"),
     PreflightId("kernel-version", "The kernel is too old for kube-proxy's nftables mode"),
     PreflightId("ipvs-in-use", "IPVS is in use, and kube-proxy's nftables mode flushes its whole table"),
@@ -86,7 +86,11 @@ _IDS = (
     PreflightId("docker-mirrors", "Mirrors of other registries than docker.io, which Docker does not know", "warning"),
     PreflightId("docker-options", "What the profile wants of Docker contradicts Docker's own options"),
     PreflightId("docker-restart", "Docker has to be restarted, and containers run on it", "warning"),
-    # The disk once the programs are on it (preflight/disk.py).
+    # The disks (preflight/disk.py).
+    PreflightId("disk-full", "Less room than kubeup's programs and images need"),
+    PreflightId("noexec", "Programs cannot run where kubeup keeps them: the disk is mounted noexec"),
+    PreflightId("read-only", "A disk that kubeup has to write to is mounted read-only"),
+    PreflightId("docker-disk", "Docker keeps images on a disk that kubelet does not watch", "warning"),
     PreflightId("disk-pressure", "kubelet would evict pods, so little of the disk would be free", "warning"),
 )
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
-from kubeup.preflight import docker, firewall, identity, living, machine, network
+from kubeup.preflight import disk, docker, firewall, identity, living, machine, network
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
 from kubeup.preflight.members import members
@@ -26,6 +26,8 @@ CHECKS: tuple[Check, ...] = (
     identity.locked,
     identity.known_format,
     machine.system,
+    disk.room,
+    disk.mounts,
     machine.resources,
     machine.inotify,
     machine.clock,
@@ -35,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     machine.tools,
     docker.docker,
     docker.docker_settings,
+    disk.docker_disk,
     firewall.front_ends,
     firewall.operators_way,
     firewall.own_chains,

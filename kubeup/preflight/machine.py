@@ -1,4 +1,4 @@
-"""The machine itself: system, resources, clock, cgroups, tools."""
+"""The machine itself: system, memory, clock, cgroups, kernel, tools."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from kubeup.model.names import fault_of_node_name
 from kubeup.preflight.problem import PreflightProblem, Subject, version
 
 CLOCK_SECONDS = 60.0
-DISK_BYTES = 3 * 10**9
 MASTER_BYTES, NODE_BYTES = 1_700_000_000, 700_000_000
 # Counted on a running cluster: kubelet 6, kube-proxy 4, containerd 2; two each of the control plane.
 NODE_INOTIFY, MASTER_INOTIFY = 12, 6
@@ -46,13 +45,6 @@ def system(s: Subject) -> Iterator[PreflightProblem]:
 
 def resources(s: Subject) -> Iterator[PreflightProblem]:
     facts = s.facts
-    if facts.disk_free < DISK_BYTES and not facts.record.exists:
-        free = facts.disk_free / 10**9
-        yield s.problem(
-            "disk-full",
-            f"there are {free:.1f} GB free in {facts.disk_path}, and kubeup needs {DISK_BYTES / 10**9:.0f} GB",
-            "make room on the node: df -h /var/lib; apt-get clean; journalctl --vacuum-size=100M",
-        )
     wanted = MASTER_BYTES if s.node.is_control_plane else NODE_BYTES
     if facts.memory < wanted:
         yield s.problem(
@@ -144,7 +136,22 @@ def tools(s: Subject) -> Iterator[PreflightProblem]:
     if s.cluster.proxy_mode is ProxyMode.NFTABLES:
         yield from _nftables(s)
     for module in facts.missing_modules:
-        yield s.problem("kernel-module", f"its kernel has no {module}", f"modprobe {module}; or use another kernel")
+        if module != "vxlan":
+            yield s.problem("kernel-module", f"its kernel has no {module}", f"modprobe {module}; or use another kernel")
+        elif s.cluster.network.flannel_backend == "vxlan":
+            yield s.problem(
+                "kernel-module",
+                "its kernel has no vxlan, by which nodes reach each other's pods",
+                f"apt-get install linux-modules-extra-{facts.kernel} (Ubuntu on a Raspberry Pi: "
+                "linux-modules-extra-raspi); or flannel_backend: host-gw, where all nodes are on one network",
+            )
+    if not facts.kmsg:
+        yield s.problem(
+            "no-kmsg",
+            "/dev/kmsg is missing (as in a container of LXC's), and kubelet does not start without it",
+            "LXC: lxc.mount.entry = /dev/kmsg dev/kmsg none bind,create=file in the container's configuration; "
+            "elsewhere: ln -s /dev/console /dev/kmsg, at each boot",
+        )
 
 
 def _nftables(s: Subject) -> Iterator[PreflightProblem]:

@@ -153,8 +153,11 @@ def test_the_probe_touches_nothing_and_survives_odd_names(sandbox: Sandbox) -> N
     facts = sandbox.probe(ProbeRequest())
     disk = shutil.disk_usage(sandbox.root)
     assert facts.inotify_limit == int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
-    assert facts.disk_size == disk.total
-    assert facts.disk_free == pytest.approx(disk.free, rel=0.1)
+    found = facts.disk("/var/lib/kubeup")
+    assert found.size == disk.total
+    assert found.free == pytest.approx(disk.free, rel=0.1)
+    assert set(facts.disks) == {"/var/lib/kubeup", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/docker"}
+    assert set(facts.mounted) == {"/etc", "/opt", "/var/lib/kubeup"}
 
 
 def test_every_line_that_the_probe_prints_is_one_that_a_family_of_facts_reads(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -9,12 +9,19 @@ from pathlib import Path
 
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster
-from kubeup.model.facts import Facts, Owned, Record, UnitFact
+from kubeup.model.facts import Disk, Facts, Owned, Record, UnitFact
 from kubeup.planning import recorded, render, required, resolve
 from kubeup.release.artifacts import Artifact
 from kubeup.sources import cache
 from tests.support.plans import authorities, carried_out, leaves
 from tests.support.recorded import RecordedNode
+
+
+def one_disk(size: int, free: int) -> dict[str, Disk]:
+    """A machine with all that it has on one."""
+    folders = ("/var/lib/kubeup", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/docker")
+    return dict.fromkeys(folders, Disk("/", size, free))
+
 
 SOUND = Facts(
     hostname="one",
@@ -26,7 +33,7 @@ SOUND = Facts(
     init="systemd",
     uid=0,
     memory=4 * 10**9,
-    disk_free=50 * 10**9,
+    disks=one_disk(100 * 10**9, 50 * 10**9),
     cgroup=2,
     cgroup_controllers=("cpuset", "cpu", "io", "memory", "pids"),
     nft="1.1.3",
@@ -48,8 +55,7 @@ def bare(number: int, **changes: object) -> Facts:
         primary_device="eth0",
         routes=(("default", "eth0"), ("192.168.200.0/24", "eth0")),
         capabilities=1 << 24,
-        disk_size=100 * 2**30,
-        disk_free=50 * 2**30,
+        disks=one_disk(100 * 2**30, 50 * 2**30),
         memory=4 * 2**30,
     )
     return replace(found, **changes)  # type: ignore[arg-type]

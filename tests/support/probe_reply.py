@@ -30,8 +30,9 @@ def _machine(facts: Facts) -> Iterator[str]:
         yield f'os_release\t{name}="{value}"'
     yield from (f"machine_id\t{facts.machine_id}", f"init\t{facts.init}", f"uid\t{facts.uid}", f"cpus\t{facts.cpus}")
     yield f"meminfo\tMemTotal: {facts.memory // 1024} kB"
-    yield "disk\tFilesystem 1024-blocks Used Available Capacity Mounted on"
-    yield f"disk\t/dev/vda1 {facts.disk_size // 1024} 0 {facts.disk_free // 1024} 10% /"
+    for folder, disk in facts.disks.items():
+        yield f"disk_folder\t{folder}"
+        yield f"disk\t/dev/vda1 {disk.size // 1024} 0 {disk.free // 1024} 10% {disk.mount}"
     yield from (f"capabilities\tCapBnd: {facts.capabilities:016x}", f"cgroup\t{facts.cgroup}")
     yield f"controllers\t{' '.join(facts.cgroup_controllers)}"
     yield from (f"nft\tnftables v{facts.nft} (x)", f"iptables\tiptables v{facts.iptables} (nf_tables)")

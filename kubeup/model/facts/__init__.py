@@ -14,6 +14,7 @@ from pathlib import Path
 from kubeup.model.facts import (
     asks,
     checks,
+    disks,
     docker,
     files,
     firewall,
@@ -29,6 +30,7 @@ from kubeup.model.facts.answer import Answer
 from kubeup.model.facts.asks import AskFacts, Said
 from kubeup.model.facts.checks import CheckFacts
 from kubeup.model.facts.cluster import AuthorityFact, ClusterFacts, EtcdStatus, Member, NodeObject, Unknown
+from kubeup.model.facts.disks import Disk, DiskFacts
 from kubeup.model.facts.docker import DockerFact, DockerFacts
 from kubeup.model.facts.files import FileFact, FileFacts
 from kubeup.model.facts.firewall import DroppingChain, FirewallFact, FirewallFacts
@@ -46,6 +48,7 @@ __all__ = [
     "Answer",
     "AuthorityFact",
     "ClusterFacts",
+    "Disk",
     "DockerFact",
     "DroppingChain",
     "EtcdStatus",
@@ -73,6 +76,7 @@ class Facts(
     NetworkFacts,
     ToolFacts,
     DockerFacts,
+    DiskFacts,
     FirewallFacts,
     FileFacts,
     UnitFacts,
@@ -106,6 +110,7 @@ FAMILIES = (
     Family("network", network.parse),
     Family("tools", tools.parse),
     Family("docker", docker.parse),
+    Family("disks", disks.parse),
     Family("firewall", firewall.parse),
     Family("files", files.parse),
     Family("units", units.parse),

@@ -9,7 +9,10 @@ from kubeup.model.facts.answer import Answer
 
 @dataclass(frozen=True)
 class DockerFact:
-    """The node's own Docker. version empty: none. source: apt, snap or other.
+    """The node's own Docker. version empty: none. source: apt, snap or other. root: where its data lies.
+
+    images: where its images lie: containerd's folder, where it keeps them in containerd's way (its default from 29 on,
+    https://docs.docker.com/engine/storage/containerd/), else below root.
 
     exec_start, environment, environment_files: what its unit and drop-ins say, kubeup's own drop-in left out: the
     command line, NAME=VALUE lines (which may hold a password), and files with a leading "-" where they may be absent.
@@ -23,6 +26,8 @@ class DockerFact:
     exec_start: str = ""
     environment: tuple[str, ...] = ()
     environment_files: tuple[str, ...] = ()
+    root: str = "/var/lib/docker"
+    images: str = "/var/lib/docker"
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class DockerFacts:
 
 
 def parse(answer: Answer) -> DockerFacts:
-    version, _, cgroup_driver = answer.text("docker_info").partition(" ")
+    version, cgroup_driver, root, status = (*answer.text("docker_info").split(" ", 3), "", "", "", "")[:4]
+    root = root or DockerFact.root
     version = version or answer.match("dockerd_version", r"^Docker version ([0-9.]*)")
     return DockerFacts(
         DockerFact(
@@ -43,6 +49,8 @@ def parse(answer: Answer) -> DockerFacts:
             exec_start="".join(_settings(answer, "ExecStart")[-1:]),
             environment=_settings(answer, "Environment"),
             environment_files=_settings(answer, "EnvironmentFile"),
+            root=root,
+            images="/var/lib/containerd" if "io.containerd.snapshotter" in status else root,
         )
     )
 

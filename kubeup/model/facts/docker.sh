@@ -1,11 +1,18 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154
+# shellcheck disable=SC2034,SC2154
 # ROOT, HOME_DIR and the helpers are those of node/agent/probe.sh.
+# docker_root: where it keeps its data, for disks.sh, too.
+docker_root=/var/lib/docker
 ask_docker() {
+    local info
     if have docker && [ "$(systemctl is-active docker.service 2>/dev/null)" = active ]; then
         fact docker_running yes
         # One question; Go templates say just what is needed.
-        timeout 5 docker info --format '{{.ServerVersion}} {{.CgroupDriver}}' 2>/dev/null | each docker_info
+        info=$(timeout 5 docker info --format '{{.ServerVersion}} {{.CgroupDriver}} {{.DockerRootDir}} {{json .DriverStatus}}' 2>/dev/null)
+        fact docker_info "$info"
+        # shellcheck disable=SC2086
+        set -- $info
+        case ${3:-} in /*) docker_root=$3 ;; esac
         timeout 5 docker ps --format '{{if not (.Label "io.kubernetes.pod.uid")}}{{.Names}}{{end}}' 2>/dev/null | grep . | each docker_container
     elif have dockerd; then
         dockerd --version 2>/dev/null | each dockerd_version

@@ -4,7 +4,6 @@
 ask_hardware() {
     fact cpus "$(grep -c '^processor' /proc/cpuinfo)"
     grep -E '^(MemTotal|SwapTotal):' /proc/meminfo | each meminfo
-    df -P -k "$ROOT/var/lib" 2>/dev/null | each disk
     # Only of a node that is new to kubeup: every open file is looked at.
     [ ! -f "$HOME_DIR/record" ] || return 0
     fact inotify_limit "$(cat /proc/sys/fs/inotify/max_user_instances)"

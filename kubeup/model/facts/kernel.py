@@ -11,7 +11,7 @@ from kubeup.model.facts.answer import Answer
 class KernelFacts:
     """cgroup: its version, 1 or 2. capabilities: CapBnd of the first process.
 
-    ipvs_services: lines of /proc/net/ip_vs.
+    ipvs_services: lines of /proc/net/ip_vs. kmsg: whether there is a /dev/kmsg.
     """
 
     cgroup: int = 0
@@ -20,6 +20,7 @@ class KernelFacts:
     missing_modules: tuple[str, ...] = ()
     ipvs_services: tuple[str, ...] = ()
     conntrack_max_writable: bool = True
+    kmsg: bool = True
 
     @property
     def lacks_sys_resource(self) -> bool:
@@ -37,4 +38,5 @@ def parse(answer: Answer) -> KernelFacts:
         missing_modules=answer.texts("missing_module"),
         ipvs_services=answer.texts("ipvs"),
         conntrack_max_writable=answer.text("conntrack_max") != "readonly",
+        kmsg=not answer.text("no_kmsg"),
     )

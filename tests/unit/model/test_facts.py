@@ -149,9 +149,37 @@ DISKS = {
 
 @pytest.mark.parametrize("line", DISKS)
 def test_a_disk_is_read_whatever_its_device_is_called(line: str) -> None:
-    head = "Filesystem     1024-blocks     Used Available Capacity Mounted on"
-    found = facts(f"disk -> {head}", f"disk -> {line}")
-    assert (found.disk_size // 1024, found.disk_free // 1024) == DISKS[line]
+    found = facts("disk_folder -> /var/lib/kubeup", f"disk -> {line}").disk("/var/lib/kubeup")
+    assert (found.size // 1024, found.free // 1024) == DISKS[line]
+    assert found.mount == f"/{line.rpartition('/')[2]}".replace("/lib", "/var/lib")
+
+
+def test_where_df_has_nothing_to_say_of_a_folder_nobody_knows_which_line_is_whose() -> None:
+    line = "/dev/vda1 61631496 20000000 38437636 35% /"
+    assert facts("disk_folder -> /var/lib/kubeup", "disk_folder -> /var/lib/kubelet", f"disk -> {line}").disks == {}
+
+
+def test_how_a_folder_is_mounted_is_read_with_a_space_in_its_name() -> None:
+    found = facts("mounted -> /opt\t/opt/my disk rw,noexec,relatime", "mounted -> /etc\t")
+    assert found.mounted == {"/opt": ("/opt/my disk", frozenset({"rw", "noexec", "relatime"}))}
+
+
+DOCKERS = {
+    '28.5.2 systemd /var/lib/docker [["Backing Filesystem","extfs"]]': ("/var/lib/docker", "/var/lib/docker"),
+    '28.5.2 systemd /data/docker [["Backing Filesystem","extfs"]]': ("/data/docker", "/data/docker"),
+    '29.1.0 systemd /var/lib/docker [["driver-type","io.containerd.snapshotter.v1"]]': (
+        "/var/lib/docker",
+        "/var/lib/containerd",
+    ),
+    "": ("/var/lib/docker", "/var/lib/docker"),
+}
+
+
+@pytest.mark.parametrize("line", DOCKERS)
+def test_where_docker_keeps_images_is_known(line: str) -> None:
+    found = facts(f"docker_info -> {line}").docker
+    assert (found.root, found.images) == DOCKERS[line]
+    assert found.version == line.partition(" ")[0]
 
 
 def test_the_rules_of_each_firewall_are_its_own() -> None:

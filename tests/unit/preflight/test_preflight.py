@@ -11,11 +11,11 @@ import pytest
 
 from kubeup import preflight, profile
 from kubeup.model.cluster import Cluster, Override, ProxyMode, Role, Runtime, Value, Versions
-from kubeup.model.facts import DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
+from kubeup.model.facts import Disk, DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
 from kubeup.model.resources import Binary
 from kubeup.plan.steps import NodePlan, Plan
 from kubeup.preflight.problem import PreflightProblem
-from tests.support.machines import SOUND
+from tests.support.machines import SOUND, one_disk
 from tests.unit.preflight.subjects import CLUSTER, problems
 
 
@@ -41,9 +41,9 @@ TABLE = {
         "    fix: boot it with systemd.unified_cgroup_hierarchy=1; or kubelet: {config: {failCgroupV1: false}}",
     ),
     "disk-full": (
-        replace(SOUND, disk_free=10**9),
-        "one: there are 1.0 GB free in /var/lib, and kubeup needs 3 GB [disk-full]\n"
-        "    fix: make room on the node: df -h /var/lib; apt-get clean; journalctl --vacuum-size=100M",
+        replace(SOUND, disks=one_disk(10**11, 10**9)),
+        "one: there are 1.0 GB free on /, and kubeup needs 3 GB there (for /var/lib/kubeup) [disk-full]\n"
+        "    fix: make room on the node: df -h /; apt-get clean; journalctl --vacuum-size=100M",
     ),
     "port-taken": (
         replace(SOUND, listeners=(Listener(6443, "nginx", 812),)),
@@ -300,7 +300,7 @@ def staged(facts: Facts, gigabytes: int, cluster: Cluster = CLUSTER) -> list[Pre
 @pytest.mark.parametrize("sizes", DISKS)
 def test_a_disk_that_will_be_too_full_for_pods_is_told(sizes: tuple[int, int, int]) -> None:
     free, size, stored = sizes
-    found = staged(replace(SOUND, disk_free=free * 10**9, disk_size=size * 10**9), stored)
+    found = staged(replace(SOUND, disks=one_disk(size * 10**9, free * 10**9)), stored)
     assert [problem.severity for problem in found] == (["warning"] if DISKS[sizes] else [])
     assert [problem.evidence for problem in found] == (
         [(f"kubelet's own thresholds: {DISKS[sizes]}",)] if DISKS[sizes] else []
@@ -308,19 +308,17 @@ def test_a_disk_that_will_be_too_full_for_pods_is_told(sizes: tuple[int, int, in
 
 
 def test_a_disk_that_will_be_too_full_is_told_to_the_letter() -> None:
-    (found,) = staged(replace(SOUND, disk_free=10**10, disk_size=10**11), 2)
+    (found,) = staged(replace(SOUND, disks=one_disk(10**11, 10**10)), 2)
     assert found.format() == (
-        "one: /var/lib will have 8.0 of 100.0 GB free (8 %): kubelet will evict pods and take no new ones "
+        "one: / will have 8.0 of 100.0 GB free (8 %): kubelet will evict pods and take no new ones "
         "[disk-pressure]\n    | kubelet's own thresholds: nodefs.available < 10%, imagefs.available < 15%\n"
-        "    fix: make room on the node: df -h /var/lib; apt-get clean; journalctl --vacuum-size=100M; or kubelet: "
+        "    fix: make room on the node: df -h /; apt-get clean; journalctl --vacuum-size=100M; or kubelet: "
         "{config: {evictionHard: {nodefs.available: 5%, imagefs.available: 5%, memory.available: 100Mi}}}"
     )
     line = found.fix.rpartition("or ")[2]
     told = profile.load_text(f"nodes: [10.0.0.1]\nroles: ai\n{line}\n", "p.yaml").cluster
-    assert (
-        staged(replace(SOUND, disk_free=10**10, disk_size=10**11), 2, replace(CLUSTER, overrides=told.overrides)) == []
-    )
-    (full,) = staged(replace(SOUND, disk_free=4 * 10**9, disk_size=10**11), 2)
+    assert staged(replace(SOUND, disks=one_disk(10**11, 10**10)), 2, replace(CLUSTER, overrides=told.overrides)) == []
+    (full,) = staged(replace(SOUND, disks=one_disk(10**11, 4 * 10**9)), 2)
     assert full.fix.endswith("journalctl --vacuum-size=100M"), "five percent would not do"
 
 
@@ -341,9 +339,86 @@ def test_too_few_inotify_instances_are_told(limit: int, used: int, told: bool) -
 def test_a_master_that_runs_no_pods_may_have_a_full_disk() -> None:
     one, two = CLUSTER.nodes
     cluster = replace(CLUSTER, nodes=(replace(one, roles=frozenset({Role.CONTROL_PLANE})), two))
-    assert staged(replace(SOUND, disk_free=10**9, disk_size=10**11), 0, cluster) == []
+    assert staged(replace(SOUND, disks=one_disk(10**11, 10**9)), 0, cluster) == []
+
+
+STORE, KUBELET, DOCKER = "/var/lib/kubeup", "/var/lib/kubelet", "/var/lib/docker"
+SMALL, LARGE = Disk("/", 10**11, 10**9), Disk("/data", 10**11, 5 * 10**10)
+
+
+def test_a_disk_of_its_own_for_kubeup_is_the_one_that_counts() -> None:
+    """The machine's own has room for what kubelet keeps, and needs no more."""
+    disks = {**SOUND.disks, KUBELET: SMALL, STORE: LARGE}
+    assert problems(replace(SOUND, disks=disks)) == []
+    (found,) = problems(replace(SOUND, disks={**SOUND.disks, STORE: replace(SMALL, mount="/data")}))
+    assert found.format().startswith(
+        "one: there are 1.0 GB free on /data, and kubeup needs 2.5 GB there (for /var/lib/kubeup) [disk-full]"
+    )
+
+
+def test_of_docker_the_disk_counts_on_which_its_images_lie() -> None:
+    cluster = replace(CLUSTER, runtime=Runtime.DOCKER)
+    docker = DockerFact("29.1.0", running=True, root=DOCKER, images="/var/lib/containerd")
+    disks = {**SOUND.disks, "/var/lib/containerd": Disk("/images", 10**11, 5 * 10**8)}
+    found = problems(replace(SOUND, docker=docker, disks=disks), cluster)
+    assert [(one.id, one.severity, one.message) for one in found if "disk" in one.id] == [
+        (
+            "disk-full",
+            "error",
+            "there are 0.5 GB free on /images, and kubeup needs 1 GB there (for /var/lib/containerd)",
+        ),
+        (
+            "docker-disk",
+            "warning",
+            "its Docker keeps images in /var/lib/containerd on /images, and kubelet watches /, on which "
+            "/var/lib/docker is: when /images is full, it removes nothing",
+        ),
+    ]
+
+
+MOUNTED = {
+    "noexec": (
+        STORE,
+        "one: /var/lib/kubeup is on /var, which is mounted noexec: programs that lie there cannot run [noexec]\n"
+        "    fix: mount -o remount,exec /var on the node, and take noexec out of its line in /etc/fstab",
+    ),
+    "ro": (
+        "/etc",
+        "one: /etc is on /var, which is mounted read-only [read-only]\n"
+        "    fix: mount -o remount,rw /var on the node; dmesg says whether its disk is failing",
+    ),
+}
+
+
+@pytest.mark.parametrize("option", MOUNTED)
+def test_a_disk_that_is_mounted_as_kubeup_cannot_use_it_is_told(option: str) -> None:
+    folder, text = MOUNTED[option]
+    found = problems(replace(SOUND, mounted={folder: ("/var", frozenset({option, "nodev"}))}))
+    assert [one.format() for one in found] == [text]
+    assert problems(replace(SOUND, mounted={"/opt": ("/opt", frozenset({"rw", "noexec"}))})) == []
+
+
+def test_a_kernel_without_vxlan_will_do_where_flannel_does_without() -> None:
+    facts = replace(SOUND, missing_modules=("vxlan",))
+    (found,) = problems(facts)
+    assert found.format() == (
+        "one: its kernel has no vxlan, by which nodes reach each other's pods [kernel-module]\n"
+        "    fix: apt-get install linux-modules-extra-6.12.0-amd64 (Ubuntu on a Raspberry Pi: "
+        "linux-modules-extra-raspi); or flannel_backend: host-gw, where all nodes are on one network"
+    )
+    network = replace(CLUSTER.network, flannel_backend="host-gw")
+    assert problems(facts, replace(CLUSTER, network=network)) == []
+
+
+def test_a_machine_without_the_kernels_messages_is_told_how_to_get_them() -> None:
+    (found,) = problems(replace(SOUND, kmsg=False))
+    assert found.format() == (
+        "one: /dev/kmsg is missing (as in a container of LXC's), and kubelet does not start without it [no-kmsg]\n"
+        "    fix: LXC: lxc.mount.entry = /dev/kmsg dev/kmsg none bind,create=file in the container's configuration; "
+        "elsewhere: ln -s /dev/console /dev/kmsg, at each boot"
+    )
 
 
 def test_all_problems_come_at_once() -> None:
-    facts = replace(SOUND, swap=1, clock_offset=999.0, iptables="", disk_free=0)
+    facts = replace(SOUND, swap=1, clock_offset=999.0, iptables="", disks=one_disk(10**11, 0))
     assert {problem.id for problem in problems(facts)} == {"swap", "clock", "no-iptables", "disk-full"}
