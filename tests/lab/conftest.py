@@ -57,6 +57,8 @@ class Cluster:
     like: str
     home: Path
     extra: dict[str, str] = field(default_factory=dict)
+    # What the command line runs in: a command that runs another one.
+    within: tuple[str, ...] = ()
     # Lines that every profile of this cluster has, unless a test says otherwise.
     lines: dict[str, str] = field(default_factory=dict)
 
@@ -103,7 +105,7 @@ class Cluster:
         return {**os.environ, **own, **self.extra}
 
     def kubeup(self, *arguments: str, limit: float = UP_LIMIT) -> subprocess.CompletedProcess[str]:
-        argv = [str(Path(sys.executable).with_name("kubeup")), *arguments]
+        argv = [*self.within, str(Path(sys.executable).with_name("kubeup")), *arguments]
         return subprocess.run(
             argv,
             env=self.environment(),
@@ -150,17 +152,24 @@ def at_the_machine(*, alone: bool) -> Iterator[None]:
 @pytest.fixture(scope="module", params=["debian", "ubuntu"])
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Two bare nodes of each kind."""
-    if os.geteuid():
-        pytest.fail("the lab tests need root: they boot nodes")
     like = str(request.param)
     name = f"{PREFIX}{LETTERS[like]}"
+    with bare(model.Lab(name, ipaddress.IPv4Network(SUBNETS[like]), 2, like), tmp_path_factory.mktemp(name)) as found:
+        yield found
+
+
+@contextmanager
+def bare(lab: model.Lab, home: Path) -> Iterator[Cluster]:
+    """A lab's bare nodes. home: the operator's."""
+    if os.geteuid():
+        pytest.fail("the lab tests need root: they boot nodes")
     with at_the_machine(alone=False):
-        life.down(name, lambda _: None)
-        life.up(model.Lab(name, ipaddress.IPv4Network(SUBNETS[like]), 2, like), print)
+        life.down(lab.name, lambda _: None)
+        life.up(lab, print)
         try:
-            yield Cluster(name, like, tmp_path_factory.mktemp(name))
+            yield Cluster(lab.name, lab.like, home)
         finally:
-            life.down(name, lambda _: None, purge=True)
+            life.down(lab.name, lambda _: None, purge=True)
 
 
 @contextmanager
