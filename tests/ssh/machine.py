@@ -38,17 +38,26 @@ asked ALL=(ALL:ALL) ALL
 free ALL=(ALL:ALL) NOPASSWD: ALL
 fishy ALL=(ALL:ALL) NOPASSWD: ALL
 chatty ALL=(ALL:ALL) NOPASSWD: ALL
+coded ALL=(ALL:ALL) NOPASSWD: ALL
 Defaults:terminal requiretty
 terminal ALL=(ALL:ALL) NOPASSWD: ALL
 """
 PASSWORD = "correct horse 'battery' \\ $taple"
+CODE = "424242"
+# pam_ftp has a question of its own ("Guest login ok, ..."), and shows the answer to the next one as PAM_RUSER.
+ASK_CODE = """
+auth [success=2 default=ignore] pam_succeed_if.so quiet user != coded
+auth required pam_ftp.so users=coded
+auth required pam_exec.so quiet /test/check-code
+"""
 CHATTY = """#!/bin/sh
 echo 'Welcome to the machine'
 printf 'No news today, not even kubeup'
 echo 'mind the step' >&2
 exec /bin/sh "$@"
 """
-USERS = {"asked": "/bin/bash", "free": "/bin/sh", "plain": "/bin/sh", "terminal": "/bin/sh", "fishy": "/usr/bin/fish"}
+USERS = {"asked": "/bin/bash", "free": "/bin/sh", "plain": "/bin/sh", "terminal": "/bin/sh", "fishy": "/usr/bin/fish",
+         "coded": "/bin/sh"}  # fmt: skip
 
 
 def free_port() -> int:
@@ -120,6 +129,8 @@ class Machine:
 
     def _people(self) -> None:
         self.write("/test/chatty-shell", CHATTY, 0o755)
+        self.write("/test/check-code", f'#!/bin/sh\n[ "$PAM_RUSER" = {CODE} ]\n', 0o755)
+        self.run("cat >>/etc/pam.d/sshd", input=ASK_CODE.encode())
         self.write("/etc/sudoers", SUDOERS, 0o440)
         self.run("rm -rf /etc/sudoers.d/* /root/.bashrc /root/.profile /root/.ssh")
         for user, shell in {**USERS, "chatty": "/test/chatty-shell"}.items():

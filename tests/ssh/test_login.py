@@ -14,7 +14,7 @@ from kubeup.model.cluster import Node
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import SshConnection
 from tests.ssh.conftest import Operator, gets_in, refusal
-from tests.ssh.machine import PASSWORD, Daemon, Machine, make_key
+from tests.ssh.machine import CODE, PASSWORD, Daemon, Machine, make_key
 
 
 @pytest.fixture
@@ -229,3 +229,104 @@ def test_a_certificate_that_the_configuration_names(operator: Operator, machine:
     operator.trust(daemon)
     operator.ssh_config.write_text(f"CertificateFile {tmp_path}/for-other2\nCertificateFile {tmp_path}/for-mine2\n")
     assert gets_in(operator, operator.node(daemon, key=str(mine)))
+
+
+# More secrets than one
+
+
+EMAIL = "Guest login ok, send your complete e-mail address as password."
+
+
+@pytest.fixture(scope="module")
+def asking(machine: Machine, key: Path) -> Daemon:
+    """A key, the account's password, and then a code."""
+    return machine.sshd("KbdInteractiveAuthentication yes", "AuthenticationMethods publickey,keyboard-interactive")
+
+
+def test_each_question_of_a_server_is_shown_in_its_own_words_and_answered_by_itself(
+    operator: Operator, asking: Daemon
+) -> None:
+    operator.trust(asking)
+    operator.answers = {"password of coded": PASSWORD, EMAIL: CODE}
+    assert gets_in(operator, operator.node(asking, "coded"))
+    where = f"coded@127.0.0.1:{asking.port}"
+    assert operator.asked == [f"password of {where}: ", f"{where}: {EMAIL} "]
+
+
+def test_a_code_is_asked_for_each_node_and_a_password_once(operator: Operator, asking: Daemon) -> None:
+    operator.trust(asking)
+    operator.answers = {"password of coded": PASSWORD, EMAIL: CODE}
+    node = operator.node(asking, "coded")
+    dialer = operator.dialer(node)
+    for _ in range(2):
+        SshConnection(dialer, node).close()
+    where = f"coded@127.0.0.1:{asking.port}"
+    assert operator.asked == [f"password of {where}: ", f"{where}: {EMAIL} ", f"{where}: {EMAIL} "]
+
+
+def test_a_question_without_a_terminal_is_told_with_a_way_out(operator: Operator, asking: Daemon) -> None:
+    operator.trust(asking)
+    operator.environment["KUBEUP_SSH_PASSWORD"] = PASSWORD
+    error = refusal(operator, operator.node(asking, "coded"))
+    assert error.title() == (
+        f"127.0.0.1: login: coded@127.0.0.1:{asking.port} asks at the login, and there is nobody to answer"
+    )
+    assert error.evidence == (f"it asks: {EMAIL}",)
+    assert error.fix == (
+        "run kubeup on a terminal; or let a key do for coded: AuthenticationMethods publickey in the sshd_config of "
+        "127.0.0.1"
+    )
+
+
+def test_a_password_without_a_terminal_is_told_with_the_variable(operator: Operator, asking: Daemon) -> None:
+    operator.trust(asking)
+    error = refusal(operator, operator.node(asking, "coded"))
+    assert error.evidence == ("it asks: Password:",)
+    assert error.fix == (
+        "run kubeup on a terminal, or set KUBEUP_SSH_PASSWORD or KUBEUP_SSH_PASSWORD_FILE; "
+        f"or put your key there: ssh-copy-id -p {asking.port} coded@127.0.0.1"
+    )
+
+
+def test_a_wrong_code_is_told_without_the_code(operator: Operator, asking: Daemon) -> None:
+    operator.trust(asking)
+    operator.answers = {"password of coded": PASSWORD, EMAIL: "131313"}
+    error = refusal(operator, operator.node(asking, "coded"))
+    assert error.message == f"coded@127.0.0.1:{asking.port} did not let kubeup in by what was answered"
+    assert error.evidence == (
+        f"answered `Password:`, `{EMAIL}`: refused",
+        "the server takes: keyboard-interactive",
+    )
+    assert error.fix == (
+        "run the same command again, with the right answers and before the server's LoginGraceTime is over"
+    )
+    assert "131313" not in repr(error) + " ".join(error.evidence)
+
+
+def test_a_password_first_and_then_a_key(operator: Operator, machine: Machine) -> None:
+    daemon = machine.sshd("PasswordAuthentication yes", "AuthenticationMethods password,publickey")
+    operator.trust(daemon)
+    operator.answers["password of free"] = PASSWORD
+    assert gets_in(operator, operator.node(daemon, "free"))
+
+
+def test_two_keys_that_are_both_wanted(operator: Operator, machine: Machine, tmp_path: Path) -> None:
+    daemon = machine.sshd("AuthenticationMethods publickey,publickey", "AuthorizedKeysFile /etc/ssh/two-keys")
+    operator.trust(daemon)
+    second = make_key(tmp_path / "second")
+    both = "".join(path.with_suffix(".pub").read_text() for path in (operator.key, second))
+    machine.write("/etc/ssh/two-keys", both)
+    operator.ssh_config.write_text(f"IdentityFile {operator.key}\nIdentityFile {second}\n")
+    assert gets_in(operator, operator.node(daemon, key=""))
+
+
+def test_the_password_of_a_bastion_is_not_given_to_what_is_behind_it(
+    operator: Operator, password_sshd: Daemon, machine: Machine
+) -> None:
+    bastion = machine.sshd("PasswordAuthentication yes", fresh="asked-bastion-")
+    operator.trust(password_sshd)
+    operator.trust(bastion)
+    where = f"free@127.0.0.1:{bastion.port}"
+    operator.answers = {f"password of {where}": PASSWORD, f"password of free@127.0.0.1:{password_sshd.port}": PASSWORD}
+    assert gets_in(operator, operator.node(password_sshd, "free", key="", bastion=where))
+    assert operator.asked == [f"password of {where}: ", f"password of free@127.0.0.1:{password_sshd.port}: "]

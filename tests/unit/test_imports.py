@@ -22,6 +22,7 @@ ONLY = {
     "paramiko": {
         "node.ssh.connector",
         "node.ssh.forwarding",
+        "node.ssh.keyring",
         "node.ssh.login",
         "node.ssh.without_ssh",
         "node.wire.transport",

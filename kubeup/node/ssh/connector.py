@@ -22,7 +22,8 @@ from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import ConnectError
 from kubeup.node.ssh import sshconfig
 from kubeup.node.ssh.configuration import Configuration, Unusable, unusable
-from kubeup.node.ssh.login import LOGIN_SECONDS, Keyring, Login, Verifier, transport_factory
+from kubeup.node.ssh.keyring import Keyring
+from kubeup.node.ssh.login import LOGIN_SECONDS, Login, Verifier, transport_factory
 from kubeup.node.ssh.secrets import Secrets
 from kubeup.node.ssh.sshconfig import Target
 from kubeup.node.ssh.tcp import CONNECT_SECONDS, SILENT_SECONDS, Dialed, dial, dropped, failure

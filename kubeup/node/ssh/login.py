@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import paramiko
-from cryptography.hazmat.primitives import serialization
 from paramiko.agent import AgentKey, AgentSSH
 
 from kubeup.model.cluster import HostKeys
 from kubeup.model.errors import ConnectError
 from kubeup.node.ssh import hostkeys
 from kubeup.node.ssh.hostkeys import HostKey
+from kubeup.node.ssh.keyring import Encrypted, Keyring, public_blob
+from kubeup.node.ssh.questions import Conversation, Unanswered
 from kubeup.node.ssh.secrets import Secrets
 from kubeup.node.ssh.sshconfig import Target
 from kubeup.node.ssh.tcp import failure
 
 LOGIN_SECONDS = 30.0
+ANSWER_SECONDS = 120.0
+"""A person may have to find a telephone first; sshd itself waits so long (LoginGraceTime)."""
 # The counter modes need a second pass for their checksum; what is not here is weak.
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 
@@ -58,72 +58,6 @@ class Verifier(paramiko.MissingHostKeyPolicy):
         hostkeys.verify(self._target, self._policy, offered)
 
 
-class _Encrypted(Exception):
-    """A private key that needs a passphrase, or another one."""
-
-
-class Keyring:
-    """Private keys, each read and decrypted once."""
-
-    def __init__(self, secrets: Secrets) -> None:
-        self._secrets = secrets
-        self._plain: dict[Path, str] = {}
-        self._lock = threading.Lock()
-
-    def load(self, path: Path, certificates: tuple[Path, ...] = (), *, ask: bool) -> tuple[paramiko.PKey, ...]:
-        """The key; before it the same key with each certificate that is for it: beside it, or one of those given.
-
-        Raises _Encrypted, OSError, ValueError, SSHException.
-        """
-        with self._lock:
-            if path not in self._plain:
-                passphrase = self._secrets.passphrase(str(path)) if ask else None
-                self._plain[path] = _decrypt(path.read_bytes(), passphrase)
-            plain = self._plain[path]
-        beside = path.with_name(f"{path.name}-cert.pub")
-        return (*_certified(plain, (beside, *certificates)), _key(plain))
-
-
-def _certified(plain: str, certificates: tuple[Path, ...]) -> Iterator[paramiko.PKey]:
-    for certificate in certificates:
-        key = _key(plain)
-        # A certificate is: its type, a nonce, and what a key is behind its own type (PROTOCOL.certkeys).
-        if _behind(_behind(_blob(certificate))).startswith(_behind(key.asbytes())):
-            key.load_certificate(str(certificate))
-            yield key
-
-
-def _behind(blob: bytes) -> bytes:
-    """What follows the first string of something on the wire."""
-    return blob[4 + int.from_bytes(blob[:4], "big") :]
-
-
-def _decrypt(data: bytes, passphrase: str | None) -> str:
-    password = passphrase.encode() if passphrase else None
-    try:
-        openssh = b"BEGIN OPENSSH" in data
-        load = serialization.load_ssh_private_key if openssh else serialization.load_pem_private_key
-        loaded = load(data, password)
-    except TypeError as error:
-        raise _Encrypted("it is encrypted, and no passphrase was given") from error
-    except ValueError as error:
-        if passphrase is not None:
-            raise _Encrypted("it is encrypted, and the passphrase is wrong") from error
-        raise
-    return loaded.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-    ).decode()
-
-
-def _key(plain: str) -> paramiko.PKey:
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        try:
-            return kind.from_private_key(io.StringIO(plain))
-        except paramiko.SSHException:
-            continue
-    raise ValueError("this type of key is not supported")
-
-
 class _Agent(AgentSSH):
     """The agent at a socket of one's choice."""
 
@@ -145,9 +79,10 @@ class _Agent(AgentSSH):
 
 
 class Login:
-    """One login: the keys the user named, the agent's, the usual ones, encrypted ones, at last a password.
+    """One login: the keys the user named, the agent's, the usual ones, encrypted ones, at last what a person is asked.
 
-    Like OpenSSH it asks first what the server takes. What was tried is told if nothing worked.
+    Like OpenSSH it asks first what the server takes, and goes on for as long as the server wants more: a key and then a
+    code, say. What was tried is told if nothing worked.
     """
 
     def __init__(self, target: Target, keyring: Keyring, secrets: Secrets) -> None:
@@ -155,18 +90,19 @@ class Login:
         self._seen: list[str] = []
         self._locked: list[Path] = []
         self._needs_passphrase = False
+        self._conversation = Conversation(target, secrets)
 
     def authenticate(self, transport: paramiko.Transport) -> None:
-        """Called by paramiko once the host key is verified. Raises ConnectError."""
+        """Called by paramiko once the host key is verified. Raises ConnectError, and UsageError of secrets."""
         agent = self._agent()
+        keys = self._keys(agent)
         try:
             methods = self._methods(transport)
-            if "publickey" in methods:
-                methods = self._with_keys(transport, agent, methods)
-            if transport.is_active() and methods & {"password", "keyboard-interactive"}:
-                methods = self._with_password(transport)
-            if methods:
-                raise self._refused(methods, transport)
+            while methods:
+                after = self._further(transport, keys, methods)
+                if after is None:
+                    raise self._refused(methods, transport)
+                methods = after
         except paramiko.SSHException as error:
             self._seen.append(str(error))
             raise self._refused(set(), transport) from error
@@ -181,9 +117,20 @@ class Login:
         except paramiko.BadAuthenticationType as answer:
             return set(answer.allowed_types)
 
-    def _with_keys(self, transport: paramiko.Transport, agent: _Agent | None, methods: set[str]) -> set[str]:
-        """What the server wants besides; what it takes, if no key was good."""
-        for name, key in self._keys(agent):
+    def _further(
+        self, transport: paramiko.Transport, keys: Iterator[tuple[str, paramiko.PKey]], methods: set[str]
+    ) -> set[str] | None:
+        """What the server wants besides, once it has taken something; nothing left: in. None: it took nothing."""
+        after = self._with_keys(transport, keys) if "publickey" in methods else None
+        if after is None and "keyboard-interactive" in methods and transport.is_active():
+            after = self._with_answers(transport)
+        # Both lead to the same judge: what was answered there is not said again here.
+        if after is None and "password" in methods and transport.is_active() and not self._conversation.asked:
+            after = self._with_password(transport)
+        return after
+
+    def _with_keys(self, transport: paramiko.Transport, keys: Iterator[tuple[str, paramiko.PKey]]) -> set[str] | None:
+        for name, key in keys:
             try:
                 return set(transport.auth_publickey(self._target.user, key))
             except paramiko.SSHException as error:
@@ -191,7 +138,7 @@ class Login:
                 self._seen.append(f"tried {name}: {refused if transport.is_active() else 'the server hung up'}")
             if not transport.is_active():
                 break
-        return methods
+        return None
 
     def _keys(self, agent: _Agent | None) -> Iterator[tuple[str, paramiko.PKey]]:
         held = {key.asbytes(): key for key in agent.get_keys()} if agent is not None else {}
@@ -208,7 +155,7 @@ class Login:
             yield from self._load(path, ask=True)
 
     def _key(self, path: Path, held: dict[bytes, AgentKey]) -> Iterator[tuple[str, paramiko.PKey]]:
-        public = _public_blob(path)
+        public = public_blob(path)
         if public in held:
             yield f"{path} (by the agent)", held.pop(public)
         else:
@@ -217,7 +164,7 @@ class Login:
     def _load(self, path: Path, *, ask: bool) -> Iterator[tuple[str, paramiko.PKey]]:
         try:
             keys = self._keyring.load(path, self._target.certificates, ask=ask)
-        except _Encrypted as error:
+        except Encrypted as error:
             if not ask:
                 self._locked.append(path)
                 return
@@ -230,45 +177,73 @@ class Login:
         for key in keys:
             yield str(path), key
 
-    def _with_password(self, transport: paramiko.Transport) -> set[str]:
-        password = self._secrets.login(str(self._target))
+    def _with_answers(self, transport: paramiko.Transport) -> set[str] | None:
+        """keyboard-interactive: the server asks whatever it likes."""
+        transport.auth_timeout = ANSWER_SECONDS
+        try:
+            return set(transport.auth_interactive(self._target.user, self._conversation.answer))
+        except Unanswered as error:
+            raise self._nobody_answers(error) from error
+        except paramiko.AuthenticationException:
+            if self._conversation.asked:
+                end = "refused" if transport.is_active() else "the server hung up"
+                self._seen.append(f"{self._conversation}: {end}")
+            return None
+
+    def _with_password(self, transport: paramiko.Transport) -> set[str] | None:
+        password = self._secrets.login(self._target)
         if password is None:
             self._seen.append("tried password: none was given")
-            return {"password"}
+            return None
         try:
-            return set(transport.auth_password(self._target.user, password))
+            return set(transport.auth_password(self._target.user, password, fallback=False))
         except paramiko.AuthenticationException:
             self._seen.append("tried password: refused")
-            return {"password"}
+            return None
+
+    def _nobody_answers(self, unanswered: Unanswered) -> ConnectError:
+        target = self._target
+        key = f"put your key there: ssh-copy-id -p {target.port} {target.user}@{target.alias}"
+        alone = f"let a key do for {target.user}: AuthenticationMethods publickey in the sshd_config of {target.host}"
+        given = ", or set KUBEUP_SSH_PASSWORD or KUBEUP_SSH_PASSWORD_FILE" if unanswered.is_password else ""
+        return failure(
+            target,
+            "login",
+            f"{target} asks at the login, and there is nobody to answer",
+            evidence=[*self._seen, f"it asks: {unanswered.question}"],
+            fix=f"run kubeup on a terminal{given}; or {key if unanswered.is_password else alone}",
+        )
 
     def _refused(self, methods: set[str], transport: paramiko.Transport) -> ConnectError:
         target = self._target
         evidence = self._seen or ["there was no key to try: no agent, no key file"]
         if methods:
             evidence = [*evidence, f"the server takes: {', '.join(sorted(methods))}"]
+        message, fix = self._why(transport)
+        return failure(target, "login", message, evidence=[*evidence, *self._conversation.said], fix=fix)
+
+    def _why(self, transport: paramiko.Transport) -> tuple[str, str]:
+        """What happened, and what to do."""
+        target = self._target
         if self._needs_passphrase:
-            return failure(
-                target,
-                "login",
+            return (
                 f"{target} did not let kubeup in, and a key could not be decrypted",
-                evidence=evidence,
-                fix=f"type: ssh-add {self._locked[0]}; or set KUBEUP_KEY_PASSPHRASE; or run kubeup on a terminal",
+                f"type: ssh-add {self._locked[0]}; or set KUBEUP_KEY_PASSPHRASE; or run kubeup on a terminal",
+            )
+        if self._conversation.asked_more_than_a_password:
+            return (
+                f"{target} did not let kubeup in by what was answered",
+                "run the same command again, with the right answers and before the server's LoginGraceTime is over",
             )
         if not transport.is_active():
-            return failure(
-                target,
-                "login",
+            return (
                 f"{target} hung up during the login",
-                evidence=evidence,
-                fix="too many keys in the agent? name the right one: key: in the profile, or IdentityFile with "
+                "too many keys in the agent? name the right one: key: in the profile, or IdentityFile with "
                 "IdentitiesOnly yes in ~/.ssh/config",
             )
-        return failure(
-            target,
-            "login",
+        return (
             f"{target} did not let kubeup in",
-            evidence=evidence,
-            fix=f"put your key there: ssh-copy-id -p {target.port} {target.user}@{target.alias}; "
+            f"put your key there: ssh-copy-id -p {target.port} {target.user}@{target.alias}; "
             "or correct user and key in the profile",
         )
 
@@ -280,19 +255,3 @@ class Login:
         except (OSError, paramiko.SSHException) as error:
             self._seen.append(f"the agent at {self._target.agent}: {error}")
             return None
-
-
-def _public_blob(path: Path) -> bytes:
-    """The public half beside a private key; a public key alone names one that the agent has."""
-    return _blob(path.with_name(f"{path.name}.pub")) or _blob(path)
-
-
-def _blob(public: Path) -> bytes:
-    """What a public key or a certificate is on the wire; nothing where the file is neither."""
-    try:
-        fields = public.read_text().split()
-        if len(fields) > 1 and fields[0].startswith(("ssh-", "ecdsa-", "sk-")):
-            return base64.b64decode(fields[1])
-    except (OSError, ValueError):
-        pass
-    return b""

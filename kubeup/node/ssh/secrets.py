@@ -1,4 +1,4 @@
-"""Passwords: asked at most once a run, never on a command line, never in a repr."""
+"""Passwords: asked at most once a run, never on a command line, never in a repr. Codes: asked each time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kubeup.model.errors import UsageError
+from kubeup.node.ssh.sshconfig import Target
 
 Ask = Callable[[str], "str | None"]
 
@@ -31,9 +32,15 @@ class Secrets:
         """The password sudo wants on the nodes; asked only when one was wanted. Raises UsageError."""
         return self._once("sudo", "sudo password on the nodes: ", "KUBEUP_SUDO_PASSWORD")
 
-    def login(self, target: str) -> str | None:
-        """The password of an SSH login; one for all nodes. Raises UsageError."""
-        return self._once("login", f"password of {target}: ", "KUBEUP_SSH_PASSWORD")
+    def login(self, target: Target) -> str | None:
+        """The password of an SSH login: a user's is the same on all nodes, at a bastion another. Raises UsageError."""
+        whose = f"login {target}" if target.bastion else f"login {target.user}"
+        return self._once(whose, f"password of {target}: ", "KUBEUP_SSH_PASSWORD")
+
+    def answer(self, prompt: str) -> str | None:
+        """What a person answers to this very question; asked each time, since a code holds once."""
+        with self._lock:
+            return self._ask(prompt)
 
     def passphrase(self, key: str) -> str | None:
         """The passphrase of an encrypted private key. Raises UsageError."""
