@@ -16,6 +16,8 @@ from kubeup.release.artifacts import ReleaseRow
 CONTROL_PLANE = frozenset({Role.CONTROL_PLANE})
 WORKER = frozenset({Role.WORKER})
 
+FOLDERS = (Directory("/etc/kubeup", owned_recursively=True), Directory("/opt/kubeup", owned_recursively=True))
+"""kubeup's own on every machine, whatever runs there."""
 PKI = "/etc/kubernetes/pki"
 KUBECTL = "/opt/kubeup/bin/kubectl --request-timeout=5s"
 ADMIN = f"{KUBECTL} --kubeconfig=/etc/kubernetes/admin.conf"

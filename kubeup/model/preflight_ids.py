@@ -41,6 +41,8 @@ _IDS = (
         "runtime, the name, the address of a node",
     ),
     PreflightId("roles", "The profile takes a role from a living node, or a control-plane node out of the cluster"),
+    # Folders that are to be kubeup's alone (preflight/folders.py).
+    PreflightId("folder-in-use", "Something lies in a folder that kubeup or one of its programs needs for itself"),
     # All nodes together (preflight/__init__.py).
     PreflightId("duplicate-name", "Two nodes have the same name"),
     PreflightId("duplicate-machine-id", "Two nodes have the same /etc/machine-id: one is a clone of the other"),

@@ -192,7 +192,7 @@ class ProbeRequest:
 
     files: paths whose kind, mode, owner and hash are wanted. contents: those (of files) whose text is wanted too.
     units: names. checks: (action id, shell) of which only the success counts. asks: (id, shell) of which the output
-    comes back. Both only read, and end within 10 s or are ended.
+    comes back. Both only read, and end within 10 s or are ended. folders: paths of which it is wanted what lies there.
     """
 
     files: tuple[str, ...] = ()
@@ -201,6 +201,7 @@ class ProbeRequest:
     checks: tuple[tuple[str, str], ...] = ()
     ports: tuple[int, ...] = ()
     asks: tuple[tuple[str, str], ...] = ()
+    folders: tuple[str, ...] = ()
 
 
 def merge_requests(parts: Iterable[ProbeRequest]) -> ProbeRequest:
@@ -213,6 +214,7 @@ def merge_requests(parts: Iterable[ProbeRequest]) -> ProbeRequest:
         checks=tuple(dict(check for part in every for check in part.checks).items()),
         ports=tuple(dict.fromkeys(port for part in every for port in part.ports)),
         asks=tuple(dict(ask for part in every for ask in part.asks).items()),
+        folders=_unique(path for part in every for path in part.folders),
     )
 
 

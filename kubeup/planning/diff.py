@@ -144,8 +144,7 @@ def _remember(levels: dict[int, list[Step]], desired: Desired, facts: Facts, las
 
 
 def _directory_stands(directory: Directory, facts: Facts) -> bool:
-    fact = facts.file(directory.path)
-    if fact.kind != "dir":
+    if not facts.file(directory.path).is_folder:
         return False
     owned = facts.record.owned.get(directory.path)
     # Once made, its mode is the business of the program that lives in it.

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from kubeup import addons, components
 from kubeup.addons import manifests
-from kubeup.components.base import Component, Context, Template
+from kubeup.components.base import FOLDERS, Component, Context, Template
 from kubeup.model import resources
 from kubeup.model.cluster import Cluster, Node, Value
 from kubeup.model.errors import KubeupError
@@ -24,8 +24,6 @@ from kubeup.pki import certificates, secret_names
 from kubeup.planning import recorded
 from kubeup.planning.data import folder
 from kubeup.release.artifacts import Artifact
-
-FOLDERS = (Directory("/etc/kubeup", owned_recursively=True), Directory("/opt/kubeup", owned_recursively=True))
 
 
 def probe_request(cluster: Cluster, node: Node) -> ProbeRequest:
@@ -41,7 +39,7 @@ def probe_request(cluster: Cluster, node: Node) -> ProbeRequest:
     ]
     every, public = certificates.paths(cluster, node)
     parts.append(ProbeRequest(files=every, contents=public))
-    parts.append(ProbeRequest(files=tuple(directory.path for directory in FOLDERS)))
+    parts.append(_folders_request(FOLDERS))
     return resources.merge_requests(parts)
 
 
@@ -49,16 +47,22 @@ def _component_request(component: Component, context: Context) -> ProbeRequest:
     texts = tuple(template.path for template in component.all_templates)
     if component.has_settings:
         texts = (*texts, component.defaults_path)
-    folders = tuple(directory.path for directory in component.directories)
+    folders = _folders_request(component.directories)
     asked = (*component.asks(context.cluster), *component.reads)
     return ProbeRequest(
-        files=(*texts, *asked, *component.certificates, *folders, *filter(None, _links(component).values())),
+        files=(*texts, *asked, *component.certificates, *folders.files, *filter(None, _links(component).values())),
         contents=(*texts, *asked),
         units=(component.unit,) if component.has_unit else (),
         checks=tuple((action.answer, action.check) for action in component.actions(context)),
         ports=component.ports,
+        folders=folders.folders,
         asks=component.questions,
     )
+
+
+def _folders_request(folders: Sequence[Directory]) -> ProbeRequest:
+    whole = tuple(folder.path for folder in folders if folder.owned_recursively)
+    return ProbeRequest(files=tuple(folder.path for folder in folders), folders=whole)
 
 
 def _links(component: Component) -> Mapping[str, str]:

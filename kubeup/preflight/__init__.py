@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
-from kubeup.preflight import disk, docker, firewall, identity, living, machine, network
+from kubeup.preflight import disk, docker, firewall, folders, identity, living, machine, network
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
 from kubeup.preflight.members import members
@@ -43,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     firewall.own_chains,
     network.routes,
     identity.data_folders,
+    folders.in_use,
 )
 TOGETHER: tuple[Callable[[Sequence[Subject]], Iterator[PreflightProblem]], ...] = (
     living.immutable,

@@ -46,8 +46,11 @@ JOURNALCTL = "#!/bin/sh\necho 'the unit said: no such flag'\n"
 
 @dataclass
 class Sandbox:
+    """inside: what begins each command, such as nsenter with a mount namespace of the test's own."""
+
     root: Path
     shell: str
+    inside: tuple[str, ...] = ()
 
     def environment(self) -> dict[str, str]:
         path = f"{self.root}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -65,7 +68,7 @@ class Sandbox:
         if kind is not Kind.APPLY:
             body += f"\n{END}\n".encode()
         return subprocess.run(
-            [self.shell, "-c", text],
+            [*self.inside, self.shell, "-c", text],
             input=b"kubeup-begin\nann@laptop\n" + body,
             capture_output=True,
             env=self.environment(),

@@ -47,7 +47,8 @@ def wish(content: str = "flag=1\n", ready: str = "true", action: str = "true", c
 def inquiry(desired: Desired) -> ProbeRequest:
     files = tuple(file.path for file in desired.files)
     links = tuple(binary.link for binary in desired.binaries)
-    return ProbeRequest((*files, *links, *(d.path for d in desired.directories)), files, ())
+    folders = tuple(directory.path for directory in desired.directories)
+    return ProbeRequest((*files, *links, *folders), files, (), folders=folders)
 
 
 def ask(box: Sandbox, desired: Desired) -> Facts:

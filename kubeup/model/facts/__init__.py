@@ -18,6 +18,7 @@ from kubeup.model.facts import (
     docker,
     files,
     firewall,
+    folders,
     hardware,
     kernel,
     kubeup,
@@ -34,6 +35,7 @@ from kubeup.model.facts.disks import Disk, DiskFacts
 from kubeup.model.facts.docker import DockerFact, DockerFacts
 from kubeup.model.facts.files import FileFact, FileFacts
 from kubeup.model.facts.firewall import DroppingChain, FirewallFact, FirewallFacts
+from kubeup.model.facts.folders import FolderFacts
 from kubeup.model.facts.hardware import HardwareFacts
 from kubeup.model.facts.kernel import KernelFacts
 from kubeup.model.facts.kubeup import KubeupFacts
@@ -79,6 +81,7 @@ class Facts(
     DiskFacts,
     FirewallFacts,
     FileFacts,
+    FolderFacts,
     UnitFacts,
     CheckFacts,
     AskFacts,
@@ -113,6 +116,7 @@ FAMILIES = (
     Family("disks", disks.parse),
     Family("firewall", firewall.parse),
     Family("files", files.parse),
+    Family("folders", folders.parse),
     Family("units", units.parse),
     Family("kubeup", kubeup.parse),
 )

@@ -12,7 +12,8 @@ KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": 
 
 @dataclass(frozen=True)
 class FileFact:
-    """One path. kind: file, link, dir, other or absent. sha256 and size of a file; target of a link."""
+    """One path. kind: file, link, dir, other or absent. sha256 and size of a file; target of a link.
+    leads_to_folder: a link behind which there is one."""
 
     path: str
     kind: str = "absent"
@@ -22,10 +23,15 @@ class FileFact:
     sha256: str = ""
     target: str = ""
     content: bytes | None = None
+    leads_to_folder: bool = False
 
     @property
     def exists(self) -> bool:
         return self.kind != "absent"
+
+    @property
+    def is_folder(self) -> bool:
+        return self.kind == "dir" or self.leads_to_folder
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ def parse(answer: Answer) -> FileFacts:
     # 64 digits, two characters, the name.
     hashes = {answer.path(text[66:]): text[:64] for text in answer.texts("sha256sum")}
     targets = {answer.path(row[1]): row[0] for row in answer.all("target") if len(row) > 1}
+    folders = {answer.path(name) for name in answer.texts("link_to_folder")}
     found = {}
     for kind, mode, owner, size, name in answer.all("file"):
         path = answer.path(name)
@@ -55,5 +62,6 @@ def parse(answer: Answer) -> FileFacts:
             hashes.get(path, ""),
             targets.get(path, ""),
             answer.contents.get(path),
+            path in folders,
         )
     return FileFacts(found)

@@ -23,7 +23,9 @@ ask_files() {
     [ $# -gt 0 ] || return 0
     stat --printf '%F\t%a\t%U:%G\t%s\t%n\n' -- "$@" 2>/dev/null | each file
     for path in "$@"; do
-        [ ! -L "$path" ] || fact target "$(readlink "$path")" "$path"
+        [ -L "$path" ] || continue
+        fact target "$(readlink "$path")" "$path"
+        [ ! -d "$path" ] || fact link_to_folder "$path"
     done
     for path in "$@"; do
         [ ! -L "$path" ] && [ -f "$path" ] && printf '%s\0' "$path"

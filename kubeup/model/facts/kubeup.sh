@@ -4,7 +4,8 @@
 ask_kubeup() {
     local path
     # Empty, it is what a `down` left that died right at its end, or a disk of its own that waits for kubeup.
-    if [ -n "$(ls -A "$HOME_DIR" 2>/dev/null)" ] || { [ -d "$HOME_DIR" ] && ! mountpoint -q "$HOME_DIR"; }; then
+    if find "$HOME_DIR/" -mindepth 1 -maxdepth 1 ! -name lost+found 2>/dev/null | grep -q . ||
+        { [ -d "$HOME_DIR" ] && [ ! -L "$HOME_DIR" ] && ! mountpoint -q "$HOME_DIR"; }; then
         fact home yes
     fi
     for path in "$HOME_DIR"/store/*/*; do

@@ -131,14 +131,22 @@ do_create_directory() {
     [ -z "$owned" ] || had=$(printf '%s' "$owned" | cut -f 3)
     # A folder that was there is used as it is, and is no business of down; of data, only an empty one will do.
     if [ "$had" = yes ] && [ "$4" = dir ]; then return 0; fi
-    if [ "$had" = yes ] && [ -z "$owned" ] && [ -n "$(ls -A "$ROOT$1")" ]; then
-        fail "$1 is not empty, and what is in it is not kubeup's"
+    if [ "$had" = yes ] && [ -z "$owned" ]; then
+        [ -z "$(things_in "$1")" ] || fail "$1 is not empty, and what is in it is not kubeup's"
+        mounts_below "$1" | while read -r _ path; do remember mounted "$path" yes; done
     fi
     make_parents "${1%/*}"
     remember own "$1" "$4" "$2" "$had" "$5"
     quietly mkdir -p -m "$2" "$ROOT$1" || fail "cannot make $1"
     [ "$had" = no ] || return 0
     quietly chmod "$2" "$ROOT$1" && quietly chown "$3" "$ROOT$1" || fail "cannot set mode and owner of $1"
+}
+
+# things_in PATH: what lies there but for a file system's own, and disks that are mounted there.
+things_in() {
+    # shellcheck disable=SC2016
+    find "$ROOT$1/" -mindepth 1 -maxdepth 1 ! -name lost+found \
+        -exec sh -c 'for path; do mountpoint -q "$path" || echo "$path"; done' sh {} +
 }
 
 # make_parents PATH: missing folders above a file, recorded so that down removes them.

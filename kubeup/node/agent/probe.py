@@ -25,6 +25,7 @@ def probe_script(request: ProbeRequest) -> bytes:
         f"SLOW={shlex.quote(' '.join(slow))}\n"
         f"FILES={shlex.quote(chr(10).join(request.files))}\n"
         f"CONTENTS={shlex.quote(chr(10).join(request.contents))}\n"
+        f"FOLDERS={shlex.quote(chr(10).join(request.folders))}\n"
         f"UNITS={shlex.quote(' '.join(request.units))}\n"
         f"PORTS={shlex.quote(' '.join(map(str, request.ports)))}\n"
         f"{_calls('check', request.checks)}{_calls('ask', request.asks)}"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Asks a node everything in one trip, and touches nothing. It arrives on the standard input of `sh -s` behind a request
-# (the variables FAMILIES, SLOW, FILES, CONTENTS, UNITS, PORTS, the functions run_checks and run_asks) and what each
-# family of facts asks (ask_NAME out of model/facts/NAME.sh). Answers one fact a line, fields separated by tabs; then the line "tar" and a
-# tar of the contents asked for. GNU coreutils, procps and util-linux are assumed, as Debian and Ubuntu have them.
+# (the variables FAMILIES, SLOW, FILES, CONTENTS, FOLDERS, UNITS, PORTS, the functions run_checks and run_asks) and what
+# each family of facts asks (ask_NAME out of model/facts/NAME.sh). Answers one fact a line, fields separated by tabs;
+# then the line "tar" and a tar of the contents asked for. GNU coreutils, procps and util-linux are assumed, as Debian and Ubuntu have them.
 set -u
 LC_ALL=C
 PATH=${KUBEUP_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}

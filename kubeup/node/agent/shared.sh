@@ -169,8 +169,8 @@ written() {
 
 # keep_saved PATH: all of a folder goes but what save_changed put there.
 keep_saved() {
-    find "$ROOT$1" -name '*.kubeup-saved*' 2>/dev/null | grep -q . || return 1
+    find "$ROOT$1/" -name '*.kubeup-saved*' 2>/dev/null | grep -q . || return 1
     unmount_below "$1"
-    quietly find "$ROOT$1" -xdev -depth \( -type d -empty -o ! -type d ! -name '*.kubeup-saved*' \) -delete ||
+    quietly find "$ROOT$1/" -xdev -mindepth 1 -depth ! -name lost+found \( -type d -empty -o ! -type d ! -name '*.kubeup-saved*' \) -delete ||
         fail "cannot empty $1"
 }

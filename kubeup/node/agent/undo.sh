@@ -194,29 +194,48 @@ clear_base() {
 }
 
 # unmount_below PREFIX: the deepest first. What is mounted there may be someone's data: nothing is removed below a mount.
+# What was mounted before kubeup came stays so.
 unmount_below() {
-    mounts_below "$1" | while read -r _ path; do
+    ours_below "$1" | while read -r _ path; do
         path=$(printf '%b' "$path")
         umount "$path" 2>/dev/null || umount -l "$path" 2>/dev/null
     done
-    [ -z "$(mounts_below "$1")" ] || fail "$(mounts_below "$1" | sed 's/^[0-9]* //;q') cannot be unmounted"
+    [ -z "$(ours_below "$1")" ] || fail "$(ours_below "$1" | sed 's/^[0-9]* //;q') cannot be unmounted"
 }
 
+ours_below() {
+    mounts_below "$1" | while read -r length path; do
+        [ -n "$(recorded mounted "$path")" ] || printf '%s %s\n' "$length" "$path"
+    done
+}
+
+# real PATH: where it is in truth, for that is what the kernel tells of mounts and programs.
+real() { readlink -f "$ROOT$1" 2>/dev/null || printf '%s\n' "$ROOT$1"; }
+
+# mounts_below PREFIX: the length of each path, and the path as the kernel writes it.
 mounts_below() {
-    awk -v prefix="$ROOT$1/" 'index($5, prefix) == 1 { print length($5), $5 }' /proc/self/mountinfo | sort -rn
+    awk -v prefix="$(real "$1")/" 'index($5, prefix) == 1 { print length($5), $5 }' /proc/self/mountinfo | sort -rn
 }
 
+# remove_tree PATH: a folder with all that is in it; where someone made it a link, what is behind it.
 remove_tree() {
     [ -e "$ROOT$1" ] || [ -L "$ROOT$1" ] || return 0
+    if [ -L "$ROOT$1" ] && [ -d "$ROOT$1" ]; then
+        empty_tree "$1"
+        return 0
+    fi
     unmount_below "$1"
     quietly rm -rf --one-file-system "$ROOT$1" || [ ! -d "$ROOT$1" ] || mountpoint -q "$ROOT$1" || fail "cannot remove $1"
 }
 
-# empty_tree PATH: an empty folder that was there before stays, empty.
+# empty_tree PATH: a folder that was there before stays, empty, with the disks that are mounted in it.
 empty_tree() {
     [ -d "$ROOT$1" ] || return 0
     unmount_below "$1"
-    quietly find "$ROOT$1" -xdev -mindepth 1 -delete || fail "cannot empty $1"
+    # shellcheck disable=SC2016
+    quietly find "$ROOT$1/" -mindepth 1 -maxdepth 1 ! -name lost+found \
+        -exec sh -c 'for path; do mountpoint -q "$path" || rm -rf --one-file-system "$path" || exit 1; done' sh {} + ||
+        fail "cannot empty $1"
 }
 
 clear_netns() {
@@ -244,12 +263,13 @@ clear_docker_pods() {
 
 # kill_below FOLDER: processes whose executable lies there (a containerd-shim outlives its containerd).
 kill_below() {
-    local pids exe pid
+    local pids exe pid folder
+    folder=$(real "$1")
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         pids=
         for exe in /proc/[0-9]*/exe; do
             case $(readlink "$exe" 2>/dev/null) in
-                "$ROOT$1"/*) pid=${exe#/proc/} && pids="$pids ${pid%/exe}" ;;
+                "$folder"/*) pid=${exe#/proc/} && pids="$pids ${pid%/exe}" ;;
             esac
         done
         [ -n "$pids" ] || return 0
@@ -352,7 +372,7 @@ do_delete_state() {
     # The record goes last: until then the next down knows what is left to do. The folder may be a disk of its own.
     cd / || exit 1
     {
-        find "$HOME_DIR" -xdev -mindepth 1 -maxdepth 1 ! -name record ! -name lock -exec rm -rf {} + &&
+        find "$HOME_DIR/" -xdev -mindepth 1 -maxdepth 1 ! -name record ! -name lock ! -name lost+found -exec rm -rf {} + &&
             rm -f "$HOME_DIR/record" "$HOME_DIR/lock"
     } 2>/dev/null || fail "cannot empty $HOME_DIR"
     rmdir "$HOME_DIR" 2>/dev/null

@@ -11,7 +11,7 @@ import pytest
 
 from kubeup import preflight, profile
 from kubeup.model.cluster import Cluster, Override, ProxyMode, Role, Runtime, Value, Versions
-from kubeup.model.facts import Disk, DockerFact, Facts, FirewallFact, Listener, Record, UnitFact
+from kubeup.model.facts import Disk, DockerFact, Facts, FileFact, FirewallFact, Listener, Owned, Record, UnitFact
 from kubeup.model.resources import Binary
 from kubeup.plan.steps import NodePlan, Plan
 from kubeup.preflight.problem import PreflightProblem
@@ -111,7 +111,45 @@ TABLE = {
         "one: there is etcd data of a cluster that kubeup does not know [leftover-data]\n    | /var/lib/etcd/member\n"
         "    fix: move it away: mv /var/lib/etcd /var/lib/etcd.old",
     ),
+    "folder-in-use": (
+        replace(SOUND, inside={"/var/lib/kubelet": ("config.yaml", "pki")}),
+        "one: /var/lib/kubelet, which kubelet needs for itself, is not empty, and what is in it is not kubeup's "
+        "[folder-in-use]\n    | config.yaml\n    | pki\n"
+        "    fix: on the node: mv /var/lib/kubelet /var/lib/kubelet.old (where a disk is mounted there: what is in it)",
+    ),
 }
+
+
+def folder_problems(facts: Facts, cluster: Cluster = CLUSTER) -> list[str]:
+    return [one.message for one in problems(facts, cluster) if one.id == "folder-in-use"]
+
+
+def test_folders_of_the_runtime_that_is_not_taken_are_nobody_s_business() -> None:
+    facts = replace(SOUND, inside={"/var/lib/docker": ("volumes",), "/opt/kubeup": ("checkout",)})
+    assert [text.partition(",")[0] for text in folder_problems(facts)] == ["/opt/kubeup"]
+    docker = replace(CLUSTER, runtime=Runtime.DOCKER)
+    assert [text.partition(",")[0] for text in folder_problems(facts, docker)] == ["/opt/kubeup", "/var/lib/docker"]
+    own = replace(facts, docker=DockerFact("28.5.2", running=True))
+    assert [text.partition(",")[0] for text in folder_problems(own, docker)] == ["/opt/kubeup"], "it is in use there"
+
+
+def test_folders_that_are_kubeup_s_already_may_be_full() -> None:
+    owned = {"/var/lib/kubelet": Owned("tree", "/var/lib/kubelet", "750", had_original=False)}
+    facts = replace(SOUND, inside={"/var/lib/kubelet": ("pods",)}, record=Record(meta={"cluster": "demo"}, owned=owned))
+    assert folder_problems(facts) == []
+
+
+def test_a_folder_may_be_a_link_but_not_to_nowhere() -> None:
+    path = "/var/lib/kubelet"
+    link = FileFact(path, "link", target="/data", leads_to_folder=True)
+    assert folder_problems(replace(SOUND, files={path: link})) == []
+    lost = replace(link, leads_to_folder=False)
+    assert folder_problems(replace(SOUND, files={path: lost})) == [
+        "/var/lib/kubelet, which kubelet needs, is a link to /data, where no folder is"
+    ]
+    assert folder_problems(replace(SOUND, files={path: FileFact(path, "file")})) == [
+        "/var/lib/kubelet, which kubelet needs, is no folder"
+    ]
 
 
 @pytest.mark.parametrize("id_", TABLE)

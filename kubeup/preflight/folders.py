@@ -1,0 +1,39 @@
+"""Folders that kubeup's programs want for themselves, and that ``down`` empties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubeup import components
+from kubeup.components.base import FOLDERS, Context
+from kubeup.components.etcd import DATA
+from kubeup.model.facts import ClusterFacts
+from kubeup.preflight.problem import PreflightProblem, Subject
+
+SHOWN = 5
+
+
+def in_use(s: Subject) -> Iterator[PreflightProblem]:
+    """What somebody else left there. A disk mounted there, or a link to where there is room, is as good as a folder."""
+    for path, whose in _wanted(s).items():
+        fact, inside = s.facts.file(path), s.facts.inside.get(path, ())
+        if fact.exists and not fact.is_folder:
+            what = f"a link to {fact.target}, where no folder is" if fact.kind == "link" else "no folder"
+            yield s.problem("folder-in-use", f"{path}, which {whose} needs, is {what}", f"on the node: rm {path}")
+        # etcd's is known by what it is: see data_folders.
+        elif inside and not (path == DATA and s.facts.kept_data):
+            more = (f"... and {len(inside) - SHOWN} more",) if len(inside) > SHOWN else ()
+            yield s.problem(
+                "folder-in-use",
+                f"{path}, which {whose} needs for itself, is not empty, and what is in it is not kubeup's",
+                f"on the node: mv {path} {path}.old (where a disk is mounted there: what is in it)",
+                (*inside[:SHOWN], *more),
+            )
+
+
+def _wanted(s: Subject) -> dict[str, str]:
+    """Path -> who needs it."""
+    parts = components.wanted(Context(s.cluster, s.node, s.facts, ClusterFacts(), {}))
+    found = {folder.path: "kubeup" for folder in FOLDERS}
+    found |= {one.path: part.name for part in parts for one in part.directories if one.owned_recursively}
+    return {path: whose for path, whose in found.items() if path not in s.facts.record.owned}
