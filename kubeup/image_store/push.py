@@ -1,8 +1,9 @@
 """Bringing images to nodes: what a node lacks of layers goes over the wire once, in pieces that need not come again.
 
 On the node an OCI layout is put together of what came; layers that its runtime has already are named in there, and not
-sent. containerd takes such a layout (``ctr images import``), for the content store has the rest; Docker looks a layer
-up by the stack it lies on before it reads it from the archive (moby, image/tarexport/load.go).
+sent. containerd takes such a layout (``ctr images import``), for the content store has the rest, and so does a Docker
+that keeps its images there; one with a store of its own looks a layer up by the stack it lies on before it reads it
+from the archive (moby, image/tarexport/load.go).
 """
 
 from __future__ import annotations
@@ -109,11 +110,13 @@ def has(image: Image, had: NodeImages) -> bool:
 
 def trip_of(images: Sequence[Image], runtime: Runtime, had: NodeImages, facts: Facts) -> Payload:
     """One trip that brings some images to a node. Its last use of a layer removes it from kubeup's store."""
-    writer, known = Writer(), set(had.chains if runtime is Runtime.DOCKER else had.blobs)
+    # A Docker with containerd's store has blobs, one with its own has stacks of layers.
+    by_stack = runtime is Runtime.DOCKER and not had.blobs
+    writer, known = Writer(), set(had.chains if by_stack else had.blobs)
     parts: list[tuple[Image, list[Blob]]] = []
     for image in images:
         keys = chain_ids(f"sha256:{one}" for one in image.diffs)
-        if runtime is not Runtime.DOCKER:
+        if not by_stack:
             keys = tuple(one.sha256 for one in image.layers)
         parts.append((image, [layer for layer, key in zip(image.layers, keys, strict=True) if key not in known]))
         known.update(keys)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +28,8 @@ TIMEOUT_SECONDS = 120.0
 class NodeImages:
     """images: complete name -> id (hexadecimal sha256 of the config, or what the runtime takes for an id).
 
-    blobs: sha256 of what containerd's content store has. chains: ids of the stacks of layers that Docker has, see
-    ``chain_ids``.
+    blobs: sha256 of what containerd's content store has, also where Docker uses it. chains: ids of the stacks of layers
+    that a Docker with a store of its own has, see ``chain_ids``.
     """
 
     images: Mapping[str, str] = field(default_factory=dict)
@@ -59,7 +62,8 @@ def parse(text: str, node: str) -> NodeImages:
     images: dict[str, str] = {}
     blobs: set[str] = set()
     chains: set[str] = set()
-    whole = strange = False
+    manifests: dict[str, str] = {}
+    whole = contents = False
     for line in text.split("\n"):
         word, *rest = line.split("\t")
         match word, rest:
@@ -70,7 +74,9 @@ def parse(text: str, node: str) -> NodeImages:
             case "layers", [layers]:
                 chains.update(chain_ids(layers.split()))
             case "store", _:
-                strange = True
+                contents = True
+            case "manifest", [digest, content]:
+                manifests[digest.removeprefix("sha256:")] = content
             case "dead", [state]:
                 raise NodeError(
                     node,
@@ -83,8 +89,31 @@ def parse(text: str, node: str) -> NodeImages:
                 whole = True
     if not whole:
         raise NodeError(node, "images", "the node's answer broke off", evidence=text.split("\n")[-3:])
-    # Where Docker keeps images in containerd's way, nothing tells which layers it has.
-    return NodeImages(images, frozenset(blobs), frozenset() if strange else frozenset(chains))
+    if contents:
+        images = {name: _config_of(ident, manifests) or ident for name, ident in images.items()}
+    return NodeImages(images, frozenset(blobs), frozenset() if contents else frozenset(chains))
+
+
+def _config_of(digest: str, manifests: Mapping[str, str]) -> str:
+    """sha256 of the config that a manifest names, or the first manifest that is there of an index; empty if none is.
+
+    manifests: their sha256 -> base64 of what they say, empty for one that is not there.
+    https://github.com/opencontainers/image-spec/blob/main/manifest.md and image-index.md
+    """
+    try:
+        value = json.loads(base64.b64decode(manifests.get(digest, "")))
+        if "config" in value:
+            return str(value["config"]["digest"]).removeprefix("sha256:")
+        inner = [str(one["digest"]).removeprefix("sha256:") for one in value["manifests"] if _is_image(one)]
+    except (binascii.Error, ValueError, TypeError, KeyError, AttributeError):
+        return ""
+    return next((found for one in inner if one != digest and (found := _config_of(one, manifests))), "")
+
+
+def _is_image(entry: Mapping[str, object]) -> bool:
+    """What BuildKit attests of an image stands beside it, for the platform "unknown"."""
+    platform = entry.get("platform")
+    return not isinstance(platform, dict) or platform.get("architecture") != "unknown"
 
 
 def chain_ids(diffs: Iterable[str]) -> tuple[str, ...]:

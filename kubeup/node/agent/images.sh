@@ -1,6 +1,8 @@
 # What images this node has; the operator's half puts `runtime=containerd` or `runtime=docker` before it.
 # Replies, one a line: image NAME ID (ID of its config, or of whatever the runtime calls it), blob SHA256 of what is in
-# containerd's content store, layers "sha256:A sha256:B ..." of an image of Docker's, lowest first, store NAME.
+# containerd's content store, layers "sha256:A sha256:B ..." of an image of Docker's, lowest first, store containerd where
+# Docker keeps images in containerd's way (its default from 29 on): there an ID is that of a manifest, and what each says
+# comes with it, manifest SHA256 BASE64.
 # shellcheck shell=sh
 # shellcheck disable=SC2154
 T=$(printf '\t')
@@ -16,9 +18,29 @@ containerd_images() {
         END { for (name in names) print "image", name, (names[name] in id) ? id[names[name]] : names[name] }'
 }
 
+# moby COMMAND...: of the containerd that Docker works with, its own or the machine's.
+moby() {
+    for socket in /run/docker/containerd/containerd.sock /run/containerd/containerd.sock; do
+        if [ -S "$socket" ]; then command ctr --address="$socket" --namespace=moby "$@" 2>/dev/null; return; fi
+    done
+}
+manifest() { printf 'manifest\t%s\t%s\n' "$1" "$(moby content get "$1" | base64 -w 0)"; }
+
+docker_contents() {
+    echo "store${T}containerd"
+    moby content ls -q | sed "s/^sha256:/blob$T/"
+    for id in $1; do
+        manifest "$id"
+        # An index names a manifest for each architecture; those that are here.
+        for one in $(moby content get "$id" | grep -q '"manifests"' && moby content get "$id" | grep -o 'sha256:[0-9a-f]\{64\}'); do
+            manifest "$one"
+        done
+    done
+}
+
 docker_images() {
-    docker info --format '{{json .DriverStatus}}' 2>/dev/null | grep -q io.containerd.snapshotter && echo "store${T}containerd"
     ids=$(docker image ls -q --no-trunc 2>/dev/null | sort -u)
+    if docker info --format '{{json .DriverStatus}}' 2>/dev/null | grep -q io.containerd.snapshotter; then docker_contents "$ids"; fi
     [ -n "$ids" ] || return 0
     # shellcheck disable=SC2086
     docker image inspect --format '{{$id := .Id}}{{range .RepoTags}}image	{{.}}	{{$id}}
