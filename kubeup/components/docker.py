@@ -11,7 +11,7 @@ from kubeup.model.resources import Directory, File, SideEffect
 from kubeup.release.artifacts import ReleaseRow
 
 DOCKER = Program("docker", "28.5.2")
-"""The newest that pods were seen to run on; upstream maintains 29 alone, which nobody has tried with kubeup yet."""
+"""The newest that Debian has; upstream maintains 29 alone, on which pods run, too, where it was there already."""
 CONTAINERD_STORE = 29
 """The first one to keep images in containerd's store by itself, where an image's id is another one than elsewhere:
 https://docs.docker.com/engine/release-notes/29/"""
@@ -30,8 +30,18 @@ READY = "docker version"
 
 
 def remove_images(names: Iterable[str]) -> str:
-    """Shell that takes images out of a Docker that stays; one that goes takes all of its images along."""
-    return f"! systemctl is-active --quiet docker.service || docker image rm {sh(*dict.fromkeys(names))}"
+    """Shell that takes images out of a Docker that stays; one that goes takes all of its images along.
+
+    One that is gone already, for kubelet collected it or somebody removed it, is none the worse.
+    """
+    return f"""\
+! systemctl is-active --quiet docker.service || {{
+    failed=
+    for name in {sh(*dict.fromkeys(names))}; do
+        said=$(docker image rm "$name" 2>&1) || case $said in *"No such image"*) ;; *) failed="$failed$said " ;; esac
+    done
+    [ -z "$failed" ] || {{ echo "$failed" >&2; false; }}
+}}"""
 
 
 def is_ours(context: Context) -> bool:
