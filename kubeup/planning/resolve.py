@@ -18,8 +18,8 @@ from kubeup.planning import recorded
 T = TypeVar("T")
 OLDEST_DOCKER = (23, 0)
 """cri-dockerd needs Engine API 1.42, which came with Docker 23."""
-UNTRIED_DOCKER = (29, 0)
-"""Its images lie in containerd's store: https://docs.docker.com/engine/storage/containerd/"""
+UNTRIED_DOCKER = (30, 0)
+"""The first that kubeup was never run with; docs/tested.md has those it was."""
 
 
 def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
@@ -116,7 +116,7 @@ def _against_docker(facts: Facts) -> str:
         return f"its Docker {facts.docker.version} is too old for cri-dockerd"
     if tuple(parts) >= UNTRIED_DOCKER:
         return (
-            f"its Docker {facts.docker.version} keeps images where kubeup was never run with it; "
+            f"its Docker {facts.docker.version} is newer than those that kubeup was run with; "
             "runtime: docker takes it all the same"
         )
     return "its Docker maps users (userns-remap)" if docker_daemon.remaps_users(facts) else ""

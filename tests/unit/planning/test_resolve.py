@@ -49,8 +49,8 @@ RUNTIMES = {
     ("", "26.1.5"): (Runtime.CONTAINERD, "node4 has a Docker at work, node3 has none"),
     ("", ""): (Runtime.CONTAINERD, ""),
     ("29.0.1", ""): (Runtime.CONTAINERD, "node3 has a Docker at work, node4 has none"),
-    ("28.3.0", "29.0.1"): (Runtime.CONTAINERD, "node4: its Docker 29.0.1 keeps images where kubeup was never run"),
-    ("30.1.0", "28.3.0"): (Runtime.CONTAINERD, "node3: its Docker 30.1.0 keeps images where kubeup was never run"),
+    ("28.3.0", "29.8.1"): (Runtime.DOCKER, ""),
+    ("30.1.0", "28.3.0"): (Runtime.CONTAINERD, "node3: its Docker 30.1.0 is newer than those that kubeup was run with"),
     ("20.10.24", "28.3.0"): (Runtime.CONTAINERD, "node3: its Docker 20.10.24 is too old"),
 }
 
@@ -94,8 +94,8 @@ def test_a_docker_that_maps_users_is_not_chosen(daemon: bytes, command: str, rem
 
 
 def test_what_a_living_cluster_runs_on_stays() -> None:
-    living = replace(with_docker(3, "29.0.1"), record=Record(meta={"runtime": "docker"}))
-    assert chosen(living, with_docker(4, "29.0.1")) == resolve.RuntimeChoice(Runtime.DOCKER)
+    living = replace(with_docker(3, "30.0.1"), record=Record(meta={"runtime": "docker"}))
+    assert chosen(living, with_docker(4, "30.0.1")) == resolve.RuntimeChoice(Runtime.DOCKER)
 
 
 def test_nodes_behind_one_host_have_their_own_names_and_addresses() -> None:
