@@ -117,8 +117,17 @@ def probe_nodes(fleet: Fleet, cluster: Cluster, emit: EventSink) -> Results[Fact
 
 
 def probe(connection: NodeConnection, request: ProbeRequest) -> Facts:
-    """One round trip that changes nothing."""
+    """One round trip that changes nothing. Raises NodeError where the answer is not whole: a machine of which half is
+    known looks like one on which that half is missing."""
     reply = connection.call(Kind.PROBE, [probe_script(request)], timeout=PROBE_TIMEOUT_SECONDS)
+    if reply.status:
+        raise NodeError(
+            connection.title,
+            "asking",
+            "what was asked of the node could not all be read",
+            evidence=reply.stderr.decode("utf-8", "replace").split("\n")[-5:],
+            fix="run the command again; if it happens again, look at the node's /var/log and disk",
+        )
     return parse(reply.stdout, sent_at=reply.started_at, received_at=reply.hello_at, node=connection.title)
 
 
@@ -127,12 +136,13 @@ def read_secrets(connection: NodeConnection, paths: Sequence[str]) -> Mapping[st
 
     Raises NodeError where one of them cannot be read.
     """
-    script = "".join(f"printf '{path}\\t'; base64 -w 0 <'{path}'; echo\n" for path in paths)
+    script = "".join(f"printf '{path}\\t'; base64 -w 0 <'{path}' && printf '\\tend'; echo\n" for path in paths)
     reply = connection.call(Kind.PROBE, [script.encode()], timeout=PROBE_TIMEOUT_SECONDS)
     found = {}
     for line in reply.stdout.decode("ascii", "replace").split("\n"):
-        path, tab, text = line.partition("\t")
-        if tab and path in paths and text:
+        path, _, rest = line.partition("\t")
+        text, _, mark = rest.partition("\t")
+        if path in paths and text and mark == "end":
             found[path] = base64.b64decode(text)
     missing = [path for path in paths if path not in found]
     if missing:

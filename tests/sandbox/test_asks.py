@@ -7,6 +7,8 @@ import time
 
 from kubeup.model.facts import Said
 from kubeup.model.resources import ProbeRequest
+from kubeup.node.agent.probe import probe_script
+from kubeup.node.wire.remote_commands import Kind
 from tests.support.sandbox import Sandbox
 
 IMPATIENT = '#!/bin/sh\nshift 3\nexec /usr/bin/timeout -k 1 0.5 "$@"\n'
@@ -68,3 +70,12 @@ def test_answers_that_come_at_the_same_time_do_not_tear_each_other(sandbox: Sand
     assert facts.checks == {name: True for name, _ in meanwhile}
     whole = "\n".join(f"line {number} of a long answer with some words" for number in range(1, 3001))
     assert [one.text == whole for one in facts.said.values()] == [True] * 3
+
+
+def test_a_probe_that_could_not_bring_the_record_along_is_none(sandbox: Sandbox) -> None:
+    """Without it, the machine looks like one on which nothing of kubeup's is."""
+    sandbox.write("/var/lib/kubeup/record", "meta\tformat\t2\n")
+    sandbox.write("bin/tar", "#!/bin/sh\necho 'tar: Input/output error' >&2\nexit 2\n", 0o755)
+    reply = sandbox.send(Kind.PROBE, probe_script(ProbeRequest()))
+    assert reply.returncode != 0
+    assert b"Input/output error" in reply.stderr

@@ -41,7 +41,7 @@ def test_the_node_reads_its_clock_between_the_two_times(connection: SshConnectio
 def test_lines_are_cut_at_line_breaks_only(connection: SshConnection) -> None:
     lines: list[str] = []
     connection.call(Kind.SHELL, [rb"printf 'a\036b\rc\nd\342\200\250e\nlast'"], on_line=lines.append)
-    assert lines == ["a\x1eb\rc", "d\u2028e"]
+    assert lines == ["a\x1eb\rc", "d\u2028e", "last"]
 
 
 def test_a_node_that_talks_while_it_is_sent_to_does_not_block(connection: SshConnection) -> None:
@@ -172,6 +172,30 @@ def test_a_line_lost_in_the_middle_is_told_as_such(connection: SshConnection) ->
     assert raised.value.title() == "127.0.0.1: shell: the connection was lost"
     assert "bytes sent" in raised.value.evidence[0]
     assert raised.value.fix == "run the same command again: what is done already is not done twice"
+
+
+@pytest.mark.parametrize("kind", [Kind.PROBE, Kind.SHELL])
+def test_a_script_that_something_ends_gave_no_answer(connection: SshConnection, kind: Kind) -> None:
+    """As when memory runs out: the line stands, and what came looks like a shorter answer."""
+    with pytest.raises(NodeError) as raised:
+        connection.call(kind, [b"echo one of two; echo no room >&2; kill -9 $$; exit"])
+    assert raised.value.title() == f"127.0.0.1: {kind.value}: the answer broke off"
+    assert raised.value.evidence[0].endswith("and 11 bytes")
+    assert raised.value.evidence[1:] == ("no room",)
+    assert connection.call(kind, [b"echo again"]).stdout == b"again\n"
+
+
+def test_a_script_that_ends_in_the_middle_tells_with_which_status(connection: SshConnection) -> None:
+    reply = connection.call(Kind.PROBE, [b"echo one; sh -c 'kill -9 $PPID'; echo two"])
+    assert (reply.stdout, reply.status) == (b"one\n", 137)
+
+
+def test_words_that_look_like_the_mark_are_part_of_an_answer(connection: SshConnection) -> None:
+    said = b"a\nkubeup-ended 0\n\nkubeup-ended 5\nb"
+    reply = connection.call(Kind.PROBE, [b"printf '%s' '" + said + b"'; exit 3"])
+    assert (reply.stdout, reply.status) == (said, 3)
+    with pytest.raises(NodeError, match="the answer broke off"):
+        connection.call(Kind.PROBE, [b"printf '%s' '" + said + b"'; kill -9 $$"])
 
 
 def test_a_connection_lost_between_two_trips_is_made_anew(connection: SshConnection, machine: Machine) -> None:

@@ -66,12 +66,14 @@ class RecordedNode:
     def answer(self, script: str) -> Answer:
         if PROBE in script:
             self.asked.append(PROBE)
+            if PROBE in self.answers:
+                return self.answers[PROBE]
             facts = self.then if self.applied and self.then is not None else self.facts
             return Answer(probe_reply(facts).decode("latin-1"))
         if KEYS in script:
             self.asked.append(KEYS)
             paths = re.findall(r"base64 -w 0 <'([^']+)'", script)
-            return Answer("".join(f"{path}\t{base64.b64encode(self.secrets[path]).decode()}\n" for path in paths))
+            return Answer("".join(f"{path}\t{base64.b64encode(self.secrets[path]).decode()}\tend\n" for path in paths))
         for word, answer in self.answers.items():
             if word in script:
                 self.asked.append(word)

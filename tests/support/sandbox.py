@@ -13,7 +13,7 @@ from kubeup.model.resources import ProbeRequest
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire import payload
 from kubeup.node.wire.payload import Payload
-from kubeup.node.wire.remote_commands import END, Kind, command
+from kubeup.node.wire.remote_commands import END, ENDED, Kind, command
 
 # Units are files below /units: their text is the active state.
 SYSTEMCTL = """#!/bin/sh
@@ -67,7 +67,7 @@ class Sandbox:
         text = command(kind, sudo=False)
         if kind is not Kind.APPLY:
             body += f"\n{END}\n".encode()
-        return subprocess.run(
+        done = subprocess.run(
             [*self.inside, self.shell, "-c", text],
             input=b"kubeup-begin\nann@laptop\n" + body,
             capture_output=True,
@@ -77,6 +77,11 @@ class Sandbox:
             # A session of its own, so that a test can end all of it and nothing else.
             start_new_session=True,
         )
+        if kind is not Kind.APPLY:
+            said, mark, _ = done.stdout.rpartition(f"\n{ENDED} {done.returncode}\n".encode())
+            assert mark, done
+            done.stdout = said
+        return done
 
     def carry_out(self, trip: Payload) -> list[str]:
         reply = self.send(Kind.APPLY, b"".join(bytes(chunk) for chunk in payload.stream(trip)))
@@ -84,6 +89,7 @@ class Sandbox:
 
     def probe(self, inquiry: ProbeRequest) -> Facts:
         reply = self.send(Kind.PROBE, probe_script(inquiry))
+        assert reply.returncode == 0, reply.stderr
         return parse(reply.stdout, sent_at=0, received_at=0, node="sandbox", root=str(self.root))
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:

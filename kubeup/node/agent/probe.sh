@@ -39,4 +39,7 @@ printf 'tar\n'
         [ -n "$path" ] && [ -f "$ROOT$path" ] && [ ! -L "$ROOT$path" ] && printf '%s\n' "${path#/}"
     done
     [ -f "$HOME_DIR/record" ] && printf '%s\n' var/lib/kubeup/record
-} | sort -u | tar -cf - -C "$ROOT/" --no-recursion -T - 2>/dev/null
+} | sort -u | tar -cf - -C "$ROOT/" --no-recursion -T -
+# That is the last word: without the record, say, the machine would look like one that has none. 1 is a file that grew
+# meanwhile, of which whole lines were read.
+[ $? -le 1 ]

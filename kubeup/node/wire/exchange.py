@@ -29,6 +29,7 @@ ANSWER = 2 * 1024 * 1024 * 1024
 class Reply:
     """What a trip brought back. stderr: its last 64 KiB. sent, received: bytes of payload. seconds: its length.
 
+    status: -1 where it did not end as it should, and nobody knows what is missing of it.
     started_at, hello_at: seconds since the epoch by this machine's clock, just before the command was sent and just
     after its first word came back: the node's clock was read shortly after the midpoint.
     """
@@ -75,7 +76,7 @@ class Exchange:
             self._sender.start()
             self._take(rest)
             self._answer(time.monotonic() + self._spec.timeout)
-            status = self._status()
+            status = self._ended()
         finally:
             self._channel.close()
         # A body that waits for something else is not waited for.
@@ -172,6 +173,17 @@ class Exchange:
         # It comes right behind the end of the output; a lost line brings none.
         self._channel.status_event.wait(STATUS_SECONDS)
         return self._channel.exit_status
+
+    def _ended(self) -> int:
+        """With which exit status. A script's answer also has to say so at its end: what came without that may be any
+        part of it."""
+        status = self._status()
+        if self._spec.kind is Kind.APPLY:
+            return status
+        before = self._lines.received
+        told = self._lines.ended()
+        self._count.received -= before - self._lines.received
+        return status if status == told else -1
 
     def _judge(self, status: int) -> None:
         if self._sender.error is not None:

@@ -5,8 +5,9 @@ What happens on the other side, in this order:
 1. sudo (where the login is not root) asks for a password on standard error, by a prompt of ours, if it wants one.
 2. The boot says ``kubeup-hello``. Only now anything but the password is sent, so that no prompt swallows a secret.
 3. It reads lines up to ``kubeup-begin``, then one line that says who the operator is.
-4. PROBE and SHELL take in a script up to ``#kubeup-end`` and run it; APPLY takes the node's lock, unpacks a tar stream
-   and runs its apply.sh.
+4. PROBE and SHELL take in a script up to ``#kubeup-end``, run it, and say ``kubeup-ended STATUS`` behind all that it
+   said: an answer without that broke off. APPLY takes the node's lock, unpacks a tar stream and runs its apply.sh,
+   which has a last word of its own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Kind(enum.Enum):
 HELLO = "kubeup-hello"
 MARKER = "kubeup-begin"
 END = "#kubeup-end"
+ENDED = "kubeup-ended"
 BUSY = "kubeup-busy"
 PROMPT = "kubeup-password"
 BUSY_STATUS = 75
@@ -50,7 +52,11 @@ _GREET = (
     'l=; until [ "$l" = kubeup-begin ]; do IFS= read -r l || exit 3; done; IFS= read -r who || exit 3; '
 )
 # A script whose end a lost line cut off must not run: "rm -r /a/b" could have become "rm -r /a".
-_PROBE = _GREET + 's=$(sed "/^#kubeup-end/q"); case $s in *"#kubeup-end") eval "$s" ;; *) exit 3 ;; esac'
+# It runs in a shell of its own, so that whatever ends it, what it is followed by tells.
+_PROBE = _GREET + (
+    's=$(sed "/^#kubeup-end/q"); case $s in *"#kubeup-end") ( eval "$s" ); r=$?; '
+    'printf "\\nkubeup-ended %s\\n" "$r"; exit "$r" ;; *) exit 3 ;; esac'
+)
 # The holder's name stays readable in the lock: it is opened for appending, and written only by who holds it. A lock
 # that a "down" removed meanwhile is no lock.
 _LOCK = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from kubeup.node.wire.remote_commands import BUSY, END, MARKER, PROMPT, Kind
+from kubeup.node.wire.remote_commands import BUSY, END, ENDED, MARKER, PROMPT, Kind
 
 SLICE = 256 * 1024
 TAIL = 64 * 1024
@@ -161,8 +162,14 @@ class Errors(threading.Thread):
         self._channel.sendall(f"{password}\n".encode())
 
 
+_MARK = re.compile(rb"\n" + ENDED.encode() + rb" (\d+)\n")
+
+
 class Lines:
-    """The answer, cut at line breaks and nowhere else."""
+    """The answer, cut at line breaks and nowhere else.
+
+    on_line is not told of the mark at the end of an answer, nor of the line break that belongs to it.
+    """
 
     def __init__(self, spec: CallSpec) -> None:
         self._on_line, self._apply = spec.on_line, spec.kind is Kind.APPLY
@@ -182,5 +189,25 @@ class Lines:
     def _line(self, line: bytearray) -> None:
         if self._apply and line.startswith(BUSY.encode()):
             self.busy = line[len(BUSY) :].decode("utf-8", "replace").strip()
-        elif self._on_line is not None:
+        elif self._on_line is not None and not self._is_of_mark(line):
             self._on_line(line.decode("utf-8", "replace"))
+
+    def _is_of_mark(self, line: bytearray) -> bool:
+        """An empty line is, too: no script says anything by one."""
+        return not self._apply and (not line or line.startswith(f"{ENDED} ".encode()))
+
+    def ended(self) -> int | None:
+        """The exit status that the mark at the answer's end tells, and takes the mark away; None without one.
+
+        What the script left running may speak behind it.
+        """
+        found = _MARK.match(self.stdout, max(0, self.stdout.rfind(b"\n" + ENDED.encode())))
+        if found is None:
+            return None
+        mark, status = len(found.group()), int(found.group(1))
+        at = found.start()
+        # A buffer that a match points into cannot be shortened.
+        del found
+        del self.stdout[at : at + mark]
+        self.received -= mark
+        return status

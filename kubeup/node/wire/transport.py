@@ -87,7 +87,8 @@ class SshConnection:
         """Run the constant command of this kind with this body; on_line sees each line of output as it comes.
 
         The body is iterated in a thread of its own. timeout: seconds from the node's hello on. Raises ConnectError
-        before the node said hello, NodeError after, and whatever body and on_line raise.
+        before the node said hello, NodeError after, and whatever body and on_line raise. An answer that is not whole is
+        none: what a script said comes with its exit status, or not at all.
         """
         sudo = self._target.user != "root"
         channel, started_at = self._start(command(kind, sudo=sudo))
@@ -96,6 +97,8 @@ class SshConnection:
         reply = Exchange(channel, self._target, spec, self, sudo=ask).run(started_at)
         if reply.status == -1 and not self.connected:
             raise self._lost(kind, reply)
+        if reply.status == -1 and kind is not Kind.APPLY:
+            raise self._broken_off(kind, reply)
         return reply
 
     def _start(self, text: str) -> tuple[paramiko.Channel, float]:
@@ -154,6 +157,19 @@ class SshConnection:
                 *[line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line.strip()][-3:],
             ],
             fix="run the same command again: what is done already is not done twice",
+        )
+
+    def _broken_off(self, kind: Kind, reply: Reply) -> NodeError:
+        said = (reply.stderr or reply.stdout[-2000:]).decode("utf-8", "replace")
+        return NodeError(
+            self.title,
+            kind.value,
+            "the answer broke off",
+            evidence=[
+                f"after {reply.seconds:.1f} s and {reply.received} bytes",
+                *[line for line in said.split("\n") if line.strip()][-3:],
+            ],
+            fix="run the command again; if it happens again, see on the node what ends programs: journalctl -k -n 50",
         )
 
     def forward(self, take: TakeChannel) -> int:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kubeup.cli.state import State
+from kubeup.model.facts import Record
 from kubeup.pki import kubeconfig
 from tests.support.machines import bare
-from tests.support.recorded import SNAPSHOT, Answer, Kubeup
+from tests.support.probe_reply import probe_reply
+from tests.support.recorded import PROBE, SNAPSHOT, Answer, Kubeup
 from tests.unit.cli.conftest import FIRST, SECOND
 
 
@@ -75,6 +78,18 @@ def test_nodes_on_which_nothing_is_are_left_alone(demo: Kubeup) -> None:
     done = demo("down", "--yes")
     assert done.exit_code == 0
     assert "Nothing to do: kubeup has nothing on these nodes." in done.stderr
+    assert not demo.touched
+
+
+def test_a_node_of_which_half_is_known_is_none_on_which_nothing_is(demo: Kubeup) -> None:
+    """Its record did not come along; without it, nothing of kubeup's seems to be there."""
+    half = probe_reply(replace(demo.nodes[SECOND].facts, record=Record(), home=False)).decode("latin-1")
+    broken = "tar: var/lib/kubeup/record: Cannot open: Input/output error"
+    demo.nodes[SECOND].answers[PROBE] = Answer(half, status=1, stderr=broken)
+    done = demo("down", "--yes", "--no-snapshot")
+    assert done.exit_code == 1
+    assert f"{SECOND}: asking: what was asked of the node could not all be read" in done.stderr
+    assert broken in done.stderr
     assert not demo.touched
 
 
