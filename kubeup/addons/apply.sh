@@ -15,15 +15,17 @@ work=$(mktemp -d /run/kubeup-addons.XXXXXX) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
-# What the cluster has of the objects in the files, one a line: KIND NAME NAMESPACE ADDON REVISION
+# standing FILE: what the cluster has of the objects in the files, one a line: KIND NAME NAMESPACE ADDON REVISION. Fails
+# where the API does not say; that a kind is not there yet is an answer.
 standing() {
     local column
     column=$(printf '%s' "$LABEL" | sed 's/[.]/\\./g')
     # What the API server counts no generations of changes with every write.
-    k get -f "$FOLDER" --ignore-not-found --no-headers -o custom-columns="\
+    asked found get -f "$FOLDER" --ignore-not-found --no-headers -o custom-columns="\
 kind:.kind,name:.metadata.name,namespace:.metadata.namespace,addon:.metadata.labels.$column,\
-generation:.metadata.generation,version:.metadata.resourceVersion" 2>/dev/null |
-        awk '{ print $1, $2, $3, $4, $5 == "<none>" ? $6 : "g" $5 }' | sort
+generation:.metadata.generation,version:.metadata.resourceVersion" ||
+        ! grep -Ev 'no matches for kind|ensure CRDs are installed' errors | grep -q . || return 1
+    awk '{ print $1, $2, $3, $4, $5 == "<none>" ? $6 : "g" $5 }' found | sort >"$1"
 }
 
 apply() {
@@ -49,6 +51,15 @@ told() {
         while read -r name made changed same; do note addon "$name $made $changed $same"; done
 }
 
+# asked FILE WORD...: what the API says, in FILE. Fails where it says nothing, with the reason in errors: what nobody could
+# tell is not gone.
+asked() {
+    local file
+    file=$1
+    shift
+    k "$@" >"$file" 2>errors </dev/null
+}
+
 # delete API KIND NAMESPACE NAME
 delete() {
     local ref
@@ -57,53 +68,72 @@ delete() {
         *) ref=$2 ;;
     esac
     if [ "$3" = - ]; then set -- -- "$4"; else set -- --namespace="$3" -- "$4"; fi
-    # shellcheck disable=SC2086
-    k delete "$ref" --ignore-not-found --timeout=60s "$@" >>deleted 2>>undeleted
+    # Where its kind is gone, so is it.
+    asked deleted delete "$ref" --ignore-not-found --timeout=60s "$@" || grep -q "doesn't have a resource type" errors
 }
 
-# Kinds go only when nobody made one of theirs, a namespace only when nothing else lives in it.
+# Kinds go only when nobody made one of theirs, a namespace only when nothing else lives in it. Fails where something of
+# it may still be there: the old inventory stays then, and the next time it is tried again.
 prune() {
-    local addon api kind namespace name others waited
+    local addon api kind namespace name left
     comm -23 old new >gone
     [ -s gone ] || return 0
     live "taking away $(wc -l <gone) objects"
     grep -Ev "^[^$T]*${T}[^$T]*${T}(Namespace|CustomResourceDefinition)$T" gone | sort -r >things
-    while IFS=$T read -r addon api kind namespace name; do
-        delete "$api" "$kind" "$namespace" "$name" </dev/null
-    done <things
+    grep "${T}CustomResourceDefinition$T" gone >kinds
+    grep "${T}Namespace$T" gone >namespaces
     : >stays
-    grep "${T}CustomResourceDefinition$T" gone | while IFS=$T read -r addon api kind namespace name; do
-        if printf '%s\n' "$MAKES" | grep -Fqx "$addon $name"; then
-            others=
-        else
-            others=$(k get "$name" --all-namespaces --ignore-not-found -o name </dev/null 2>/dev/null | head -n 3 | tr '\n' ' ')
-        fi
-        if [ -n "$others" ]; then
-            echo "$addon" >>stays
-            note left "of $addon the kind ${name%%.*} stays, for these are not kubeup's: $others"
-        else
-            delete "$api" "$kind" "$namespace" "$name" </dev/null
-        fi
+    left=
+    while IFS=$T read -r addon api kind namespace name; do
+        delete "$api" "$kind" "$namespace" "$name" || { left=yes && cat errors; }
+    done <things
+    while IFS=$T read -r addon api kind namespace name; do
+        prune_kind || { left=yes && cat errors; }
+    done <kinds
+    while IFS=$T read -r addon api kind namespace name; do
+        prune_namespace || { left=yes && cat errors; }
+    done <namespaces
+    [ -z "$left" ] || return 1
+    cut -f 1 gone | sort -u | while read -r one; do
+        cut -f 1 new | grep -qx "$one" || note addon "$one gone"
     done
-    grep "${T}Namespace$T" gone | while IFS=$T read -r addon api kind namespace name; do
-        # Its own pods end first.
-        waited=0
-        while [ $waited -lt 60 ] && k -n "$name" get pods -l "$LABEL=$addon" -o name </dev/null 2>/dev/null | grep -q .; do
-            sleep 1
-            waited=$((waited + 1))
-        done
-        # What the cluster and the addons' own programs put there is not counted.
-        others=$(k -n "$name" get pods,services,deployments,daemonsets,statefulsets,persistentvolumeclaims,ingresses,configmaps,secrets -o name </dev/null 2>/dev/null |
-            grep -v '/kube-root-ca[.]crt$' | sed "s/^/$addon /" | grep -Fxv "$MAKES" | cut -d ' ' -f 2 | head -n 3 | tr '\n' ' ')
-        if [ -n "$others" ] || grep -qx "$addon" stays; then
-            note left "the namespace $name stays, for there is more in it than kubeup's${others:+: $others}"
-        else
-            delete "$api" "$kind" "$namespace" "$name" </dev/null
-        fi
+}
+
+# prune_kind, prune_namespace: that of the line prune has read.
+prune_kind() {
+    local others
+    others=
+    if ! printf '%s\n' "$MAKES" | grep -Fqx "$addon $name"; then
+        asked found get customresourcedefinition "$name" --ignore-not-found -o name || return 1
+        [ -s found ] || return 0
+        asked found get "$name" --all-namespaces -o name || return 1
+        others=$(head -n 3 found | tr '\n' ' ')
+    fi
+    if [ -n "$others" ]; then
+        echo "$addon" >>stays
+        note left "of $addon the kind ${name%%.*} stays, for these are not kubeup's: $others"
+    else
+        delete "$api" "$kind" "$namespace" "$name"
+    fi
+}
+
+prune_namespace() {
+    local others waited
+    # Its own pods end first.
+    waited=0
+    while asked found -n "$name" get pods -l "$LABEL=$addon" -o name || return 1; do
+        [ -s found ] && [ $waited -lt 60 ] || break
+        sleep 1
+        waited=$((waited + 1))
     done
-    cut -f 1 gone | sort -u | while read -r addon; do
-        cut -f 1 new | grep -qx "$addon" || note addon "$addon gone"
-    done
+    asked found -n "$name" get pods,services,deployments,daemonsets,statefulsets,persistentvolumeclaims,ingresses,configmaps,secrets -o name || return 1
+    # What the cluster and the addons' own programs put there is not counted.
+    others=$(grep -v '/kube-root-ca[.]crt$' found | sed "s/^/$addon /" | grep -Fxv "$MAKES" | cut -d ' ' -f 2 | head -n 3 | tr '\n' ' ')
+    if [ -n "$others" ] || grep -qx "$addon" stays; then
+        note left "the namespace $name stays, for there is more in it than kubeup's${others:+: $others}"
+    else
+        delete "$api" "$kind" "$namespace" "$name"
+    fi
 }
 
 # What runs of the addons, a line each: a workload is "w ADDON KIND NAME WANTED READY UPDATED AGE SEEN ALL" (AGE, SEEN: the
@@ -211,23 +241,26 @@ await() {
     done
 }
 
-k -n kube-system get configmap kubeup-addons --ignore-not-found -o go-template='{{with .data}}{{.objects}}{{end}}' >old.raw 2>errors || {
+asked found -n kube-system get configmap kubeup-addons --ignore-not-found -o go-template='{{with .data}}{{.objects}}{{end}}' || {
     cat errors
     exit 1
 }
-grep . old.raw | sort >old
-k create -f "$INVENTORY" --dry-run=client -o go-template='{{.data.objects}}' 2>errors | grep . | sort >new
+grep . found | sort >old
+# A list that broke off would take away what it lacks: it has to have an end.
+asked found create -f "$INVENTORY" --dry-run=client -o go-template='{{.data.objects}}end' && [ "$(tail -n 1 found)" = end ] || {
+    cat errors
+    exit 1
+}
+sed '$d' found | grep . | sort >new
 if [ -s new ]; then
     live 'applying'
-    standing >before
+    seen=yes
+    standing before || seen=
     apply || exit 1
-    standing >after
-    told
-else
-    [ ! -s errors ] || { cat errors && exit 1; }
+    if [ -n "$seen" ] && standing after; then told; fi
 fi
-prune
-k apply --server-side --force-conflicts --field-manager=kubeup -f "$INVENTORY" >/dev/null 2>errors || {
+prune || exit 1
+asked applied apply --server-side --force-conflicts --field-manager=kubeup -f "$INVENTORY" || {
     cat errors
     exit 1
 }

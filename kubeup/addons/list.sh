@@ -3,7 +3,8 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154
 k() { /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=15s "$@"; }
-k -n kube-system get configmap kubeup-addons --ignore-not-found -o go-template='{{with .data}}{{.versions}}{{end}}' | sed 's/^/v /' &&
+versions=$(k -n kube-system get configmap kubeup-addons --ignore-not-found -o go-template='{{with .data}}{{.versions}}{{end}}') &&
+    { [ -z "$versions" ] || printf '%s\n' "$versions" | sed 's/^/v /'; } &&
     k get deployments,daemonsets,statefulsets --all-namespaces -l "$LABEL" -o go-template='
 {{- range .items}}
   {{- printf "w %s " (index .metadata.labels "'"$LABEL"'")}}

@@ -110,6 +110,7 @@ def _check() -> str:
     return (
         f"test -f {manifests.INVENTORY} || exit 0\n"
         f"wanted=$(sed -n 's/^# revision //p' {manifests.INVENTORY})\n"
+        """test -n "$wanted" && """
         f"""test "$({ADMIN} get configmaps,deployments,daemonsets,statefulsets --all-namespaces -l {manifests.LABEL} """
         f"""-o go-template='{template}' | sort -u)" = "$wanted" """
     )
