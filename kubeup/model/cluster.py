@@ -242,6 +242,8 @@ class Cluster:
     proxy: Proxy = field(default_factory=Proxy)
     registries: Registries = field(default_factory=Registries)
     image_repository: str = ""
+    snapshotter: str = "overlayfs"
+    """What kubeup's containerd unpacks images with."""
     overrides: Mapping[str, Override] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
     require_pins: bool = False

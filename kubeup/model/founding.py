@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kubeup.model.cluster import Cluster
+from kubeup.model.cluster import Cluster, Runtime
 
 CONTROL_PLANE = "control_plane"
 """Names of the control-plane nodes, sorted."""
@@ -26,8 +26,12 @@ class Founding:
     def recorded(self, meta: Mapping[str, str]) -> str:
         """What a record says of it; empty where it says nothing."""
         subnet = meta.get("pod_cidr", "")
-        # A kubeup of before recorded no length of the subnets, but each node's own.
-        return meta.get(self.key, "") or (subnet.partition("/")[2] if self.key == "node_mask" else "")
+        # A kubeup of before recorded no length of the subnets, but each node's own; and had one snapshotter.
+        before = {
+            "node_mask": subnet.partition("/")[2],
+            "snapshotter": "overlayfs" if subnet and meta.get("runtime") == Runtime.CONTAINERD.value else "",
+        }
+        return meta.get(self.key, "") or before.get(self.key, "")
 
 
 FOUNDING = (
@@ -41,6 +45,12 @@ FOUNDING = (
     Founding("dns_domain", "dns_domain", "the DNS domain", lambda cluster: cluster.network.dns_domain),
     Founding("dns_ip", "dns_server_ip", "the address of the DNS", lambda cluster: str(cluster.network.dns_ip)),
     Founding("node_mask", "node_mask", "the length of pod subnets", lambda cluster: str(cluster.network.node_mask)),
+    Founding(
+        "snapshotter",
+        "containerd_snapshotter",
+        "what containerd unpacks images with",
+        lambda cluster: cluster.snapshotter if cluster.runtime is Runtime.CONTAINERD else "",
+    ),
 )
 OF_A_NODE = frozenset({"name", "roles", "address", "runtime", "pod_cidr", CONTROL_PLANE})
 

@@ -43,6 +43,7 @@ _IDS = (
     PreflightId("roles", "The profile takes a role from a living node, or a control-plane node out of the cluster"),
     # Folders that are to be kubeup's alone (preflight/folders.py).
     PreflightId("folder-in-use", "Something lies in a folder that kubeup or one of its programs needs for itself"),
+    PreflightId("no-zfs", "No dataset of ZFS is mounted where containerd_snapshotter: zfs has images"),
     # All nodes together (preflight/__init__.py).
     PreflightId("duplicate-name", "Two nodes have the same name"),
     PreflightId("duplicate-machine-id", "Two nodes have the same /etc/machine-id: one is a clone of the other"),

@@ -44,6 +44,7 @@ CHECKS: tuple[Check, ...] = (
     network.routes,
     identity.data_folders,
     folders.in_use,
+    folders.snapshots,
 )
 TOGETHER: tuple[Callable[[Sequence[Subject]], Iterator[PreflightProblem]], ...] = (
     living.immutable,

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from kubeup import components
 from kubeup.components.base import FOLDERS, Context
+from kubeup.components.containerd import ROOT
 from kubeup.components.etcd import DATA
+from kubeup.model.cluster import Runtime
 from kubeup.model.facts import ClusterFacts
 from kubeup.preflight.problem import PreflightProblem, Subject
 
@@ -28,6 +30,20 @@ def in_use(s: Subject) -> Iterator[PreflightProblem]:
                 f"{path}, which {whose} needs for itself, is not empty, and what is in it is not kubeup's",
                 f"on the node: mv {path} {path}.old (where a disk is mounted there: what is in it)",
                 (*inside[:SHOWN], *more),
+            )
+
+
+def snapshots(s: Subject) -> Iterator[PreflightProblem]:
+    """containerd leaves the part for ZFS out where none is mounted, and then answers no kubelet:
+    https://github.com/containerd/zfs#usage
+    """
+    if s.cluster.snapshotter == "zfs" and s.cluster.runtime is Runtime.CONTAINERD and s.node.is_worker:
+        path = f"{ROOT}/io.containerd.snapshotter.v1.zfs"
+        if not s.facts.zfs_snapshots:
+            yield s.problem(
+                "no-zfs",
+                f"no dataset of ZFS is mounted at {path}, where containerd_snapshotter: zfs has images",
+                f"on the node: zfs create -o mountpoint={path} POOL/containerd; or another containerd_snapshotter",
             )
 
 

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable
 
 from kubeup import components
-from kubeup.model.cluster import DNS_NUMBER, Cluster, Node, nth
+from kubeup.model.cluster import DNS_NUMBER, Cluster, Node, Runtime, nth
 from kubeup.profile.problem import Position
 from kubeup.profile.reading import ParseContext
 from kubeup.profile.tree import Key, YamlValue
@@ -196,6 +196,12 @@ def ingress_nodes(cluster: Cluster, reading: ParseContext) -> None:
             reading.error(item, f"the node {item.text} runs no pods", "name one with the role i or ai")
 
 
+def snapshotter(cluster: Cluster, reading: ParseContext) -> None:
+    if cluster.runtime is Runtime.DOCKER and "containerd_snapshotter" in reading.places:
+        at = _at(reading, "containerd_snapshotter")
+        reading.error(at, "it is of containerd, and the runtime is Docker", "take it out; or runtime: containerd")
+
+
 RULES: tuple[Callable[[Cluster, ParseContext], None], ...] = (
     masters,
     duplicates,
@@ -206,4 +212,5 @@ RULES: tuple[Callable[[Cluster, ParseContext], None], ...] = (
     load_balancer,
     upstream,
     ingress_nodes,
+    snapshotter,
 )

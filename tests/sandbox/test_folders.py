@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kubeup.model.resources import Directory
 from tests.support.sandbox import Sandbox
 from tests.support.sandbox_runs import ask, done, down, plan, up, wish
 
@@ -108,6 +110,19 @@ def test_a_folder_that_was_moved_and_became_a_link_meanwhile_is_emptied_too(sand
 def test_a_link_to_nowhere_is_no_folder(sandbox: Sandbox) -> None:
     (sandbox.root / "var/lib/thing").symlink_to("/nowhere")
     assert not ask(sandbox, wish()).file(DATA).is_folder
+
+
+def test_a_disk_that_was_mounted_in_kubeup_s_own_folder_stays(mounted: Sandbox, tmp_path: Path) -> None:
+    """As a dataset of ZFS for containerd's images is."""
+    disk = mounted.root / "var/lib/kubeup/containerd/images"
+    disk.mkdir(parents=True)
+    run(mounted, f"mount -t tmpfs none '{disk}' && echo x >'{disk}/file'")
+    root = Directory("/var/lib/kubeup/containerd", owned_recursively=True, component="thing")
+    wanted = replace(wish(), directories=(root,))
+    assert done(up(mounted, wanted, tmp_path))
+    mounted.write("/var/lib/kubeup/containerd/metadata/db", "x")
+    assert done(down(mounted))
+    assert run(mounted, f"cd '{mounted.root}/var/lib/kubeup' && find . -type f") == "./containerd/images/file\n"
 
 
 def test_kubeup_s_own_folder_may_be_a_link_and_a_disk_with_lost_and_found(sandbox: Sandbox, tmp_path: Path) -> None:

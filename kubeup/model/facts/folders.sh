@@ -3,6 +3,7 @@
 # ROOT, HOME_DIR, FOLDERS and the helpers are those of node/agent/probe.sh.
 ask_folders() {
     local path entry
+    [ "$(stat -f -c %T "$HOME_DIR/containerd/io.containerd.snapshotter.v1.zfs" 2>/dev/null)" != zfs ] || fact zfs yes
     printf '%s\n' "$FOLDERS" | while IFS= read -r path; do
         [ -n "$path" ] && [ -d "$ROOT$path" ] || continue
         ! grep -qs "^own$T$path$T" "$HOME_DIR/record" || continue

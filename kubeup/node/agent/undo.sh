@@ -372,7 +372,11 @@ do_delete_state() {
     # The record goes last: until then the next down knows what is left to do. The folder may be a disk of its own.
     cd / || exit 1
     {
-        find "$HOME_DIR/" -xdev -mindepth 1 -maxdepth 1 ! -name record ! -name lock ! -name lost+found -exec rm -rf {} + &&
+        {
+            # A disk of someone's that is mounted in it stays, with its folder.
+            find "$HOME_DIR/" -mindepth 1 -maxdepth 1 ! -name record ! -name lock ! -name lost+found \
+                -exec rm -rf --one-file-system {} + || [ -n "$(mounts_below /var/lib/kubeup)" ]
+        } &&
             rm -f "$HOME_DIR/record" "$HOME_DIR/lock"
     } 2>/dev/null || fail "cannot empty $HOME_DIR"
     rmdir "$HOME_DIR" 2>/dev/null

@@ -43,6 +43,15 @@ GROUP = Group(
             unsaid="`docker` if every node runs a usable one, else `containerd`",
         ),
         ProfileKey(
+            "containerd_snapshotter",
+            forms.choice("snapshotter", {name: name for name in ("overlayfs", "native", "zfs")}),
+            "what containerd unpacks images with: `zfs` into a dataset of its own, mounted at "
+            "/var/lib/kubeup/containerd/io.containerd.snapshotter.v1.zfs; `native` copies, on any file system",
+            example="zfs",
+            goes="snapshotter",
+            default="overlayfs",
+        ),
+        ProfileKey(
             "waive",
             dataclasses.replace(forms.list_of("a list of ids", _waived, frozenset), choices=tuple(PREFLIGHT_IDS)),
             "preflight problems to be warned about only, by the ids that stand behind them in brackets",

@@ -103,6 +103,16 @@ def test_authorization_modes_of_a_profile_join_those_that_nodes_and_rules_need()
     assert "--authorization-mode=Node,RBAC,Webhook" in lines
 
 
+def test_containerd_unpacks_images_with_what_the_profile_says() -> None:
+    """For kubelet, and for what kubeup itself imports."""
+    assert "snapshotter" not in content(two_nodes(), "/etc/kubeup/containerd.toml")
+    text = content(two_nodes(snapshotter="native"), "/etc/kubeup/containerd.toml")
+    assert '[plugins."io.containerd.cri.v1.images"]\n  snapshotter = "native"\n' in text
+    unpack = '[[plugins."io.containerd.transfer.v1.local".unpack_config]]\n'
+    assert f'{unpack}  platform = "linux/amd64"\n  snapshotter = "native"\n' in text
+    assert '[plugins."io.containerd.cri.v1.images".pinned_images]\n' in text
+
+
 def test_a_docker_of_the_node_s_own_is_left_alone() -> None:
     cluster = docker_cluster()
     facts = replace(

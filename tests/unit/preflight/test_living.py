@@ -78,6 +78,10 @@ CHANGES = {
         "node3: the length of pod subnets (node_mask) of a living cluster cannot change: it has 24, the profile says "
         f"26 [immutable]\n    fix: write 24 into the profile; {ANEW}"
     ),
+    "containerd_snapshotter: native": (
+        "node3: what containerd unpacks images with (containerd_snapshotter) of a living cluster cannot change: it has "
+        f"overlayfs, the profile says native [immutable]\n    fix: write overlayfs into the profile; {ANEW}"
+    ),
 }
 
 
@@ -87,12 +91,15 @@ def test_what_a_cluster_was_founded_with_is_told_once_to_the_letter(line: str) -
     assert len(problems(said(line))) == len(line.splitlines())
 
 
-def test_the_mask_of_a_cluster_that_a_kubeup_of_before_built_is_read_off_its_subnets() -> None:
+def test_what_a_kubeup_of_before_did_not_record_is_known_all_the_same() -> None:
     before = {
         host: replace(
             facts,
             record=replace(
-                facts.record, meta={key: value for key, value in facts.record.meta.items() if key != "node_mask"}
+                facts.record,
+                meta={
+                    key: value for key, value in facts.record.meta.items() if key not in ("node_mask", "snapshotter")
+                },
             ),
         )
         for host, facts in LIVING.items()
@@ -100,6 +107,8 @@ def test_the_mask_of_a_cluster_that_a_kubeup_of_before_built_is_read_off_its_sub
     assert problems(said(), before) == []
     (found,) = problems(said("node_mask: 26"), before)
     assert "it has 24, the profile says 26" in found
+    (found,) = problems(said("containerd_snapshotter: native"), before)
+    assert "it has overlayfs, the profile says native" in found
 
 
 RENAMED = "nodes: [root@192.168.200.13, {host: 192.168.200.14, user: root, name: worker}]"

@@ -133,6 +133,15 @@ def test_folders_of_the_runtime_that_is_not_taken_are_nobody_s_business() -> Non
     assert [text.partition(",")[0] for text in folder_problems(own, docker)] == ["/opt/kubeup"], "it is in use there"
 
 
+def test_zfs_for_images_needs_a_dataset_where_containerd_looks() -> None:
+    cluster = replace(CLUSTER, snapshotter="zfs")
+    assert [one.message for one in problems(SOUND, cluster)] == [
+        "no dataset of ZFS is mounted at /var/lib/kubeup/containerd/io.containerd.snapshotter.v1.zfs, where "
+        "containerd_snapshotter: zfs has images"
+    ]
+    assert problems(replace(SOUND, zfs_snapshots=True), cluster) == []
+
+
 def test_folders_that_are_kubeup_s_already_may_be_full() -> None:
     owned = {"/var/lib/kubelet": Owned("tree", "/var/lib/kubelet", "750", had_original=False)}
     facts = replace(SOUND, inside={"/var/lib/kubelet": ("pods",)}, record=Record(meta={"cluster": "demo"}, owned=owned))
