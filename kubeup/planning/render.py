@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -138,7 +139,7 @@ def _template_file(part: Component, template: Template, context: Context) -> Fil
     text = render(template.name, part, context, revised=template.revision)
     override = context.cluster.override(part.name).config
     if template.config and override:
-        text = merge_config(text, override)
+        text = (merge_json if template.path.endswith(".json") else merge_config)(text, override)
     if template.addon:
         text = manifests.labelled(text, template.addon)
     content, mode = text.encode(), template.mode
@@ -269,6 +270,13 @@ def merge_config(text: str, override: Mapping[str, Value]) -> str:
     out = io.StringIO()
     yaml.dump(document, out)
     return out.getvalue()
+
+
+def merge_json(text: str, override: Mapping[str, Value]) -> str:
+    """The same for a program that reads JSON alone: YAML's braces may have words without quotes in them."""
+    document = json.loads(text)
+    _merge(document, override)
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _merge(target: dict[str, object], override: Mapping[str, Value]) -> None:

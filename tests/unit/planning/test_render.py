@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -111,6 +112,17 @@ def test_containerd_unpacks_images_with_what_the_profile_says() -> None:
     unpack = '[[plugins."io.containerd.transfer.v1.local".unpack_config]]\n'
     assert f'{unpack}  platform = "linux/amd64"\n  snapshotter = "native"\n' in text
     assert '[plugins."io.containerd.cri.v1.images".pinned_images]\n' in text
+
+
+def test_what_a_profile_says_of_flannel_s_backend_is_json_as_flannel_reads_it() -> None:
+    said = Override(config={"Backend": {"DirectRouting": True}, "SubnetMin": "172.16.8.0"})
+    text = content(two_nodes(overrides={"flannel": said}), "/etc/kubeup/net-conf.json")
+    assert json.loads(text) == {
+        "Network": "172.16.0.0/16",
+        "EnableNFTables": False,
+        "Backend": {"Type": "vxlan", "DirectRouting": True},
+        "SubnetMin": "172.16.8.0",
+    }
 
 
 def test_a_docker_of_the_node_s_own_is_left_alone() -> None:
