@@ -1,14 +1,16 @@
-"""The base image of lab nodes: Debian 13 by debootstrap, made once and kept in the cache."""
+"""The base images of lab nodes: Debian 13 by debootstrap, or one made of another; made once, kept in the cache."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from kubeup.lab import apt
+from kubeup.lab import apt, packages
+from kubeup.lab.kinds import IMAGES, Image
 from kubeup.lab.model import Lab, cache_root
 from kubeup.lab.shell import remove_tree, require, run
 from kubeup.model.lab_folder import state_root
@@ -18,47 +20,66 @@ COMMON = (
     "systemd,systemd-sysv,dbus,openssh-server,iproute2,iptables,ipset,ca-certificates,kmod,procps,conntrack,nftables",
     "curl,sudo,ethtool,socat,attr,docker.io,docker-cli",
 )
-MORE = {"ubuntu": ("systemd-resolved,netplan.io,ufw",)}
-BUILD = Path(__file__).with_name("build.sh")
-CUSTOMIZE = Path(__file__).with_name("customize.sh")
+FOLDER = Path(__file__).parent
 BUILD_SECONDS = 1800.0
+# Namespaces and pdeathsig: when kubeup is killed, a build ends with all that it mounted.
+ALONE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "slave", "--pid", "--fork")
 
 
 def ensure(lab: Lab, say: Callable[[str], None]) -> Path:
     """The folder of the base image, built when it is not there yet (a minute or two)."""
-    name = lab.kind.image
-    packages = ",".join((*COMMON, *MORE.get(name, ())))
-    recipe = "\n".join((SUITE, packages, _clamp(), CUSTOMIZE.read_text()))
-    base = cache_root() / f"{name}-{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     cache_root().mkdir(parents=True, exist_ok=True)
     # Labs of another folder have another lock, and build in the same cache.
     with (cache_root() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if base.is_dir():
-            _users()
-        else:
-            _build(name, base, packages, say)
+        return _ensure(lab.kind.image, say)
+
+
+def _ensure(name: str, say: Callable[[str], None]) -> Path:
+    image = IMAGES[name]
+    below = _ensure(image.over, say) if image.over else None
+    included = ",".join(filter(None, (*COMMON, image.packages)))
+    said = (below.name, *image.newer) if below else (SUITE, included, _clamp())
+    recipe = "\n".join((*said, (FOLDER / image.script).read_text()))
+    base = cache_root() / f"{name}-{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    if base.is_dir():
+        _users()
+        return base
+    partial = base.with_name(f"{base.name}.partial")
+    remove_tree(partial)
+    if below:
+        _build_over(below, image, partial, say)
+    else:
+        _build(name, included, partial, say)
+    partial.rename(base)
+    prune(keep=base)
     return base
 
 
-def _build(name: str, base: Path, packages: str, say: Callable[[str], None]) -> None:
+def _build(name: str, included: str, partial: Path, say: Callable[[str], None]) -> None:
     require("debootstrap")
     mirror, keyring = apt.archive()
     say(f"building the base image for {name} nodes (Debian {SUITE} from {mirror}; a minute or two, once)")
-    partial = base.with_name(f"{base.name}.partial")
-    remove_tree(partial)
     debs = cache_root() / "debs"
     debs.mkdir(parents=True, exist_ok=True)
-    # Namespaces and pdeathsig: when kubeup is killed, the build ends with all that it mounted.
-    alone = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "slave", "--pid", "--fork"]
-    build = ["--kill-child", "--mount-proc", "sh", str(BUILD), str(partial), SUITE, mirror, keyring, packages]
+    build = ["--kill-child", "--mount-proc", "sh", str(FOLDER / "build.sh"), str(partial), SUITE, mirror, keyring]
     run(
-        [*alone, *build, name, _clamp(), str(CUSTOMIZE), str(debs)],
+        [*ALONE, *build, included, name, _clamp(), str(FOLDER / IMAGES[name].script), str(debs)],
         limit=BUILD_SECONDS,
         fix=f"is {mirror} reachable from this machine (apt-get update), and is there 1.5 GB free in {cache_root()}?",
     )
-    partial.rename(base)
-    prune(keep=base)
+
+
+def _build_over(below: Path, image: Image, partial: Path, say: Callable[[str], None]) -> None:
+    say(f"building a base image out of {below.name}: {', '.join(image.newer)} of Debian sid come to it (once)")
+    with tempfile.TemporaryDirectory() as folder:
+        debs = packages.lacking(Path(folder), "sid", below, image.newer)
+        build = ["--kill-child", "--mount-proc", "--net", "sh", str(FOLDER / "layer.sh"), str(partial), str(below)]
+        run(
+            [*ALONE, *build, str(FOLDER / image.script), str(debs[0].parent)],
+            limit=BUILD_SECONDS,
+            fix=f"is there 1.5 GB free in {cache_root()}?",
+        )
 
 
 def _users() -> list[Path]:

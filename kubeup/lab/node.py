@@ -57,7 +57,7 @@ def prepare(lab: Lab, node: LabNode, base: Path) -> None:
         (home / name).mkdir(parents=True)
     (home / "base").symlink_to(base)
     (upper / "etc/hostname").write_text(f"{node.name}\n")
-    (upper / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n{_hosts(lab)}")
+    (upper / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n{_hosts(lab, node)}")
     (upper / "etc/machine-id").write_text(os.urandom(16).hex() + "\n")
     # The gateway has no name server: look-ups fail at once, as nothing outside can be reached.
     if (base / "usr/lib/systemd/systemd-resolved").exists():
@@ -73,10 +73,12 @@ def prepare(lab: Lab, node: LabNode, base: Path) -> None:
 def add_hosts(lab: Lab, node: LabNode) -> None:
     """A running node learns of the nodes that came later than it."""
     script = 'while read -r line; do grep -qxF "$line" /etc/hosts || echo "$line" >>/etc/hosts; done'
-    inside(lab, node, ["sh", "-c", script], stdin=_hosts(lab))
+    inside(lab, node, ["sh", "-c", script], stdin=_hosts(lab, node))
 
 
-def _hosts(lab: Lab) -> str:
+def _hosts(lab: Lab, node: LabNode) -> str:
+    if lab.kind.own_name:
+        return f"{lab.kind.own_name} {node.name}\n"
     return "".join(f"{node.address} {node.name}\n" for node in lab.nodes)
 
 

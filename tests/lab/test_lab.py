@@ -365,3 +365,4 @@ def test_nodes_like_ubuntu_are_what_a_bought_server_is(bare: None) -> None:
     assert on("node3", "systemctl is-active systemd-resolved") == "active"
     assert on("node3", "ufw status") == "Status: inactive"
     assert on("node3", "ls /etc/netplan")
+    assert on("node3", "cat /etc/hosts").endswith("127.0.1.1 node3")

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from kubeup.lab import image, life, state
+from kubeup.lab import image, life, packages, state
 from kubeup.node.agent import snapshot
 from tests.lab.conftest import Cluster
 from tests.lab.snapshots import differences, look
-from tests.support import debian
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 ENABLE = """
@@ -30,9 +29,9 @@ def walled(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluste
     """node4 has ufw on, which lets nothing in but SSH."""
     found = state.find(cluster.name)
     assert found is not None
-    packages = debian.lacking(tmp_path_factory.mktemp("ufw"), "trixie", image.ensure(found, print), "ufw")
+    debs = packages.lacking(tmp_path_factory.mktemp("ufw"), "trixie", image.ensure(found, print), ["ufw"])
     cluster.on("node4", "mkdir -p /root/debs")
-    argv = ["scp", "-q", "-F", str(life.ssh_config(cluster.name)), *map(str, packages), "node4:/root/debs/"]
+    argv = ["scp", "-q", "-F", str(life.ssh_config(cluster.name)), *map(str, debs), "node4:/root/debs/"]
     subprocess.run(argv, check=True, timeout=120)
     said = cluster.feed("node4", ENABLE)
     assert "Status: active" in said, said

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from kubeup.lab import apt, cgroups, kernel, state
+from kubeup.lab import image as image_builder
+from kubeup.lab.kinds import IMAGES, KINDS
 from kubeup.lab.model import Lab
 from kubeup.lab.network import METRIC, Present, conflict, parse
 from kubeup.model.errors import LabError
@@ -46,6 +48,16 @@ def test_a_lab_that_cannot_be_is_refused_with_what_can(wrong: dict[str, object],
     with pytest.raises(LabError, match=message) as caught:
         Lab(**wrong)  # type: ignore[arg-type]
     assert caught.value.fix
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_stands_on_an_image_that_there_is(name: str) -> None:
+    image = KINDS[name].image
+    while image:
+        # Images of one kind are found by what stands before the dash.
+        assert "-" not in image
+        assert (image_builder.FOLDER / IMAGES[image].script).is_file()
+        image = IMAGES[image].over
 
 
 def test_a_lab_owns_its_names_and_not_those_of_a_longer_one() -> None:
