@@ -6,15 +6,18 @@ The format of known_hosts is sshd(8)'s: markers, lists of patterns, negated and 
 from __future__ import annotations
 
 import base64
-import binascii
 import fcntl
 import fnmatch
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 
 from kubeup.model.cluster import HostKeys
 from kubeup.model.errors import ConnectError
@@ -23,6 +26,11 @@ from kubeup.node.ssh.tcp import failure
 
 REVOKED = "@revoked"
 AUTHORITY = "@cert-authority"
+BLANK, WORD = "[ \\t]", "[^ \\t]"
+FIELDS = re.compile(
+    rf"{BLANK}*(?:(?P<marker>@{WORD}+) {BLANK}*)?(?P<hosts>{WORD}+){BLANK}+(?P<type>{WORD}+){BLANK}+(?P<key>{WORD}+)"
+    rf"(?:{BLANK}.*)?"
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ def find(paths: Iterable[Path], names: Sequence[str]) -> tuple[Known, ...]:
     found = []
     for path in paths:
         try:
-            text = path.read_text("utf-8", "replace")
+            text = path.read_bytes().decode("utf-8", "replace")
         except (FileNotFoundError, NotADirectoryError):
             continue
         for number, line in enumerate(text.split("\n"), 1):
@@ -73,21 +81,23 @@ def find(paths: Iterable[Path], names: Sequence[str]) -> tuple[Known, ...]:
 
 
 def _parse(line: str, names: Sequence[str], path: Path, number: int) -> Known | None:
-    fields = line.split()
-    if not fields or fields[0].startswith("#"):
+    """As ssh does: fields are parted by blanks and tabs, a line with another marker or a broken key is none."""
+    fields = FIELDS.fullmatch(line)
+    if fields is None or fields["hosts"].startswith(("#", "@")) or fields["marker"] not in (None, REVOKED, AUTHORITY):
         return None
-    marker = fields.pop(0) if fields[0].startswith("@") else ""
-    if len(fields) < 3 or not any(_matches(fields[0], name) for name in names):
+    if not any(_matches(fields["hosts"], name) for name in names):
         return None
     try:
-        return Known(marker, HostKey(fields[1], base64.b64decode(fields[2], validate=True)), path, number)
-    except binascii.Error:
+        blob = base64.b64decode(fields["key"].strip("\r\v\f"), validate=True)
+        serialization.load_ssh_public_key(fields["type"].encode() + b" " + base64.b64encode(blob))
+    except (ValueError, UnsupportedAlgorithm):
         return None
+    return Known(fields["marker"] or "", HostKey(fields["type"], blob), path, number)
 
 
 def _matches(patterns: str, name: str) -> bool:
     if patterns.startswith("|1|"):
-        return hmac.compare_digest(patterns, _hashed(name, patterns.split("|")[2]))
+        return patterns == _hashed(name, patterns.split("|")[2])
     matched = False
     for pattern in patterns.lower().split(","):
         # Brackets are literal here ([host]:port), not sets of characters.
@@ -102,7 +112,7 @@ def _matches(patterns: str, name: str) -> bool:
 def _hashed(name: str, salt: str) -> str:
     try:
         digest = hmac.new(base64.b64decode(salt), name.encode(), "sha1").digest()
-    except binascii.Error:
+    except ValueError:
         return ""
     return f"|1|{salt}|{base64.b64encode(digest).decode()}"
 
@@ -120,7 +130,7 @@ def revoked(known: Iterable[Known], offered: HostKey) -> bool:
 def is_pinned(pinned: str, offered: HostKey) -> bool:
     """pinned: ``SHA256:...`` or ``ssh-ed25519 AAAA...`` as in known_hosts."""
     if pinned.startswith("SHA256:"):
-        return hmac.compare_digest(pinned.rstrip("="), offered.fingerprint)
+        return pinned.rstrip("=") == offered.fingerprint
     return pinned.split()[:2] == [offered.type, base64.b64encode(offered.blob).decode()]
 
 

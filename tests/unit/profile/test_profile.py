@@ -16,11 +16,11 @@ from kubeup.model.cluster import HostKeys, Role, Runtime, Source, Taint
 from kubeup.model.errors import ProfileError
 from kubeup.profile import keys
 from tests.support.cpu_budget import quickly
+from tests.support.fuzzing import FUZZ
 from tests.unit.profile import mutations
 
 ROOT = Path(__file__).parents[3]
 WRONG = sorted((Path(__file__).parent / "profiles_wrong").glob("*.yaml"))
-FUZZ = int(os.environ.get("KUBEUP_FUZZ", "1000"))
 GOOD = "nodes: [root@192.168.200.13, root@192.168.200.14]\nroles: ai i\n"
 
 
