@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,11 +54,12 @@ def look(node: Node, connection: NodeConnection, runtime: Runtime) -> NodeImages
     """Raises NodeError where the cluster's runtime does not run."""
     script = f"runtime={runtime.value}\n{SCRIPT.read_text()}"
     reply = connection.call(Kind.PROBE, [script.encode()], timeout=TIMEOUT_SECONDS)
-    return parse(reply.stdout.decode("utf-8", "replace"), node.title)
+    said = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line]
+    return parse(reply.stdout.decode("utf-8", "replace"), node.title, said)
 
 
-def parse(text: str, node: str) -> NodeImages:
-    """The answer of images.sh."""
+def parse(text: str, node: str, complaints: Sequence[str] = ()) -> NodeImages:
+    """The answer of images.sh. complaints: what its tools said to that, for people."""
     images: dict[str, str] = {}
     blobs: set[str] = set()
     chains: set[str] = set()
@@ -88,7 +89,13 @@ def parse(text: str, node: str) -> NodeImages:
             case "done", _:
                 whole = True
     if not whole:
-        raise NodeError(node, "images", "the node's answer broke off", evidence=text.split("\n")[-3:])
+        raise NodeError(
+            node,
+            "images",
+            "the node's answer broke off",
+            evidence=(complaints or text.split("\n"))[-3:],
+            fix="run the command again; if it happens again: kubeup validate",
+        )
     if contents:
         images = {name: _config_of(ident, manifests) or ident for name, ident in images.items()}
     return NodeImages(images, frozenset(blobs), frozenset() if contents else frozenset(chains))

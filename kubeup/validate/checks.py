@@ -9,6 +9,7 @@ API = "api"
 LOAD_BALANCER = "load-balancer"
 NETWORK_POLICY = "network-policy"
 WORKLOADS_SEEN = "workloads-seen"
+SERVICE_SEEN = "service-seen"
 PODS_CREATED, PODS_HELD, PODS_REMOVED = "pods-created", "pods-held", "pods-removed"
 """Ids of checks that a cluster has one of; pods.sh says the first of the last three, too."""
 

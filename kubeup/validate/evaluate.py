@@ -30,6 +30,8 @@ from kubeup.validate.rows import (
 
 Said = Mapping[str, Rows]
 """By node.endpoint, what each control-plane node answered; one that did not answer is not in it."""
+UNSEEN = "unseen"
+"""Verdict where a node did not say."""
 UNITS = {
     "controller-manager": "kube-controller-manager",
     "scheduler": "kube-scheduler",
@@ -217,6 +219,17 @@ def _kubelet(node: Node, kind: str, answer: Exec | Logs | None) -> Check:
     return _check(good, ids.kubelet_id(kind, node.title), text, _journal(node, "kubelet"))
 
 
+def with_unseen(rows: Rows, *, pods: Sequence[str], addresses: Sequence[str]) -> Rows:
+    """What a node said of what it reaches, and a row for each that it was asked about and said nothing of."""
+    told = {tuple(row[:2]) for row in rows}
+    asked = [
+        (ServiceReached.KIND, "-"),
+        *((NodePortReached.KIND, address) for address in addresses),
+        *((PodReached.KIND, name) for name in pods),
+    ]
+    return [*rows, *([kind, name, UNSEEN] for kind, name in asked if (kind, name) not in told)]
+
+
 def reached(workers: Sequence[Node], results: Results[Rows]) -> list[Check]:
     """What each node reached: every pod, the ClusterIP, the NodePorts."""
     checks = []
@@ -247,6 +260,8 @@ def _reached(node: Node, rows: Rows, by_address: Mapping[str, str]) -> list[Chec
     for verdict, id_, what, unit in found:
         good = verdict == "ok"
         text = f"{me} reaches {what}" if good else f"{me} does not reach {what}"
+        if verdict == UNSEEN:
+            text = f"{me} did not say whether it reaches {what}"
         checks.append(_check(good, id_, text, _journal(node, unit)))
     return checks
 
@@ -260,6 +275,12 @@ def not_held(master: Node, error: KubeupError | None) -> Check:
     """Whoever made the pods went away before they were there: nothing is known of pods, services, exec and logs."""
     text = f"the line to {master.title} was lost while probe pods were made: pods and services were not looked at"
     return _check(False, ids.PODS_HELD, text, "kubeup validate", [error.title(), *error.evidence] if error else [])
+
+
+def no_service(master: Node) -> Check:
+    text = f"the API on {master.title} gave no answer about the service before the probe pods: it was not looked at"
+    fix = "kubeup validate again; then look at the load of the control-plane nodes"
+    return _check(False, ids.SERVICE_SEEN, text, fix)
 
 
 def not_cleaned(master: Node, error: KubeupError | None) -> Check:

@@ -19,6 +19,8 @@ from kubeup.validate.rows import ProbePod, ProbeService, Rows, read, split
 from kubeup.validate.scripts import script
 
 TIMEOUT_SECONDS = 60.0
+SLOW_TIMEOUT_SECONDS = 240.0
+"""For what asks the API several times, each within a limit of its own."""
 
 
 def validate(
@@ -63,7 +65,7 @@ def validate(
 
 def _ask_master(node: Node, connection: NodeConnection) -> Rows:
     question = script("cluster.sh") + script("workloads.sh", SUPPLIES=" ".join(workloads.SUPPLIES))
-    return split(connection.call(Kind.PROBE, [question], timeout=TIMEOUT_SECONDS).stdout)
+    return split(connection.call(Kind.PROBE, [question], timeout=SLOW_TIMEOUT_SECONDS).stdout)
 
 
 def _pods(job: Job, cluster: Cluster, alive: Sequence[Node]) -> list[Check]:
@@ -79,6 +81,8 @@ def _pods(job: Job, cluster: Cluster, alive: Sequence[Node]) -> list[Check]:
         if pods and service:
             reached = _reach(job, workers, pods, service, master)
     seen = [] if held.lost else evaluate.pods(workers, found)
+    if pods and not service:
+        seen = [*seen, evaluate.no_service(master)]
     return [*seen, *evaluate.reached(workers, reached), *held.leftovers]
 
 
@@ -90,6 +94,8 @@ def _reach(job: Job, workers: Sequence[Node], pods: str, service: ProbeService, 
         # One node asks all NodePorts, every other its own.
         addresses = everywhere if node == workers[0] else node.address
         question = script("reach.sh", PODS=pods, SERVICE=service.address, PORT=service.port, ADDRESSES=addresses)
-        return split(connection.call(Kind.PROBE, [question], timeout=TIMEOUT_SECONDS).stdout)
+        rows = split(connection.call(Kind.PROBE, [question], timeout=TIMEOUT_SECONDS).stdout)
+        names = [pair.partition("=")[0] for pair in pods.split()]
+        return evaluate.with_unseen(rows, pods=names, addresses=addresses.split())
 
     return job.fleet.each(workers, ask)

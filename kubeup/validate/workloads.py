@@ -13,6 +13,7 @@ from kubeup.validate.checks import Check, Status
 from kubeup.validate.rows import (
     ApiNode,
     DaemonSet,
+    OwnWord,
     PendingService,
     Policy,
     Rows,
@@ -35,7 +36,7 @@ def check(cluster: Cluster, said: Mapping[str, Rows]) -> list[Check]:
     """said: by host, what each control-plane node answered; the first one whose API answers counts."""
     rows = next((rows for rows in said.values() if read(ApiNode, rows)), ())
     return [
-        *_unseen(rows),
+        *_unseen(said),
         *_images(rows),
         *_crashes(rows),
         *_unplaced(rows),
@@ -55,12 +56,17 @@ def _status(system: Iterable[str]) -> Status:
     return Status.FAILED if "yes" in system else Status.WARNING
 
 
-def _unseen(rows: Rows) -> list[Check]:
-    """Where the API was too slow to say, nothing below was looked at."""
-    whats = [one.what for one in read(Unseen, rows)]
+def _unseen(said: Mapping[str, Rows]) -> list[Check]:
+    """Where an API was too slow to say, that was not looked at. One that is down is told of elsewhere."""
+    whats = [one.what for rows in said.values() if _answers(rows) for one in read(Unseen, rows)]
     text = f"the API gave no answer about {_names(whats)}"
     fix = "kubeup validate again; then look at the load of the control-plane nodes"
     return [Check(ids.WORKLOADS_SEEN, Status.FAILED, text, fix)] if whats else []
+
+
+def _answers(rows: Rows) -> bool:
+    """Whether the node's API server answers at all."""
+    return any(one.component == "kube-apiserver" and one.verdict == "Healthy" for one in read(OwnWord, rows))
 
 
 def _images(rows: Rows) -> list[Check]:

@@ -4,7 +4,7 @@
 # docker_root: where it keeps its data, for disks.sh, too.
 docker_root=/var/lib/docker
 ask_docker() {
-    local info
+    local info names
     if have docker && [ "$(systemctl is-active docker.service 2>/dev/null)" = active ]; then
         fact docker_running yes
         # One question; Go templates say just what is needed.
@@ -13,7 +13,10 @@ ask_docker() {
         # shellcheck disable=SC2086
         set -- $info
         case ${3:-} in /*) docker_root=$3 ;; esac
-        timeout 5 docker ps --format '{{if not (.Label "io.kubernetes.pod.uid")}}{{.Names}}{{end}}' 2>/dev/null | grep . | each docker_container
+        # Of one that does not answer, containers may run.
+        names=$(timeout 5 docker ps --format '{{if not (.Label "io.kubernetes.pod.uid")}}{{.Names}}{{end}}' 2>/dev/null) ||
+            names='(docker ps did not answer)'
+        printf '%s\n' "$names" | grep . | each docker_container
     elif have dockerd; then
         dockerd --version 2>/dev/null | each dockerd_version
     fi

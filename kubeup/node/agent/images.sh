@@ -9,8 +9,9 @@ T=$(printf '\t')
 ctr() { /opt/kubeup/bin/ctr --address=/run/kube-containerd/containerd.sock --namespace=k8s.io "$@"; }
 
 containerd_images() {
-    ctr content ls -q 2>/dev/null | sed "s/^sha256:/blob$T/"
-    ctr images ls 2>/dev/null | awk -v OFS='\t' '
+    contents=$(ctr content ls -q) && images=$(ctr images ls) || return 1
+    echo "$contents" | sed -n "s/^sha256:/blob$T/p"
+    echo "$images" | awk -v OFS='\t' '
         NR == 1 { next }
         { for (i = 2; i <= NF; i++) if ($i ~ /^sha256:/) { digest = $i; break } }
         $1 ~ /^sha256:/ { id[digest] = $1; next }
@@ -28,6 +29,7 @@ manifest() { printf 'manifest\t%s\t%s\n' "$1" "$(moby content get "$1" | base64 
 
 docker_contents() {
     echo "store${T}containerd"
+    # Without ctr all layers are sent; that is slower, and no more.
     moby content ls -q | sed "s/^sha256:/blob$T/"
     for id in $1; do
         manifest "$id"
@@ -39,19 +41,21 @@ docker_contents() {
 }
 
 docker_images() {
-    ids=$(docker image ls -q --no-trunc 2>/dev/null | sort -u)
-    if docker info --format '{{json .DriverStatus}}' 2>/dev/null | grep -q io.containerd.snapshotter; then docker_contents "$ids"; fi
+    ids=$(docker image ls -q --no-trunc) && driver=$(docker info --format '{{json .DriverStatus}}') || return 1
+    ids=$(echo "$ids" | sort -u)
+    case $driver in *io.containerd.snapshotter*) docker_contents "$ids" ;; esac
     [ -n "$ids" ] || return 0
     # shellcheck disable=SC2086
     docker image inspect --format '{{$id := .Id}}{{range .RepoTags}}image	{{.}}	{{$id}}
-{{end}}layers	{{range .RootFS.Layers}}{{.}} {{end}}' $ids 2>/dev/null
+{{end}}layers	{{range .RootFS.Layers}}{{.}} {{end}}' $ids
 }
 
 if [ "$runtime" = containerd ]; then
     ctr version >/dev/null 2>&1 || { echo "dead$T$(systemctl is-active kube-containerd.service 2>/dev/null)"; exit 0; }
-    containerd_images
+    containerd_images || exit 1
 else
     docker version >/dev/null 2>&1 || { echo "dead$T$(systemctl is-active docker.service 2>/dev/null)"; exit 0; }
-    docker_images
+    docker_images || exit 1
 fi
+# Only now: an image of which nobody knows is not one that is missing.
 echo 'done'

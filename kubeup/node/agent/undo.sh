@@ -251,10 +251,11 @@ clear_netns() {
 
 # clear_docker_pods LABEL BEFORE: kubelet's containers go, no other does.
 clear_docker_pods() {
-    local pods id
+    local pods found id
     command -v docker >/dev/null 2>&1 && systemctl is-active --quiet docker.service || return 0
     pods=
-    for id in $(docker ps -aq --no-trunc --filter "label=$1" 2>/dev/null); do
+    found=$(docker ps -aq --no-trunc --filter "label=$1" 2>output) || fail "Docker did not say which containers are pods'"
+    for id in $found; do
         case " $2 " in *" $id "*) ;; *) pods="$pods $id" ;; esac
     done
     # shellcheck disable=SC2086
@@ -281,7 +282,7 @@ kill_below() {
 
 # stop UNIT BEFORE
 do_stop() {
-    local limit
+    local limit users
     if [ "$2" = absent ]; then
         # An API server without its etcd would take over a minute; a Docker ends its containers first.
         limit=15
@@ -291,8 +292,8 @@ do_stop() {
         } >/dev/null 2>&1
         systemctl disable "$1" >/dev/null 2>&1
         systemctl reset-failed "$1" >/dev/null 2>&1
-    elif [ "${2##* }" != active ] && [ -z "$(docker ps -q 2>/dev/null)" ]; then
-        # It was not running, and nobody uses it now.
+    elif [ "${2##* }" != active ] && users=$(docker ps -q 2>/dev/null) && [ -z "$users" ]; then
+        # It was not running, and nobody uses it now. One that does not say who does runs on.
         systemctl stop "$1" >/dev/null 2>&1
     fi
     remember ready "$1" -
@@ -350,13 +351,15 @@ docker_again() {
 docker_goes_on() {
     local users
     systemd_reload docker.service
-    users=$(docker ps --format '{{.Names}}' 2>/dev/null | tr '\n' ' ')
+    # Of one that does not answer nobody knows what runs on it.
+    users=$(docker ps --format '{{.Names}}' 2>/dev/null) || users='it does not say which'
+    users=$(printf '%s' "$users" | tr '\n' ' ')
     if [ "$again" = reload ]; then
         quietly systemctl reload docker.service || fail "systemctl reload docker failed"
     elif [ -z "$users" ]; then
         quietly systemctl restart docker.service || fail "systemctl restart docker failed"
     else
-        say "note${TAB}left${TAB}Docker keeps the profile's options until it is restarted, for containers run: ${users}(systemctl restart docker)"
+        say "note${TAB}left${TAB}Docker keeps the profile's options until it is restarted, for containers run: $users (systemctl restart docker)"
     fi
 }
 

@@ -19,7 +19,7 @@ def healthy(demo: Kubeup) -> Kubeup:
     demo.nodes[FIRST].answers |= {
         CONTROL_PLANE: Answer(text(changed(WORDS))),
         PODS: Answer(text(changed(PROBED)) + "held\n", held="cleaned\n"),
-        REACH: Answer(text(changed(REACHED))),
+        REACH: Answer(text(changed(REACHED, ("nodeport", SECOND, "ok")))),
     }
     demo.nodes[SECOND].answers[REACH] = Answer(
         text(changed(REACHED, ("nodeport", SECOND, "ok"), without=[f"nodeport {FIRST}"]))
@@ -90,6 +90,26 @@ def test_an_answer_that_hides_a_slow_api_is_no_success(healthy: Kubeup) -> None:
     done = healthy("validate", "--read-only")
     assert done.exit_code == 1
     assert "the API gave no answer about services, policies and pods" in done.stdout
+
+
+def test_a_service_of_which_nothing_was_said_is_no_success(healthy: Kubeup) -> None:
+    """Nobody can try it then, and all the rest is well."""
+    rows = changed(PROBED, without=["service 100.0.7.7"])
+    healthy.nodes[FIRST].answers[PODS] = Answer(text(rows) + "held\n", held="cleaned\n")
+    done = healthy("validate")
+    assert done.exit_code == 1
+    assert "the API on node3 gave no answer about the service before the probe pods" in done.stdout
+
+
+def test_what_a_node_does_not_say_of_what_it_reaches_is_no_success(healthy: Kubeup) -> None:
+    healthy.nodes[FIRST].answers[REACH] = Answer(text(changed(REACHED, without=["pod node4", f"nodeport {FIRST}"])))
+    told = json.loads(healthy("validate", "-o", "json").stdout)
+    assert told["healthy"] is False
+    assert [(one["id"], one["message"]) for one in told["checks"] if one["status"] != "ok"] == [
+        ("node-port/node3/node3", "node3 did not say whether it reaches a NodePort of node3"),
+        ("node-port/node3/node4", "node3 did not say whether it reaches a NodePort of node4"),
+        ("pod-reached/node3/node4", "node3 did not say whether it reaches the pod on node4"),
+    ]
 
 
 def test_machines_without_a_cluster_are_told_what_to_do(demo: Kubeup) -> None:
