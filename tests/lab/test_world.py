@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from kubeup.components.flannel import FLANNEL
+from kubeup.components.pause import PAUSE
 from kubeup.lab import model
 from tests.lab import world
 from tests.lab.conftest import CTR, PREFIX, SUBNETS, Cluster, bare, kubelet
@@ -23,6 +25,8 @@ from tests.lab.world import World
 README = (Path(__file__).parents[2] / "README.md").read_text()
 THEIRS = "192.168.0.0/24"
 MIB = 1 << 20
+PAUSED = f"registry.k8s.io/pause:{PAUSE.version}"
+FLANNELD = f"ghcr.io/flannel-io/flannel:v{FLANNEL.version}"
 pytestmark = pytest.mark.story
 
 
@@ -100,10 +104,10 @@ def test_the_second_plan_is_empty_and_asks_no_site(stranger: Cluster, around: Wo
 
 def test_a_node_pulls_from_upstreams_registries_as_ever(stranger: Cluster, around: World) -> None:
     """containerd's own client: redirects, and a token for what it asks for."""
-    for name in ("registry.k8s.io/pause:3.10.2", "ghcr.io/flannel-io/flannel:v0.28.10"):
+    for name in (PAUSED, FLANNELD):
         said = stranger.on("node4", f"{CTR} images pull {name} 2>&1 | tail -n 3; {CTR} images ls -q", limit=120)
         assert name in said.split(), said
-    stranger.on("node4", f"{CTR} images rm ghcr.io/flannel-io/flannel:v0.28.10")
+    stranger.on("node4", f"{CTR} images rm {FLANNELD}")
 
 
 def test_where_only_the_operator_is_online_all_of_it_comes_over_ssh(stranger: Cluster, around: World) -> None:
