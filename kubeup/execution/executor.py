@@ -110,7 +110,8 @@ class Execution:
         }
 
         def trip(node: Node, plan: NodePlan, expected: int) -> Payload:
-            return payload.download_payload(plan, expected, expected + 1, self.operator, self.downloads)
+            proxy = self.cluster.proxy
+            return payload.download_payload(plan, expected, expected + 1, self.operator, self.downloads, proxy)
 
         self._phase("nodes download", wanted, trip)
         for node, plan in self._alive():

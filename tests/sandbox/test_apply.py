@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kubeup.model.cluster import Proxy
 from kubeup.model.facts import FAMILIES
 from kubeup.model.resources import File, ProbeRequest, sha256
 from kubeup.node.agent.probe import probe_script
@@ -212,11 +213,11 @@ def test_a_node_downloads_by_itself_and_notes_what_it_cannot_reach(sandbox: Sand
     digest = sha256(BINARY)
     try:
         nowhere = {digest: Download("http://127.0.0.1:9/thing", digest)}
-        lines = sandbox.carry_out(download_payload(found, 0, 1, "a", nowhere))
+        lines = sandbox.carry_out(download_payload(found, 0, 1, "a", nowhere, Proxy()))
         assert done(lines)
         assert any(line.startswith(f"note\tmissing\t{digest}") for line in lines)
         here = {digest: Download(f"http://127.0.0.1:{server.server_port}/thing", digest)}
-        lines = sandbox.carry_out(download_payload(found, 1, 2, "a", here))
+        lines = sandbox.carry_out(download_payload(found, 1, 2, "a", here, Proxy()))
         assert f"note\tdownloaded\t{digest}" in lines
     finally:
         server.shutdown()

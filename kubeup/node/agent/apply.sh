@@ -298,6 +298,7 @@ run() {
         stage-file) do_stage_file "$@" ;;
         write-file) do_write_file "$@" ;;
         store-binary) do_store_binary "$@" ;;
+        download-through) do_download_through "$@" ;;
         download-binary) do_download_binary "$@" ;;
         link-binary) do_link_binary "$@" ;;
         start) do_start "$@" ;;

@@ -50,6 +50,13 @@ join() {
     fi
 }
 
+# download-through HTTP HTTPS NO_PROXY: the profile's proxy takes the place of the machine's own.
+do_download_through() {
+    own_http=${1#-}
+    own_https=${2#-}
+    own_no=${3#-}
+}
+
 # via_own_proxy COMMAND...: with the proxy that the machine has for its own downloads, see remote_commands.py.
 via_own_proxy() { http_proxy=${own_http:-} https_proxy=${own_https:-} no_proxy=${own_no:-} "$@"; }
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kubeup.model.cluster import Proxy
 from kubeup.model.errors import KubeupError
 from kubeup.model.resources import Action, File, sha256
 from kubeup.node.wire.packing import Meter, Packer, Piece
@@ -134,14 +135,16 @@ def stage_payload(
 
 
 def download_payload(
-    plan: NodePlan, expected: int, generation: int, operator: str, downloads: Mapping[str, Download]
+    plan: NodePlan, expected: int, generation: int, operator: str, downloads: Mapping[str, Download], proxy: Proxy
 ) -> Payload:
     """Lets the node fetch binaries by itself; what it does not get is noted.
 
-    downloads: sha256 of the binary -> where.
+    downloads: sha256 of the binary -> where. proxy: the profile's; where it names none, the machine's own is asked.
     """
     writer = Writer()
     _open(writer, expected, generation, operator)
+    if proxy.http or proxy.https:
+        writer.line("downloads", "download-through", proxy.http, proxy.https or proxy.http, ",".join(proxy.no_proxy))
     for step in plan.steps:
         if isinstance(step, SetMeta) and step.key == "cluster":
             writer.line("record", "set-meta", step.key, step.value)
