@@ -19,7 +19,6 @@ from tests.world.sites import Sites
 
 PROXY_PORT = 3128
 MIRROR_PORT = 8080
-LOOPBACK = "127.0.0.1"
 
 
 def main() -> None:
@@ -27,27 +26,24 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cache", type=Path, required=True, help="a release cache of kubeup's")
     parser.add_argument("--address", required=True, help="where it is served, and where all its names lead")
-    parser.add_argument("--api-left", type=int, default=60, help="requests that api.github.com answers this hour")
-    parser.add_argument("--only-by-proxy", action="store_true", help="no names and no TLS, but a forward proxy")
     serve(parser.parse_args())
 
 
 def serve(wanted: argparse.Namespace) -> None:
     folder: Path = wanted.folder
     shelf = Shelf(wanted.cache, folder / "shelf")
-    sites = Sites(shelf, Images(shelf, folder / "blobs"), api_left=wanted.api_left)
+    sites = Sites(shelf, Images(shelf, folder / "blobs"))
     authority = Authority("The World's Own Root")
     certificates = folder / "certificates"
     certificates.mkdir(parents=True, exist_ok=True)
     contexts, log = server.by_name(authority, certificates, sites.hosts), Log(folder / "log")
     (folder / "authority.pem").write_text(authority.pem)
-    there = LOOPBACK if wanted.only_by_proxy else wanted.address
+    leads = proxy.to_one_place(sites.hosts, (wanted.address, 443))
     with ExitStack() as stack:
-        stack.enter_context(server.serving((there, 443), sites.answer, log, contexts))
+        stack.enter_context(server.serving((wanted.address, 443), sites.answer, log, contexts))
         stack.enter_context(server.serving((wanted.address, MIRROR_PORT), sites.mirrored, log, None))
-        stack.enter_context(proxy.serving((wanted.address, PROXY_PORT), sites.hosts, (there, 443)))
-        if not wanted.only_by_proxy:
-            stack.enter_context(names.serving((wanted.address, 53), sites.hosts, wanted.address))
+        stack.enter_context(proxy.serving((wanted.address, PROXY_PORT), leads))
+        stack.enter_context(names.serving((wanted.address, 53), sites.hosts, wanted.address))
         print("ready", flush=True)
         sys.stdin.read()
 

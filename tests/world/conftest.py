@@ -54,5 +54,5 @@ def world(tmp_path: Path) -> Iterator[World]:
     with ExitStack() as stack:
         contexts = server.by_name(authority, tmp_path, sites.hosts)
         port = stack.enter_context(server.serving(LOOPBACK, sites.answer, log, contexts))
-        way_in = stack.enter_context(proxy.serving(LOOPBACK, sites.hosts, (LOOPBACK[0], port)))
+        way_in = stack.enter_context(proxy.serving(LOOPBACK, proxy.to_one_place(sites.hosts, (LOOPBACK[0], port))))
         yield World(cache, sites, log, f"http://{LOOPBACK[0]}:{way_in}", pem)

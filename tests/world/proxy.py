@@ -1,4 +1,4 @@
-"""A forward proxy that knows the world's names: CONNECT, as downloads and image pulls over TLS use it."""
+"""A forward proxy: CONNECT, as downloads and image pulls over TLS use it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,31 @@ import select
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 SECONDS = 60.0
 CHUNK = 1 << 18
 
 
-@contextmanager
-def serving(address: tuple[str, int], hosts: Sequence[str], world: tuple[str, int]) -> Iterator[int]:
-    """On an address (port 0: any), until the end; yields the port. world: where the hosts are served."""
+Address = tuple[str, int]
+
+
+def to_one_place(hosts: Sequence[str], place: Address) -> Callable[[str], Address | None]:
+    """Some hosts are at one address, and no others are anywhere."""
     known = frozenset(f"{host}:443" for host in hosts)
+    return lambda asked: place if asked in known else None
+
+
+def to_anywhere(asked: str) -> Address | None:
+    """Every host where this machine finds it, over TLS alone."""
+    host, _, port = asked.rpartition(":")
+    return (host, 443) if port == "443" else None
+
+
+@contextmanager
+def serving(address: Address, leads: Callable[[str], Address | None]) -> Iterator[int]:
+    """On an address (port 0: any), until the end; yields the port. leads: what HOST:PORT is connected to."""
 
     class Handler(socketserver.StreamRequestHandler):
         timeout = SECONDS
@@ -26,10 +40,11 @@ def serving(address: tuple[str, int], hosts: Sequence[str], world: tuple[str, in
                 method, _, rest = self.rfile.readline().decode("latin-1").partition(" ")
                 while self.rfile.readline().strip():
                     continue
-                if method != "CONNECT" or rest.partition(" ")[0] not in known:
+                place = leads(rest.partition(" ")[0]) if method == "CONNECT" else None
+                if place is None:
                     self.wfile.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
                     return
-                with socket.create_connection(world, SECONDS) as there:
+                with socket.create_connection(place, SECONDS) as there:
                     self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                     _both_ways(self.connection, there)
 

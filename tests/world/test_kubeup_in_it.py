@@ -114,8 +114,9 @@ def test_where_githubs_requests_are_used_up_it_is_said_until_when_and_an_image_v
     assert done.exit_code == 0, done.output
     told = " ".join(done.output.split())
     assert (
-        f"taken out of the image ghcr.io/flannel-io/flannel:v{version} (GitHub's requests of this hour are used up until "
-        f"{until:%H:%M} UTC; with GITHUB_TOKEN in the environment there are more)"
+        f"taken out of the image ghcr.io/flannel-io/flannel:v{version} "
+        f"(GitHub's requests of this hour are used up until {until:%H:%M} UTC; "
+        "with GITHUB_TOKEN in the environment there are more)"
     ) in told
     there = Path(f"release/flanneld/{version}/amd64/flanneld")
     assert (tmp_path / "cache" / there).read_bytes() == (world.cache / there).read_bytes()
