@@ -12,11 +12,10 @@ import click
 from kubeup.cli import console, session
 from kubeup.cli.options import LIMIT, OUTPUT, PARALLEL, PROFILE, VERBOSE
 from kubeup.cli.state import State
-from kubeup.commands import down
+from kubeup.commands import down, operator_access
 from kubeup.execution.job import Job
 from kubeup.model.errors import KubeupError, UsageError
 from kubeup.model.events import Note
-from kubeup.pki import kubeconfig
 from kubeup.report import data, errors, summary
 
 
@@ -51,7 +50,9 @@ def down_command(
         with session.job(fleet) as job:
             surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=session.chosen(limit))
         if surveyed.plan.empty and not surveyed.failures:
-            kubeconfig.remove(kubeconfig.default_path(os.environ), loaded.cluster.name)
+            if not limit:
+                with session.job(fleet) as job:
+                    operator_access.forget(job, loaded.cluster.name)
             console.stderr().print("Nothing to do: kubeup has nothing on these nodes.")
             return
         _confirm(surveyed, yes, others)

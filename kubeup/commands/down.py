@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kubeup.commands import operator_access
 from kubeup.commands.limit import is_chosen, refuse_unknown
 from kubeup.execution import executor, probing
 from kubeup.execution.job import Job, NodeOutcome, Outcome
@@ -19,7 +20,6 @@ from kubeup.model.events import Note, Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
-from kubeup.pki import kubeconfig
 from kubeup.plan.steps import Plan
 from kubeup.planning.removals import empty_diff
 
@@ -165,21 +165,10 @@ def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_acce
     if not plan.empty:
         execution.run()
     if forget_access and not unreachable:
-        _forget_access(job, surveyed.cluster.name)
+        operator_access.forget(job, surveyed.cluster.name)
     for error in unreachable:
         job.emit(Note(f"not undone, since it did not answer: {error.title()}; run `kubeup down` again when it does"))
     return Outcome(not plan.empty, _outcomes(job, reachable, plans), dict(execution.seconds))
-
-
-def _forget_access(job: Job, name: str) -> None:
-    """The nodes are undone by now: an operator's file that cannot be read is told, and no failure of that."""
-    try:
-        path = kubeconfig.default_path(job.environ)
-        if kubeconfig.remove(path, name):
-            job.emit(Note(f"the context {name} is gone from {path}"))
-    except KubeupError as error:
-        why = "; ".join((error.message, *error.evidence[:1]))
-        job.emit(Note(f"the context {name} may still be in your kubeconfig: {why}"))
 
 
 def _outcomes(job: Job, cluster: Cluster, plans: Sequence[object]) -> tuple[NodeOutcome, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kubeup import components, preflight
 from kubeup.addons import rollout_errors
-from kubeup.commands import issue_certificates
+from kubeup.commands import issue_certificates, operator_access
 from kubeup.commands.limit import is_chosen, refuse_unknown
 from kubeup.components import addons
 from kubeup.components.base import Context
@@ -22,8 +22,6 @@ from kubeup.model.errors import FleetError, PreflightError
 from kubeup.model.events import Note, Phase
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.wire.packing import Packer
-from kubeup.node.wire.payload import IssuedSecrets
-from kubeup.pki import kubeconfig, secret_names, specs
 from kubeup.plan.steps import Plan
 from kubeup.planning import recorded, render, required, resolve
 from kubeup.planning.diff import diff
@@ -61,7 +59,7 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     warnings += preflight.end_of_life(cluster, job.now().date())
     warnings += preflight.restarts(cluster, plan, facts)
     warnings += preflight.pressure(cluster, plan, facts)
-    no_access = kubeconfig.refusal(job.environ, cluster.name)
+    no_access = operator_access.refusal(job, cluster.name)
     return Prepared(cluster, facts, cluster_facts, plan, artifacts, tuple(warnings), no_access)
 
 
@@ -151,7 +149,7 @@ def execute(
             raise rollout_errors.explained(error) from error
     if ADDONS_LEVEL not in prepared.plan.level_numbers:
         bring_images()
-    access = give_access(job, prepared, issued)
+    access = operator_access.give(job, prepared, issued)
     seconds = {**execution.seconds, "all": time.monotonic() - begin}
     return Outcome(not prepared.plan.empty, outcomes(job.fleet, prepared), seconds, access)
 
@@ -174,27 +172,3 @@ def outcomes(fleet: Fleet, prepared: Prepared) -> tuple[NodeOutcome, ...]:
         )
         for node, plan in zip(prepared.cluster.nodes, prepared.plan.nodes, strict=True)
     )
-
-
-def give_access(job: Job, prepared: Prepared, issued: Mapping[str, IssuedSecrets]) -> kubeconfig.Merged | None:
-    """The operator's kubeconfig gets the cluster's context; a round trip only when it is not there yet, or stale."""
-    cluster = prepared.cluster
-    path = kubeconfig.default_path(job.environ)
-    admin = specs.admin()
-    first = cluster.control_plane[0]
-    secrets = issued.get(first.endpoint, {})
-    cert, key = secret_names.of_leaf(admin.path, "crt"), secret_names.of_leaf(admin.path, "key")
-    fresh = cert in secrets
-    known = prepared.cluster_facts.authorities.get(admin.authority)
-    if not fresh and known:
-        certificate = known.certificate
-        if kubeconfig.is_current(path, cluster.name, cluster.api_server, certificate, admin, job.now()):
-            return None
-    if fresh:
-        authority = secrets[secret_names.of_authority(admin.authority, "crt")]
-        access = kubeconfig.Access(cluster.api_server, authority, secrets[cert], secrets[key])
-    else:
-        paths = [specs.CERTIFICATE_AUTHORITIES[0].cert_path, admin.path, admin.key_path]
-        found = probing.read_secrets(job.fleet.connection(first), paths)
-        access = kubeconfig.Access(cluster.api_server, *(found[one] for one in paths))
-    return kubeconfig.merge(path, cluster.name, access)

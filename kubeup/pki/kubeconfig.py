@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime
 import os
 from collections.abc import Mapping
@@ -13,10 +11,10 @@ from typing import Any
 
 from kubeup.model.errors import KubeupError, UsageError
 from kubeup.model.resources import CertificateSpec
-from kubeup.pki import issue, kubeconfig_file
+from kubeup.pki import issue, kubeconfig_entries, kubeconfig_file
+from kubeup.pki.kubeconfig_entries import Access
 
-PREVIOUS = "kubeup-previous-context"
-CERTIFICATE, KEY = "client-certificate-data", "client-key-data"
+__all__ = ["Access", "Merged", "default_path", "has", "is_current", "merge", "refusal", "remove", "render"]
 
 
 def render(*, cluster_name: str, server: str, ca_path: str, user: str, cert_path: str, key_path: str) -> bytes:
@@ -39,19 +37,6 @@ current-context: "{cluster_name}"
 
 
 @dataclass(frozen=True)
-class Access:
-    """What the operator's kubeconfig needs. PEM bytes."""
-
-    server: str
-    ca: bytes
-    cert: bytes
-    key: bytes
-
-    def __repr__(self) -> str:
-        return f"Access({self.server})"
-
-
-@dataclass(frozen=True)
 class Merged:
     """What became of the operator's file. backup: where the earlier one is kept, None if there was none."""
 
@@ -60,23 +45,39 @@ class Merged:
     changed: bool
 
 
-def default_path(environ: Mapping[str, str]) -> Path:
-    """The first file that KUBECONFIG names, else ~/.kube/config.
+def paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """All files that kubectl reads: those of KUBECONFIG, else ~/.kube/config.
 
     Empty pieces of it are no files, as kubectl has it: ``:/x`` is /x. Raises UsageError where it has no others.
     """
     value = environ.get("KUBECONFIG", "")
-    first = next((piece for piece in value.split(os.pathsep) if piece), "")
-    if value and not first:
+    found = tuple(Path(piece) for piece in value.split(os.pathsep) if piece)
+    if value and not found:
         raise UsageError(f"KUBECONFIG={value} names no file", fix="unset KUBECONFIG")
-    return Path(first) if first else Path.home() / ".kube" / "config"
+    return found or (Path.home() / ".kube" / "config",)
+
+
+def default_path(environ: Mapping[str, str], name: str = "") -> Path:
+    """Where a cluster's entries are, else where new ones go: the first file that is there, else the first of all.
+
+    What kubectl reads first wins, so none before it may have a current context. Raises UsageError as ``paths`` does,
+    KubeupError where a file cannot be read.
+    """
+    every = paths(environ)
+    if name and len(every) > 1:
+        for path in every:
+            if kubeconfig_entries.is_ours(kubeconfig_file.load(path), name):
+                return path
+    return next((path for path in every if os.path.exists(path)), every[0])
 
 
 def refusal(environ: Mapping[str, str], name: str) -> UsageError | None:
     """Why the cluster's entries cannot go into the operator's file, as far as can be known without writing to it."""
     try:
-        path = kubeconfig_file.real(default_path(environ))
-        _refuse_foreign(kubeconfig_file.load(path), path, name)
+        for path in paths(environ):
+            kubeconfig_entries.refuse_foreign(kubeconfig_file.load(path), path, name)
+        path = default_path(environ, name)
+        kubeconfig_file.refuse_locked(path)
         why = kubeconfig_file.unwritable(path)
         if why:
             raise KubeupError(
@@ -85,7 +86,9 @@ def refusal(environ: Mapping[str, str], name: str) -> UsageError | None:
                 fix="mend that; or use another file: export KUBECONFIG=~/.kube/kubeup",
             )
     except KubeupError as error:
-        return UsageError(error.message, evidence=error.evidence, fix=error.fix)
+        refused = UsageError(error.message, evidence=error.evidence, fix=error.fix)
+        refused.__cause__ = error
+        return refused
     return None
 
 
@@ -95,7 +98,7 @@ def has(path: Path, name: str, server: str) -> bool:
     document = kubeconfig_file.load(path)
     cluster = kubeconfig_file.named(document, "clusters", name)
     return (
-        _is_ours(cluster)
+        kubeconfig_entries.is_ours(document, name)
         and cluster.get("server") == server
         and bool(kubeconfig_file.named(document, "users", name))
         and kubeconfig_file.named(document, "contexts", name) is not None
@@ -108,62 +111,65 @@ def is_current(path: Path, name: str, server: str, ca: bytes, admin: Certificate
     if not has(path, name, server):
         return False
     document = kubeconfig_file.load(path)
-    trusted = _decoded(kubeconfig_file.named(document, "clusters", name), "certificate-authority-data")
-    cert = _decoded(kubeconfig_file.named(document, "users", name), CERTIFICATE)
+    trusted = kubeconfig_entries.decoded(document, "clusters", name, "certificate-authority-data")
+    cert = kubeconfig_entries.decoded(document, "users", name, kubeconfig_entries.CERTIFICATE)
     return trusted == ca and not issue.satisfied(admin, cert, ca, now)
 
 
 def merge(path: Path, name: str, access: Access) -> Merged:
-    """Add or renew the cluster's entries, and make its context the current one. Raises KubeupError where an entry
-    of that name is somebody else's, or the file cannot be read or written."""
-    path = kubeconfig_file.real(path)
-    before = kubeconfig_file.read(path)
-    document = kubeconfig_file.parse(before or b"", path)
-    _refuse_foreign(document, path, name)
-    renewed = kubeconfig_file.named(document, "clusters", name) is not None
-    _put(document, name, access)
-    content = kubeconfig_file.dump(document)
-    if content == before:
-        return Merged(path, None, changed=False)
-    backup = None
-    if before is not None and not renewed:
-        backup = _backup_path(path, name)
-        kubeconfig_file.write(backup, before)
-    kubeconfig_file.write(path, content)
-    return Merged(path, backup, changed=True)
+    """Add or renew the cluster's entries, and make its context the current one; nothing is written where all of that is
+    so. Raises KubeupError where an entry of that name is somebody else's, or the file cannot be read or written,
+    FileLocked while kubectl writes it."""
+    with kubeconfig_file.locked(path):
+        before = kubeconfig_file.read(path)
+        document = kubeconfig_file.parse(before or b"", path)
+        kubeconfig_entries.refuse_foreign(document, path, name)
+        is_new = before is not None and not kubeconfig_entries.is_ours(document, name)
+        usual, backup = _backup_name(path, name), kubeconfig_entries.backup(document, name)
+        if is_new:
+            backup = kubeconfig_file.unused_name(path, usual)
+        if not kubeconfig_entries.put(document, name, access, backup if backup != usual else ""):
+            return Merged(kubeconfig_file.real(path), None, changed=False)
+        kept = path.with_name(backup) if is_new else None
+        if kept and before is not None:
+            kubeconfig_file.write(kept, before, like=path)
+        kubeconfig_file.write(path, kubeconfig_file.dump(document), like=path)
+        return Merged(kubeconfig_file.real(path), kept, changed=True)
 
 
 def remove(path: Path, name: str) -> bool:
     """Take kubeup's entries away; True if there were any. A file that nobody else changed goes back byte for byte.
 
     Entries of the cluster's name that somebody else made or changed stay. Raises KubeupError where the file cannot be
-    read or written.
+    read or written, FileLocked while kubectl writes it.
     """
-    path = kubeconfig_file.real(path)
-    document = kubeconfig_file.load(path)
-    cluster = kubeconfig_file.named(document, "clusters", name)
-    if not _is_ours(cluster):
+    if not kubeconfig_entries.is_ours(kubeconfig_file.load(path), name):
         return False
-    foreign = _foreign(document, name)
-    for kind in kubeconfig_file.KINDS:
-        if kind not in foreign:
-            kubeconfig_file.take(document, kind, name)
-    if document.get("current-context") == name:
-        document["current-context"] = kubeconfig_file.word(_previous(cluster))
-    _give_back(path, name, document)
+    with kubeconfig_file.locked(path):
+        document = kubeconfig_file.load(path)
+        backup = path.with_name(kubeconfig_entries.backup(document, name) or _backup_name(path, name))
+        kubeconfig_entries.take(document, name)
+        _give_back(path, name, document, backup)
     return True
 
 
-def _give_back(path: Path, name: str, document: Any) -> None:
-    backup = _backup_path(path, name)
+def _backup_name(path: Path, name: str) -> str:
+    """Of the file beside it that has what was there before kubeup came, unless somebody has one of that name."""
+    return f"{path.name}.before-{name}"
+
+
+def _give_back(path: Path, name: str, document: Any, backup: Path) -> None:
     earlier = kubeconfig_file.read(backup)
+    before = None if earlier is None else kubeconfig_file.parse(earlier, backup)
     try:
-        if earlier is not None and _same(kubeconfig_file.parse(earlier, backup), document):
-            backup.replace(path)
-        elif not any(document.get(kind) for kind in kubeconfig_file.KINDS):
-            path.unlink()
+        if before is not None and _same(before, document):
+            kubeconfig_file.write(path, earlier or b"", like=path)
+        elif _is_empty(document):
+            kubeconfig_file.real(path).unlink()
         else:
-            kubeconfig_file.write(path, kubeconfig_file.dump(document))
+            kubeconfig_file.write(path, kubeconfig_file.dump(document), like=path)
+        # What it alone still has is somebody's.
+        if before is not None and _is_in(before, document):
             backup.unlink(missing_ok=True)
     except OSError as error:
         raise KubeupError(
@@ -173,87 +179,21 @@ def _give_back(path: Path, name: str, document: Any) -> None:
         ) from error
 
 
-def _refuse_foreign(document: Any, path: Path, name: str) -> None:
-    foreign = _foreign(document, name)
-    if not foreign:
-        return
-    what = " and ".join(kubeconfig_file.KINDS[kind] for kind in foreign)
-    fixes = ["give the cluster another name in the profile (name: ...)", "export KUBECONFIG=~/.kube/kubeup"]
-    if foreign == ("contexts",):
-        fixes.insert(0, f"kubectl config rename-context {name} {name}-other")
-    raise KubeupError(f"{path} has a {what} {name} that kubeup did not write", fix="; or ".join(fixes))
-
-
-def _foreign(document: Any, name: str) -> tuple[str, ...]:
-    """The kinds of entries of the cluster's name that kubeup did not write, or that were changed to be another's."""
-    cluster = kubeconfig_file.named(document, "clusters", name)
-    user = kubeconfig_file.named(document, "users", name)
-    context = kubeconfig_file.named(document, "contexts", name)
-    ours = _is_ours(cluster)
-    found = {
-        "clusters": cluster is not None and not ours,
-        # kubeup marks the cluster alone; the other two are known by what they hold.
-        "users": user is not None and not (ours and set(user) <= {CERTIFICATE, KEY}),
-        "contexts": context is not None
-        and not (ours and context.get("cluster", name) == name and context.get("user", name) == name),
-    }
-    return tuple(kind for kind, foreign in found.items() if foreign)
-
-
-def _put(document: Any, name: str, access: Access) -> None:
-    previous = document.get("current-context") or ""
-    if previous == name:
-        previous = _previous(kubeconfig_file.named(document, "clusters", name))
-    document.setdefault("apiVersion", "v1")
-    document.setdefault("kind", "Config")
-    kubeconfig_file.put(
-        document,
-        "clusters",
-        name,
-        {
-            "server": access.server,
-            "certificate-authority-data": base64.b64encode(access.ca).decode(),
-            "extensions": [{"name": "kubeup", "extension": {PREVIOUS: kubeconfig_file.word(previous)}}],
-        },
-    )
-    kubeconfig_file.put(
-        document,
-        "users",
-        name,
-        {CERTIFICATE: base64.b64encode(access.cert).decode(), KEY: base64.b64encode(access.key).decode()},
-    )
-    # The operator's namespace stays, where one was chosen for the context.
-    context = kubeconfig_file.named(document, "contexts", name) or {}
-    word = kubeconfig_file.word(name)
-    kubeconfig_file.put(document, "contexts", name, {**context, "cluster": word, "user": word})
-    document["current-context"] = word
-
-
-def _extension(cluster: Any) -> Any:
-    extensions = (cluster or {}).get("extensions") or []
-    return next((one for one in extensions if isinstance(one, dict) and one.get("name") == "kubeup"), None)
-
-
-def _is_ours(cluster: Any) -> bool:
-    return _extension(cluster) is not None
-
-
-def _previous(cluster: Any) -> str:
-    return str(((_extension(cluster) or {}).get("extension") or {}).get(PREVIOUS, ""))
-
-
-def _decoded(entry: Any, key: str) -> bytes:
-    try:
-        return base64.b64decode(str((entry or {}).get(key, "")))
-    except binascii.Error:
-        return b""
-
-
 def _same(one: Any, other: Any) -> bool:
     """Equal but for empty lists that kubeup's taking away left."""
     keys = {key for document in (one, other) for key in document if document.get(key)}
     return all(one.get(key) == other.get(key) for key in keys)
 
 
-def _backup_path(path: Path, name: str) -> Path:
-    return path.with_name(f"{path.name}.before-{name}")
+def _is_empty(document: Any) -> bool:
+    """Of what a person would miss."""
+    return not any(value for key, value in document.items() if key not in ("apiVersion", "kind"))
+
+
+def _is_in(one: Any, other: Any) -> bool:
+    """Whether each entry of one, whatever it holds by now, is in the other as well."""
+    return all(
+        kubeconfig_file.named(other, kind, str(entry.get("name"))) is not None
+        for kind in kubeconfig_file.KINDS
+        for entry in one.get(kind) or []
+    )

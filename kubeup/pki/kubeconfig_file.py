@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,27 +119,102 @@ def dump(document: Any) -> bytes:
     return out.getvalue()
 
 
-def write(path: Path, content: bytes) -> None:
-    """As a whole or not at all, for its owner alone. Raises KubeupError."""
+class FileLocked(KubeupError):
+    """kubectl, or a kubeup, writes the file at this moment; or one that did ended too early to say that it is done."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """No kubectl writes the file meanwhile: the lock beside it is kubectl's own way. Raises FileLocked, KubeupError.
+
+    https://github.com/kubernetes/client-go/blob/master/tools/clientcmd/config.go (lockFile)
+    """
+    lock = _lock(path)
+    try:
+        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(lock, os.O_CREAT | os.O_EXCL, 0))
+    except FileExistsError as error:
+        if lock.parent.is_dir():
+            raise _held(path) from error
+        raise _not_written(path, error) from error
+    except OSError as error:
+        raise _not_written(path, error) from error
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def refuse_locked(path: Path) -> None:
+    """Raises FileLocked while it is."""
+    if os.path.lexists(_lock(path)):
+        raise _held(path)
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
+
+
+def _held(path: Path) -> FileLocked:
+    return FileLocked(
+        f"the kubeconfig {path} is being written by another program",
+        evidence=[f"{_lock(path)} is there"],
+        fix=f"run the same command again; where no kubectl runs, it was left behind: rm -f {_lock(path)}",
+    )
+
+
+def unused_name(path: Path, plain: str) -> str:
+    """A name, or it with a number, that no file beside this one has."""
+    names = itertools.chain([plain], (f"{plain}.{number}" for number in itertools.count(2)))
+    return next(name for name in names if not os.path.lexists(path.with_name(name)))
+
+
+def write(path: Path, content: bytes, like: Path) -> None:
+    """As a whole or not at all, where links lead; for its owner alone, or whom the file ``like`` is for, but never for
+    everybody: keys are in it. Raises KubeupError."""
+    path = real(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.kubeup-new")
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            _as(file.fileno(), like)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        raise KubeupError(
-            f"the kubeconfig {path} cannot be written",
-            evidence=[str(error)],
-            fix="mend that, and run the same command again",
-        ) from error
+        raise _not_written(path, error) from error
+
+
+def _as(descriptor: int, like: Path) -> None:
+    """Mode and owner of a file that is there."""
+    try:
+        found = like.stat()
+    except FileNotFoundError:
+        return
+    mode = found.st_mode & 0o777
+    os.fchmod(descriptor, mode if not mode & 0o007 else 0o600)
+    if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
+        # Root may write somebody else's (sudo); who else it is, owns it already.
+        with suppress(PermissionError):
+            os.fchown(descriptor, found.st_uid, found.st_gid)
+
+
+def _not_written(path: Path, error: OSError) -> KubeupError:
+    return KubeupError(
+        f"the kubeconfig {path} cannot be written",
+        evidence=[str(error)],
+        fix="mend that, and run the same command again",
+    )
 
 
 def unwritable(path: Path) -> str:
     """Why a file could not be put there, in words; empty where it could. Writes nothing."""
-    folder = next(one for one in path.parents if one.exists())
-    if not folder.is_dir():
-        return f"{folder} is no folder"
-    return "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} is a folder that you may not write to"
+    # The lock is beside the name that kubectl knows, the file where a link leads.
+    for one in (path, real(path)):
+        folder = next(folder for folder in one.absolute().parents if os.path.exists(folder))
+        if not folder.is_dir():
+            return f"{folder} is no folder"
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return f"{folder} is a folder that you may not write to"
+    return ""

@@ -13,7 +13,7 @@ from kubeup.model.facts import Record
 from kubeup.pki import kubeconfig
 from tests.support.machines import bare
 from tests.support.probe_reply import probe_reply
-from tests.support.recorded import PROBE, SNAPSHOT, Answer, Kubeup
+from tests.support.recorded import PROBE, SNAPSHOT, Answer, Kubeup, RecordedNode
 from tests.unit.cli.conftest import FIRST, SECOND
 
 
@@ -50,6 +50,23 @@ def test_a_kubeconfig_that_cannot_be_read_is_told_and_the_nodes_are_undone(demo:
     assert "the context demo may still be in your kubeconfig: " in done.stderr
     assert not remembered(demo)
     assert demo.kubeconfig.read_text() == "{"
+
+
+def test_a_node_on_which_nothing_is_leaves_the_operator_the_living_cluster(demo: Kubeup) -> None:
+    demo.nodes[SECOND] = RecordedNode(bare(4))
+    done = demo("down", "--yes", "--limit", "node4")
+    assert done.exit_code == 0, done.output
+    assert "Nothing to do" in done.stderr
+    assert not demo.touched
+    assert has_context(demo)
+
+
+def test_a_cluster_of_which_nothing_is_left_is_the_operator_s_no_more_either(demo: Kubeup) -> None:
+    demo.nodes |= {FIRST: RecordedNode(bare(3)), SECOND: RecordedNode(bare(4))}
+    done = demo("down", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "the context demo is gone from " in done.stderr
+    assert not has_context(demo)
 
 
 def test_one_node_alone_goes_and_the_cluster_stays_the_operator_s(demo: Kubeup) -> None:

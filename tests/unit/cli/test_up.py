@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubeup import profile
+from kubeup.commands import operator_access
 from kubeup.model.errors import ConnectError
 from kubeup.model.facts import Facts
 from kubeup.pki import kubeconfig
@@ -191,6 +192,18 @@ def test_a_kubeconfig_that_cannot_take_the_cluster_is_wrong_use_before_anything_
     assert planned.exit_code == 0
     assert "warning: `up` will refuse to begin: " in planned.stderr
     assert "Plan: 2 of 2 nodes change: " in planned.stdout
+
+
+def test_a_lock_that_a_kubectl_left_behind_is_told_before_anything_is_touched(
+    machines: Kubeup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operator_access, "PATIENCE_SECONDS", 0.0)
+    lock = machines.kubeconfig.with_name("kubeconfig.lock")
+    lock.touch()
+    done = machines("up", "a.yaml", "--no-validate")
+    assert done.exit_code == 2, done.output
+    assert f"where no kubectl runs, it was left behind: rm -f {lock}" in done.stderr
+    assert not machines.touched
 
 
 def test_an_unchanged_up_changes_nothing_and_still_gives_access(machines: Kubeup) -> None:

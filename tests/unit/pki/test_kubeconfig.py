@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import datetime
+import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from kubeup.model.errors import KubeupError
-from kubeup.pki import issue, kubeconfig, specs
+from kubeup.pki import issue, kubeconfig, kubeconfig_file, specs
 from kubeup.pki.kubeconfig import Access
+from kubeup.pki.kubeconfig_file import FileLocked
 
 ACCESS = Access("https://10.0.0.1:6443", b"ca", b"cert", b"key")
 
@@ -215,3 +219,126 @@ def test_a_name_that_yaml_reads_as_something_else_is_a_word_for_kubectl(tmp_path
     assert kubeconfig.has(path, name, ACCESS.server)
     assert kubeconfig.remove(path, name)
     assert path.read_text() == MINE.replace(": work", ': "on"')
+
+
+def test_what_is_so_already_is_not_written_anew(tmp_path: Path) -> None:
+    """Also where kubectl wrote the file meanwhile, in its own order and form."""
+    path = tmp_path / "config"
+    path.write_text(MINE)
+    kubeconfig.merge(path, "demo", ACCESS)
+    by_kubectl = json.dumps(YAML(typ="safe").load(path.read_text()))
+    path.write_text(by_kubectl)
+    before = path.stat().st_mtime_ns
+    assert not kubeconfig.merge(path, "demo", ACCESS).changed
+    assert (path.read_text(), path.stat().st_mtime_ns) == (by_kubectl, before)
+
+
+@pytest.mark.parametrize(("mode", "becomes"), [(0o600, 0o600), (0o640, 0o640), (0o400, 0o400), (0o644, 0o600)], ids=oct)
+def test_a_file_stays_for_whom_it_is_but_is_not_for_everybody(tmp_path: Path, mode: int, becomes: int) -> None:
+    path = tmp_path / "config"
+    path.write_text(MINE)
+    path.chmod(mode)
+    merged = kubeconfig.merge(path, "demo", ACCESS)
+    assert merged.backup
+    for one in (path, merged.backup):
+        assert one.stat().st_mode & 0o777 == becomes
+    kubeconfig.remove(path, "demo")
+    assert path.stat().st_mode & 0o777 == becomes
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "dotfiles").mkdir()
+    path, real = tmp_path / "config", tmp_path / "dotfiles/kubeconfig"
+    real.write_text(MINE)
+    path.symlink_to("dotfiles/kubeconfig")
+    kubeconfig.merge(path, "demo", ACCESS)
+    assert os.readlink(path) == "dotfiles/kubeconfig"
+    assert "current-context: demo" in real.read_text()
+    kubeconfig.remove(path, "demo")
+    assert os.readlink(path) == "dotfiles/kubeconfig"
+    assert real.read_text() == MINE
+
+
+def test_nothing_is_written_while_kubectl_writes(tmp_path: Path) -> None:
+    path, lock = tmp_path / "config", tmp_path / "config.lock"
+    path.write_text(MINE)
+    kubeconfig.merge(path, "demo", ACCESS)
+    assert not lock.exists()
+    text = path.read_text()
+    lock.touch(mode=0)
+    refusal = kubeconfig.refusal({"KUBECONFIG": str(path)}, "demo")
+    assert refusal
+    assert refusal.message == f"the kubeconfig {path} is being written by another program"
+    assert refusal.fix.endswith(f"it was left behind: rm -f {lock}")
+    with pytest.raises(FileLocked):
+        kubeconfig.merge(path, "demo", GOOD)
+    with pytest.raises(FileLocked):
+        kubeconfig.remove(path, "demo")
+    assert path.read_text() == text
+    assert lock.exists(), "it is kubectl's"
+
+
+def test_kubectl_does_not_write_while_kubeup_does(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "config"
+    with kubeconfig_file.locked(path), pytest.raises(FileExistsError):
+        os.open(f"{path}.lock", os.O_CREAT | os.O_EXCL, 0)
+    assert not os.path.lexists(f"{path}.lock")
+
+
+def environment(*paths: Path) -> dict[str, str]:
+    return {"KUBECONFIG": os.pathsep.join(map(str, paths))}
+
+
+def test_of_several_files_the_one_that_has_the_cluster_is_renewed(tmp_path: Path) -> None:
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    second.write_text(MINE)
+    every = environment(first, second, third)
+    assert kubeconfig.default_path(every, "demo") == second, "kubectl writes into the first one that is there"
+    third.write_text(MINE.replace("work", "home"))
+    kubeconfig.merge(third, "demo", ACCESS)
+    assert kubeconfig.default_path(every, "demo") == third
+    assert kubeconfig.default_path(every, "other") == second
+    assert kubeconfig.refusal(every, "demo") is None
+
+
+def test_an_entry_of_somebody_else_in_any_of_several_files_is_not_hidden(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text(MINE)
+    second.write_text(USER)
+    refusal = kubeconfig.refusal(environment(first, second), "demo")
+    assert refusal
+    assert refusal.message == f"{second} has a user demo that kubeup did not write"
+
+
+def test_a_file_of_somebody_s_that_is_called_like_a_backup_stays(
+    tmp_path: Path,
+) -> None:
+    path, theirs = tmp_path / "config", tmp_path / "config.before-demo"
+    path.write_text(MINE)
+    theirs.write_text("mine, too\n")
+    merged = kubeconfig.merge(path, "demo", ACCESS)
+    assert merged.backup == tmp_path / "config.before-demo.2"
+    kubeconfig.merge(path, "demo", replace(ACCESS, cert=b"renewed"))
+    kubeconfig.remove(path, "demo")
+    assert path.read_text() == MINE
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["config", "config.before-demo"]
+    assert theirs.read_text() == "mine, too\n"
+
+
+def test_a_backup_with_what_the_file_has_no_more_stays(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(MINE)
+    kubeconfig.merge(path, "demo", ACCESS)
+    document = YAML(typ="safe").load(path.read_text())
+    document["users"] = [one for one in document["users"] if one["name"] != "me"]
+    path.write_text(json.dumps(document))
+    kubeconfig.remove(path, "demo")
+    assert (tmp_path / "config.before-demo").read_text() == MINE
+
+
+def test_preferences_alone_keep_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    kubeconfig.merge(path, "demo", ACCESS)
+    path.write_text(path.read_text() + "preferences: {colors: true}\n")
+    kubeconfig.remove(path, "demo")
+    assert YAML(typ="safe").load(path.read_text())["preferences"] == {"colors": True}
