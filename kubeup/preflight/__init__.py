@@ -66,22 +66,30 @@ def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[PreflightProble
 
 
 def _together(cluster: Cluster, subjects: list[Subject]) -> Iterator[PreflightProblem]:
-    keys: tuple[tuple[str, str, Callable[[Subject], str], str], ...] = (
+    keys: tuple[tuple[str, str, Callable[[Subject], str], str, Callable[[Subject], Sequence[str]]], ...] = (
         (
             "duplicate-name",
             "name",
             lambda s: s.node.name,
             "hostnamectl set-hostname NAME on one; or name: in the profile",
+            lambda _: (),
         ),
         (
             "duplicate-machine-id",
             "machine-id",
             lambda s: s.facts.machine_id,
             "on the clone: rm /etc/machine-id && systemd-machine-id-setup && reboot",
+            lambda _: (),
         ),
-        ("duplicate-address", "address", lambda s: s.node.address, "say address: for each node in the profile"),
+        (
+            "duplicate-address",
+            "address",
+            lambda s: s.node.address,
+            "write address: ADDRESS under each node in the profile, the one by which the other nodes reach it",
+            network.addresses_it_has,
+        ),
     )
-    for id_, what, key, fix in keys:
+    for id_, what, key, fix, evidence in keys:
         seen: dict[str, Subject] = {}
         for s in subjects:
             value = key(s)
@@ -90,5 +98,6 @@ def _together(cluster: Cluster, subjects: list[Subject]) -> Iterator[PreflightPr
                     id_,
                     f"its {what} {value} is also that of {seen[value].node.title} ({seen[value].node.endpoint})",
                     fix,
+                    evidence(s),
                 )
             seen.setdefault(value, s)

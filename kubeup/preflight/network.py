@@ -14,10 +14,10 @@ from kubeup.preflight.problem import PreflightProblem, Subject
 def address(s: Subject) -> Iterator[PreflightProblem]:
     """etcd, the API server and kubelet listen on the node's address, and say it to the others."""
     has = [text.partition("/")[0] for text in s.facts.addresses]
-    known = [one for one in has if _is_of_use(one) and ipaddress.IPv4Address(one) not in s.cluster.network.flannel_net]
+    known = of_use(s)
     said = f"address: {s.facts.primary_address or (known[0] if len(known) == 1 else 'ADDRESS')}"
     fix = f"write {said} under the node in the profile, beside host: {s.node.host}"
-    evidence = [f"it has {', '.join(known)}"] if known else []
+    evidence = addresses_it_has(s)
     if not s.node.address:
         yield s.problem(
             "no-address",
@@ -40,6 +40,18 @@ def address(s: Subject) -> Iterator[PreflightProblem]:
             fix,
             evidence,
         )
+
+
+def of_use(s: Subject) -> list[str]:
+    """Addresses of the machine by which others may reach it."""
+    has = (text.partition("/")[0] for text in s.facts.addresses)
+    return [one for one in has if _is_of_use(one) and ipaddress.IPv4Address(one) not in s.cluster.network.flannel_net]
+
+
+def addresses_it_has(s: Subject) -> list[str]:
+    """The same as evidence."""
+    known = of_use(s)
+    return [f"it has {', '.join(known)}"] if known else []
 
 
 def _is_of_use(address: str) -> bool:

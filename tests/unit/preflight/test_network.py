@@ -8,6 +8,7 @@ import pytest
 
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Record
+from kubeup.preflight import check
 from tests.support.machines import SOUND
 from tests.unit.preflight.subjects import CLUSTER, problems
 
@@ -114,3 +115,16 @@ def test_what_its_address_is_has_to_be_said_where_no_default_route_tells() -> No
         "[no-address]\n    | it has 10.0.0.1, 192.168.7.1\n"
         "    fix: write address: ADDRESS under the node in the profile, beside host: 10.0.0.1"
     )
+
+
+def test_machines_that_have_the_same_address_beside_another_are_told_what_to_choose_from() -> None:
+    """As guests of a virtualisation that gives all of them the same one behind its NAT."""
+    nodes = tuple(replace(node, host=node.name, address="10.0.2.15") for node in CLUSTER.nodes)
+    guest = replace(SOUND, addresses=("127.0.0.1/8", "10.0.2.15/24", "192.168.56.7/24"), primary_address="10.0.2.15")
+    facts = {node.endpoint: replace(guest, machine_id=node.name) for node in nodes}
+    found = [one for one in check(replace(CLUSTER, nodes=nodes), facts) if one.id == "duplicate-address"]
+    assert [one.format() for one in found] == [
+        "two: its address 10.0.2.15 is also that of one (one) [duplicate-address]\n"
+        "    | it has 10.0.2.15, 192.168.56.7\n"
+        "    fix: write address: ADDRESS under each node in the profile, the one by which the other nodes reach it"
+    ]
