@@ -172,6 +172,29 @@ def test_every_line_that_the_probe_prints_is_one_that_a_family_of_facts_reads(sa
     assert [kind for kind in printed if not re.search(rf"\b(fact|each) {kind}\b", scripts)] == []
 
 
+@pytest.mark.parametrize(
+    ("late", "told"),
+    [
+        (
+            'sleep 0.5; echo new >"$1/invocations/$2"; echo failed >"$1/units/$2"',
+            "thing.service did not become ready within 3 s",
+        ),
+        ("true", "thing.service was not restarted within 3 s: the process of before still runs"),
+    ],
+    ids=["the new one fails", "the old one stays"],
+)
+def test_the_answers_of_the_process_of_before_are_not_those_of_the_one_that_was_started(
+    sandbox: Sandbox, tmp_path: Path, late: str, told: str
+) -> None:
+    """It is asked to end and ready all the while; what is new on the disk it has not read."""
+    assert done(up(sandbox, wish(), tmp_path))
+    sandbox.write("/late", late)
+    lines = up(sandbox, wish(content="flag=2\n"), tmp_path)
+    assert f"failed\t{told}" in lines
+    found, _ = plan(sandbox, wish(content="flag=2\n"))
+    assert [start.unit.name for start in found.starts] == ["thing.service"]
+
+
 def test_a_second_operator_is_told_who_is_at_work(sandbox: Sandbox) -> None:
     lock = sandbox.root / "var/lib/kubeup/lock"
     lock.parent.mkdir(parents=True)

@@ -29,10 +29,15 @@ esac
 case $verb in
     restart|start)
         echo "$1" >>"$root/began"
+        # The process of before goes on for a while, or for good.
+        if [ -e "$root/late" ]; then sh "$root/late" "$root" "$1" >/dev/null 2>&1 & exit 0; fi
+        mkdir -p "$root/invocations" && echo "$$" >"$root/invocations/$1"
         [ -e "$root/broken" ] && echo failed >"$root/units/$1" || echo active >"$root/units/$1" ;;
     stop) rm -f "$root/units/$1" ;;
     is-active) s=$(cat "$root/units/$1" 2>/dev/null || echo inactive); echo "$s"; [ "$s" = active ] ;;
     is-enabled) echo disabled; exit 1 ;;
+    # A process of another name each time it began to run; none for a unit that never did.
+    show) cat "$root/invocations/$1" 2>/dev/null ;;
     *) : ;;
 esac
 """
@@ -101,7 +106,9 @@ class Sandbox:
     def read(self, path: str) -> str:
         return (self.root / path.lstrip("/")).read_text()
 
-    def tree(self, but: Sequence[str] = ("bin", "units", "systemctl.log", "began")) -> dict[str, tuple[int, str]]:
+    def tree(
+        self, but: Sequence[str] = ("bin", "units", "invocations", "systemctl.log", "began")
+    ) -> dict[str, tuple[int, str]]:
         """Every path with its mode and content."""
         found = {}
         for path in sorted(self.root.rglob("*")):

@@ -204,9 +204,25 @@ do_start() {
     fi
     systemd_reload "$1"
     case $3 in
+        restart) old_processes="$old_processes $1=$(process_of "$1") " ;;
+    esac
+    case $3 in
         reload) quietly systemctl reload "$1" ;;
         *) quietly systemctl "$3" --no-block "$1" ;;
     esac || fail "systemctl $3 $1 failed"
+}
+
+# The processes that were told to make way, as UNIT=ID with blanks around: each may still answer for a while.
+old_processes=
+
+# process_of UNIT: systemd's name of the process that it started last.
+process_of() { systemctl show --property=InvocationID --value "$1" 2>/dev/null; }
+
+# is_old UNIT: what runs there is what a restart of this trip is to end. Its answers count for nothing.
+is_old() {
+    local id
+    id=$(process_of "$1")
+    case $old_processes in *" $1=$id "*) [ -n "$id" ] ;; *) return 1 ;; esac
 }
 
 unit_before() {
@@ -235,6 +251,7 @@ do_await() {
     until unit_is_ready; do
         if [ $(($(uptime_seconds) - begin)) -ge "$limit" ]; then
             journal "$unit"
+            ! is_old "$unit" || fail "$unit was not restarted within $limit s: the process of before still runs"
             fail "$unit did not become ready within $limit s"
         fi
         # The pipe to the operator is how a lost line is noticed.
@@ -249,7 +266,7 @@ do_await() {
 }
 
 unit_is_ready() {
-    [ "$(systemctl is-active "$unit" 2>/dev/null)" = active ] || return 1
+    [ "$(systemctl is-active "$unit" 2>/dev/null)" = active ] && ! is_old "$unit" || return 1
     [ "$check" = - ] || timeout 10 sh "blob/$check" >"$here/output" 2>&1 </dev/null
 }
 
