@@ -195,7 +195,22 @@ def test_the_answers_of_the_process_of_before_are_not_those_of_the_one_that_was_
     assert [start.unit.name for start in found.starts] == ["thing.service"]
 
 
+def test_a_second_operator_waits_for_a_moment(sandbox: Sandbox) -> None:
+    """As long as the first one only looks, or is about to end."""
+    lock = sandbox.root / "var/lib/kubeup/lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("ann@laptop since 2026-11-23T20:00:00Z\n")
+    holder = subprocess.Popen(
+        ["flock", "--shared", str(lock), "sh", "-c", "echo held; sleep 1"], stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"held\n"
+        assert done(sandbox.carry_out(Payload((), ())))
+
+
 def test_a_second_operator_is_told_who_is_at_work(sandbox: Sandbox) -> None:
+    sandbox.write("bin/flock", '#!/bin/sh\n[ "$1" != -w ] || set -- -w 1 "$3"\nexec /usr/bin/flock "$@"\n', 0o755)
     lock = sandbox.root / "var/lib/kubeup/lock"
     lock.parent.mkdir(parents=True)
     lock.write_text("ann@laptop since 2026-11-23T20:00:00Z\n")

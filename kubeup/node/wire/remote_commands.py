@@ -35,6 +35,9 @@ ENDED = "kubeup-ended"
 BUSY = "kubeup-busy"
 PROMPT = "kubeup-password"
 BUSY_STATUS = 75
+LOCK_SECONDS = 10
+"""So long a trip waits for another's end: for a probe, which looks at the lock for a moment, or for a run of before
+that was stopped and ends at its next step."""
 STALLED_SECONDS = 120
 """After so long without a byte of a trip, its node gives it up, and the lock with it; what arrived stays."""
 
@@ -64,7 +67,8 @@ _LOCK = (
     'e=$({ mkdir -p "$h/incoming/piece" && : >>"$h/lock"; } 2>&1) || '
     '{ printf "failed\\t%s\\n" "cannot make $h: $e"; exit 1; }; '
     'exec 9>>"$h/lock"; '
-    '{ flock -n 9 && [ "$h/lock" -ef /proc/self/fd/9 ]; } || { echo "kubeup-busy $(cat "$h/lock")"; exit 75; }; '
+    '{ flock -w PATIENCE 9 && [ "$h/lock" -ef /proc/self/fd/9 ]; } || '
+    '{ echo "kubeup-busy $(cat "$h/lock" 2>/dev/null || echo "one that has just taken this node down")"; exit 75; }; '
     'echo "$who since $(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$h/lock"; '
 )
 # A line that died without a word (a laptop that went elsewhere) would leave tar waiting, and the lock held, for the two
@@ -95,6 +99,6 @@ def command(kind: Kind, *, sudo: bool) -> str:
     wrong one, is seen in any language; sudo-rs shows the same words inside a prompt of its own. env makes everything
     else sudo says English. The options are spelled out because the env of rust-coreutils takes a -S for its own.
     """
-    script = _SCRIPTS[kind].replace("STALLED", str(STALLED_SECONDS))
+    script = _SCRIPTS[kind].replace("STALLED", str(STALLED_SECONDS)).replace("PATIENCE", str(LOCK_SECONDS))
     inner = f"sh -c '{script}'"
     return f"env LC_ALL=C sudo --stdin --prompt={PROMPT} {inner}" if sudo else inner
