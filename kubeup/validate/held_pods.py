@@ -36,6 +36,7 @@ class HeldPods:
         self._script = script(
             "pods.sh",
             NODES=" ".join(node.name for node in workers),
+            HERE=master.name,
             IMAGE=pause.name(cluster),
             RUN=secrets.token_hex(4),
         )

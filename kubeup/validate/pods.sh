@@ -1,6 +1,7 @@
 # Run on one master: a pod on every node and a service before them, exec and logs through every kubelet. Sent with
-# NODES (names), IMAGE (of the sandbox) and RUN (a word of its own) set. Holds everything until its input ends, then
-# takes all of it away: also when the operator, or the line to it, is gone.
+# NODES (names), HERE (this node's name), IMAGE (of the sandbox) and RUN (a word of its own) set. Holds everything until
+# its input ends, then takes all of it away: also when the operator, or the line to it, is gone. Several may run at once:
+# each knows its own by RUN.
 # shellcheck shell=sh
 LC_ALL=C
 KUBECACHEDIR=/var/lib/kubeup/cache
@@ -9,9 +10,32 @@ trap '' HUP PIPE INT TERM
 LABEL=kubeup-validate
 PATIENCE=20
 AT_ONCE=8
+# Pods end by themselves after so many seconds; what is older is nobody's any more.
+LIFE=600
 limit=100
-admin() { timeout -k 5 $limit /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system "$@" </dev/null; }
-clean() { admin delete pods,services -l "app=$LABEL" --now --wait=true --timeout=60s >/dev/null 2>&1; }
+T=$(printf '\t')
+# Descriptor 8 is the sign that this run lives: what it starts does not hold it.
+admin() { timeout -k 5 $limit /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system "$@" </dev/null 8<&-; }
+clean() { admin delete pods,services -l "app=$LABEL,run=$1" --now --wait="$2" --timeout=60s >/dev/null 2>&1; }
+
+# lives RUN SECONDS NODE: one of this node has a lock, unless it was killed; of others' only their age is known.
+lives() {
+    if [ "$3" = "$HERE" ]; then
+        [ -d "$WORK.$1" ] && ! flock -n "$WORK.$1" true
+    else
+        [ "$2" -lt "$LIFE" ]
+    fi
+}
+
+# sweep: what runs that were killed left.
+sweep() {
+    admin get pods,services -l "app=$LABEL" -o jsonpath='{range .items[*]}{.metadata.labels.run}{"\t"}{.metadata.creationTimestamp}{"\t"}{.metadata.annotations.kubeup\.io/from}{"\n"}{end}' 2>/dev/null |
+        sort -u | while IFS=$T read -r run born from; do
+            lives "$run" $(($(date +%s) - $(date -d "$born" +%s))) "$from" && continue
+            rm -rf "$WORK.$run"
+            clean "$run" false
+        done
+}
 finding() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4"; }
 last() { tail -n 1 | tr '\t' ' '; }
 
@@ -20,10 +44,10 @@ manifest() {
         cat <<POD
 apiVersion: v1
 kind: Pod
-metadata: {name: "$LABEL-$node", labels: {app: $LABEL, run: "$RUN"}}
+metadata: {name: "$LABEL-$RUN-$node", labels: {app: $LABEL, run: "$RUN"}, annotations: {kubeup.io/from: "$HERE"}}
 spec:
   nodeName: "$node"
-  activeDeadlineSeconds: 600
+  activeDeadlineSeconds: $LIFE
   automountServiceAccountToken: false
   terminationGracePeriodSeconds: 1
   tolerations: [{operator: Exists}]
@@ -48,7 +72,7 @@ POD
     cat <<SERVICE
 apiVersion: v1
 kind: Service
-metadata: {name: $LABEL, labels: {app: $LABEL}}
+metadata: {name: "$LABEL-$RUN", labels: {app: $LABEL, run: "$RUN"}, annotations: {kubeup.io/from: "$HERE"}}
 spec:
   type: NodePort
   selector: {app: $LABEL, run: "$RUN"}
@@ -59,7 +83,7 @@ SERVICE
 create() {
     # The service account that every pod needs is made by the controller-manager, a moment after the first start.
     for _ in $(seq 1 100); do
-        said=$(manifest | timeout 60 /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system apply -f - 2>&1) && return 0
+        said=$(manifest | timeout 60 /opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system apply -f - 2>&1 8<&-) && return 0
         case $said in *'serviceaccount'*) sleep 0.2 ;; *) break ;; esac
     done
     finding check pods-created failed "$(printf '%s' "$said" | last)"
@@ -67,8 +91,8 @@ create() {
 }
 
 why_not_ready() {
-    admin get pod "$LABEL-$1" -o jsonpath='{.status.phase} {.status.reason} {.status.message} {.status.containerStatuses[0].state.waiting.reason} {.status.containerStatuses[0].state.waiting.message} {.status.conditions[?(@.status=="False")].message}' 2>&1 | tr '\n\t' '  '
-    admin get events --field-selector "involvedObject.name=$LABEL-$1,type=Warning" -o jsonpath='{.items[-1:].message}' 2>/dev/null | tr '\n\t' '  '
+    admin get pod "$LABEL-$RUN-$1" -o jsonpath='{.status.phase} {.status.reason} {.status.message} {.status.containerStatuses[0].state.waiting.reason} {.status.containerStatuses[0].state.waiting.message} {.status.conditions[?(@.status=="False")].message}' 2>&1 | tr '\n\t' '  '
+    admin get events --field-selector "involvedObject.name=$LABEL-$RUN-$1,type=Warning" -o jsonpath='{.items[-1:].message}' 2>/dev/null | tr '\n\t' '  '
 }
 
 # ask KIND NODE ARGUMENT...: through that node's kubelet. One that a firewall hides would hold kubectl for minutes.
@@ -88,7 +112,7 @@ look() {
     create || return
     admin wait --for=condition=Ready pod -l "app=$LABEL,run=$RUN" --timeout=60s >/dev/null 2>&1
     admin get pods -l "app=$LABEL,run=$RUN" -o jsonpath='{range .items[*]}pod{"\t"}{.spec.nodeName}{"\t"}{.status.podIP}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' >"$work/pods"
-    admin get service "$LABEL" -o jsonpath='service{"\t"}{.spec.clusterIP}{"\t"}{.spec.ports[0].nodePort}{"\n"}'
+    admin get service "$LABEL-$RUN" -o jsonpath='service{"\t"}{.spec.clusterIP}{"\t"}{.spec.ports[0].nodePort}{"\n"}'
     cat "$work/pods"
     previous=$(awk '$4 == "True" { ip = $3 } END { print ip }' "$work/pods")
     started=0
@@ -97,8 +121,8 @@ look() {
             finding pod-failed "$node" - "$(why_not_ready "$node")"
             continue
         fi
-        ask exec "$node" exec "$LABEL-$node" -- /opt/kubeup/bin/kubectl "--server=http://$previous:8080" --request-timeout=5s get --raw /etc/hostname &
-        ask logs "$node" logs "$LABEL-$node" &
+        ask exec "$node" exec "$LABEL-$RUN-$node" -- /opt/kubeup/bin/kubectl "--server=http://$previous:8080" --request-timeout=5s get --raw /etc/hostname &
+        ask logs "$node" logs "$LABEL-$RUN-$node" &
         previous=$ip
         started=$((started + 1))
         [ $((started % AT_ONCE)) != 0 ] || wait
@@ -106,11 +130,13 @@ look() {
     wait
 }
 
-work=$(mktemp -d /run/kubeup-validate.XXXXXX)
-clean
+WORK=/run/kubeup-validate
+work=$WORK.$RUN
+mkdir -m 700 "$work" && exec 8<"$work" && flock 8
+sweep
 look
 echo held
-cat >/dev/null
+cat >/dev/null 8<&-
 rm -rf "$work"
 # Where the API did not answer, nobody knows whether they are gone.
-clean && echo cleaned
+clean "$RUN" true && echo cleaned

@@ -14,6 +14,7 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -280,6 +281,13 @@ def test_ctrl_c_ends_soon_says_where_things_stand_and_up_goes_on(running: Cluste
     assert "the same command goes on from here" in rest
     settle(lambda: running.kubeup("up").returncode == 0, 60, "the node's half of the stopped run to end")
     assert running.json("up")["changed"] is False
+
+
+def test_two_validates_at_once_do_not_meet(running: Cluster) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: running.kubeup("validate"), range(2)))
+    assert [one.returncode for one in found] == [0, 0], "".join(one.stdout for one in found)
+    assert running.kubectl("get pods,services -A -l app=kubeup-validate -o name") == ""
 
 
 def test_a_killed_validate_leaves_no_pods(running: Cluster) -> None:

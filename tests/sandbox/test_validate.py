@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import subprocess
 from collections.abc import Mapping
+from subprocess import PIPE
 
 import pytest
 
@@ -89,3 +91,50 @@ def test_a_kind_whose_addon_is_not_there_has_nothing_and_is_seen(sandbox: Sandbo
     rows = asked(sandbox, ipaddresspools=said)
     assert unseen(rows) == []
     assert [row for row in rows if row[0] == "supply"] == []
+
+
+def swept(box: Sandbox, *objects: tuple[str, str, str]) -> list[str]:
+    """The runs whose pods are taken away when another one begins. objects: run, when it was made, by which node."""
+    rows = "".join(f"{run}\\t{born}\\t{node}\\n" for run, born, node in objects)
+    box.write(
+        "bin/kubectl",
+        f"#!/bin/sh\ncase $* in *' get pods,services '*) printf '{rows}' ;; *' delete '*) "
+        f'for word; do case $word in *run=*) echo "${{word#*run=}}" >>{box.root}/deleted ;; esac; done ;; '
+        "*) exit 1 ;; esac\n",
+        0o755,
+    )
+    text = script("pods.sh", NODES="", HERE="node3", IMAGE="pause", RUN="mine").decode()
+    text = text.replace("/opt/kubeup/bin/kubectl", str(box.root / "bin/kubectl"))
+    text = text.replace("/run/kubeup-validate", str(box.root / "run/kubeup-validate"))
+    done = subprocess.run(
+        [box.shell, "-c", text], input=b"", capture_output=True, env=box.environment(), timeout=60, check=False
+    )
+    assert done.stdout.endswith(b"held\ncleaned\n"), done
+    *others, last = (box.root / "deleted").read_text().split()
+    assert last == "mine"
+    return others
+
+
+def test_a_run_sweeps_what_killed_ones_left_and_leaves_others_at_work_alone(sandbox: Sandbox) -> None:
+    for run in ("killed", "alive"):
+        (sandbox.root / "run" / f"kubeup-validate.{run}").mkdir()
+    lock = sandbox.root / "run/kubeup-validate.alive"
+    now, old = (
+        f"{datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=ago):%FT%TZ}" for ago in (5, 601)
+    )
+    with subprocess.Popen(["flock", str(lock), "sh", "-c", "echo held; cat"], stdin=PIPE, stdout=PIPE) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"held\n"
+        found = swept(
+            sandbox,
+            ("killed", now, "node3"),
+            ("alive", old, "node3"),
+            ("rebooted", now, "node3"),
+            ("elsewhere", now, "node5"),
+            ("forgotten", old, "node5"),
+            ("older-kubeup", now, ""),
+        )
+        assert holder.stdin
+        holder.stdin.close()
+    assert sorted(found) == ["forgotten", "killed", "rebooted"]
+    assert [path.name for path in (sandbox.root / "run").iterdir()] == ["kubeup-validate.alive"]
