@@ -73,12 +73,13 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
     images = [one for one in required.for_cluster(cluster, facts) if one.name.startswith("image:")]
     artifacts = search.for_cluster(cluster, images, emit=job.emit_release)
     whole = up.make_plan(cluster, facts, cluster_facts, artifacts, job.now())
-    return Prepared(cluster, facts, cluster_facts, only_addons(whole), artifacts)
+    plan = up.in_waves(cluster, only_addons(whole), facts, cluster_facts)
+    return Prepared(cluster, facts, cluster_facts, plan, artifacts)
 
 
 def only_addons(plan: Plan) -> Plan:
-    """Nothing of what else the profile would change."""
-    return replace(plan, nodes=tuple(_only(node) for node in plan.nodes))
+    """Nothing of what else the profile would change; in which order is another question."""
+    return replace(plan, nodes=tuple(_only(node) for node in plan.nodes), waves=())
 
 
 def _only(node: NodePlan) -> NodePlan:

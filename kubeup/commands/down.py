@@ -21,6 +21,7 @@ from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import Plan
+from kubeup.planning import waves
 from kubeup.planning.removals import empty_diff
 
 SNAPSHOT_TIMEOUT_SECONDS = 120.0
@@ -159,6 +160,8 @@ def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_acce
     )
     reachable = replace(surveyed.cluster, nodes=nodes)
     plan = Plan(surveyed.plan.cluster, plans)
+    # No undo asks the API or another node: there is nothing to wait for, and a node that hangs holds nobody.
+    plan = replace(plan, waves=waves.at_once(plan))
     execution = executor.Execution(
         fleet=job.fleet, cluster=reachable, plan=plan, facts=surveyed.facts, operator=job.operator, emit=job.emit
     )

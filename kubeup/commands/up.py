@@ -23,7 +23,7 @@ from kubeup.model.events import Note, Phase
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.wire.packing import Packer
 from kubeup.plan.steps import Plan
-from kubeup.planning import recorded, render, required, resolve
+from kubeup.planning import recorded, render, required, resolve, waves
 from kubeup.planning.diff import diff
 from kubeup.release.artifacts import Artifact, ArtifactRef
 from kubeup.sources import cache, patches, search
@@ -112,7 +112,12 @@ def make_plan(
         plan = diff(node.title, desired, facts[node.endpoint], components.order(cluster, node))
         untouched = replace(plan, binaries=(), baselines=(), levels=(), to_issue=())
         plans.append(plan if is_chosen(node, limit) else untouched)
-    return Plan(cluster.name, tuple(plans))
+    return in_waves(cluster, Plan(cluster.name, tuple(plans)), facts, cluster_facts)
+
+
+def in_waves(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts], cluster_facts: ClusterFacts) -> Plan:
+    """The same plan, with the order in which nodes go through it."""
+    return replace(plan, waves=waves.of(cluster, plan, facts, cluster_facts, cluster.control_plane[0]))
 
 
 def execute(

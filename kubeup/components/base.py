@@ -11,6 +11,7 @@ from kubeup.components.settings import Settings
 from kubeup.model.cluster import Cluster, Node, Role, Runtime, Value
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Action, Directory, File, SideEffect
+from kubeup.plan.waves import Gate
 from kubeup.release.artifacts import ReleaseRow
 
 CONTROL_PLANE = frozenset({Role.CONTROL_PLANE})
@@ -107,6 +108,19 @@ class Template:
 
 
 @dataclass(frozen=True)
+class Rolling:
+    """Of a component that must not be away on all of its machines at once: one machine after the other restarts it.
+
+    works: whether the machine's own one works, by what the cluster says of itself. gate: what must hold before that is
+    restarted; None where nothing could, such as for the only one. late: whether it is better the last one.
+    """
+
+    works: Callable[[Context], bool]
+    gate: Callable[[Context], Gate | None]
+    late: Callable[[Context], bool] = lambda _: False
+
+
+@dataclass(frozen=True)
 class Component:
     """One component: one of these in a file of its own, its templates, and one line in components.ALL.
 
@@ -137,7 +151,7 @@ class Component:
     on every machine that carries it.
     ready: shell that succeeds on the node, as root, once it really works.
     timeout: seconds until ``ready`` must have succeeded.
-    rolling: one machine after the other when it restarts.
+    rolling: where it restarts on one machine after the other, what that goes by.
     runtime: only with this container runtime; None: with any.
     applies: whether a machine carries it, from the profile alone (another network plug-in, a mode): it is asked nothing
     of what does not apply.
@@ -170,7 +184,7 @@ class Component:
     questions: tuple[tuple[str, str], ...] = ()
     ready: Callable[[Context], str] = lambda _: ""
     timeout: int = 60
-    rolling: bool = False
+    rolling: Rolling | None = None
     runtime: Runtime | None = None
     applies: Callable[[Cluster, Node], bool] = lambda *_: True
     when: Callable[[Context], bool] = lambda _: True

@@ -3,21 +3,23 @@ than the API servers."""
 
 from __future__ import annotations
 
-from kubeup.components.base import CONTROL_PLANE, PKI, Component, Context, Flags, Template, http_ok
+from kubeup.components.base import CONTROL_PLANE, PKI, Component, Context, Flags, Rolling, Template, http_ok, sh
 from kubeup.components.settings import KEYS, LISTENS, Settings, owned
 from kubeup.model.cluster import Program
-from kubeup.model.facts import running
+from kubeup.model.facts import EtcdStatus, Unknown, running
 from kubeup.model.resources import Directory
+from kubeup.plan.waves import Gate
 from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
 # Below the floors authentication can be passed by: the advisories of 2026.
 ETCD = Program("etcd", "3.6.16", floors=(("3.6", "3.6.14"), ("3.7", "3.7.1")), holes="authentication")
 DATA = "/var/lib/etcd"
-ETCDCTL = (
-    "/opt/kubeup/bin/etcdctl --endpoints=https://127.0.0.1:2379 --dial-timeout=2s --command-timeout=5s "
+CLIENT = (
+    "/opt/kubeup/bin/etcdctl --dial-timeout=2s --command-timeout=5s "
     f"--cacert={PKI}/etcd/ca.crt --cert={PKI}/etcd/server.crt --key={PKI}/etcd/server.key"
 )
+ETCDCTL = f"{CLIENT} --endpoints=https://127.0.0.1:2379"
 """The member on this machine, and no other."""
 
 
@@ -40,6 +42,45 @@ def flags(context: Context) -> Flags:
         "peer-trusted-ca-file": f"{PKI}/etcd/ca.crt",
         "trusted-ca-file": f"{PKI}/etcd/ca.crt",
     }
+
+
+def status(context: Context) -> EtcdStatus | None:
+    """What the machine's member says of itself, where it is one of a quorum."""
+    said = context.cluster_facts.etcd.get(context.node.title)
+    return said if isinstance(said, EtcdStatus) and said.leader_id != "0" else None
+
+
+def leads(context: Context) -> bool:
+    said = status(context)
+    return said is not None and said.member_id == said.leader_id
+
+
+def gate(context: Context) -> Gate | None:
+    """Enough healthy voters without this one. Of two members both are a quorum: the other one will do, for a moment."""
+    others = [node for node in context.cluster.control_plane if node != context.node]
+    known = context.cluster_facts.members
+    voters = len(others) + 1 if isinstance(known, Unknown) else sum(not member.learner for member in known)
+    needed = min(voters // 2 + 1, voters - 1)
+    if not others or needed < 1:
+        return None
+    urls = [f"https://{node.address}:2379" for node in others]
+    named = [
+        f"s,^{url} is unhealthy,{node.title} ({node.address}) is not healthy,"
+        for node, url in zip(others, urls, strict=True)
+    ]
+    names = ", ".join(node.title for node in others)
+    return Gate(
+        title="waiting until the other members of etcd can do without this one",
+        check=f"""said=$({CLIENT} {sh(f"--endpoints={','.join(urls)}")} endpoint health 2>&1)
+            test "$(echo "$said" | grep -c ' is healthy: ')" -ge {needed} && exit
+            echo "$said" | grep -v -e '^{{' -e ' is healthy: ' -e '^Error: unhealthy cluster' |
+                sed {" ".join(sh("-e", one) for one in named)}
+            false""",
+        lacks=f"fewer than {needed} of the other members of etcd ({names}) are healthy: "
+        "without this one there would be no quorum; nothing was touched on this node",
+        fix="mend those members first (`kubeup up` without --limit starts one that is stopped; `journalctl -u etcd` "
+        "there says more), then run the same command again",
+    )
 
 
 SETTINGS = Settings(
@@ -106,5 +147,5 @@ COMPONENT = Component(
     ports=(2379, 2380, 2381),
     ready=lambda _: http_ok(2381, "/health"),
     timeout=90,
-    rolling=True,
+    rolling=Rolling(works=lambda context: status(context) is not None, gate=gate, late=leads),
 )

@@ -6,10 +6,11 @@ for nobody) and the few RBAC rules that are not built in.
 
 from __future__ import annotations
 
-from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Template
+from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Rolling, Template, sh
 from kubeup.components.settings import KEYS, LISTENS, NOTHING, SERVING, Settings, owned
 from kubeup.model.facts import running
 from kubeup.model.resources import Action
+from kubeup.plan.waves import Gate
 from kubeup.release.catalog import kubernetes_binary
 
 OBJECTS = "/etc/kubeup/cluster.yaml"
@@ -73,6 +74,30 @@ def actions(context: Context) -> tuple[Action, ...]:
             timeout=90,
             reads=(OBJECTS,),
         ),
+    )
+
+
+def works(context: Context) -> bool:
+    return isinstance(context.cluster_facts.api_versions.get(context.node.title), str)
+
+
+def gate(context: Context) -> Gate | None:
+    """Another one that answers, where there are several."""
+    others = [node for node in context.cluster.control_plane if node != context.node]
+    if not others:
+        return None
+    asked = [
+        f"""e=$({ADMIN} {sh(f"--server=https://{node.address}:6443")} get --raw /readyz 2>&1) && exit
+            echo {sh(f"{node.title} ({node.address}) is not ready:")} "$(echo "$e" | tail -n 1)" """
+        for node in others
+    ]
+    return Gate(
+        title="waiting until another API server answers",
+        check="\n".join((*asked, "false")),
+        lacks=f"no other API server is ready ({', '.join(node.title for node in others)}): "
+        "without this one there would be none; nothing was touched on this node",
+        fix="mend another one first (`kubeup up` without --limit starts one that is stopped; "
+        "`journalctl -u kube-apiserver` there says more), then run the same command again",
     )
 
 
@@ -157,4 +182,5 @@ COMPONENT = Component(
     ports=(6443,),
     ready=lambda _: f"{ADMIN} get --raw /readyz",
     timeout=120,
+    rolling=Rolling(works, gate),
 )

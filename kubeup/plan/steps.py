@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from kubeup.model.facts import FileFact, Owned
 from kubeup.model.resources import Action, Binary, CertificateSpec, Directory, File, SideEffect, Unit
+from kubeup.plan.waves import Wave
 
 PUSHED = "image-"
 """How the ids of actions begin that brought an image."""
@@ -195,10 +196,14 @@ class NodePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command will do, for every node of the cluster, in the profile's order."""
+    """What a command will do, for every node of the cluster, in the profile's order.
+
+    waves: in which order; each level of each node is in one of them.
+    """
 
     cluster: str
     nodes: tuple[NodePlan, ...]
+    waves: tuple[Wave, ...] = ()
 
     @property
     def empty(self) -> bool:
