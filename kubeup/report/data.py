@@ -12,7 +12,7 @@ from kubeup.validate.checks import Health
 
 
 def plan(value: Plan) -> str:
-    """``changed`` and, per node, files, units, steps and bytes."""
+    """``changed``; per node files, units, steps and bytes; and in ``waves`` which nodes go through a level together."""
     nodes = [
         {
             "name": node.node,
@@ -24,7 +24,17 @@ def plan(value: Plan) -> str:
         }
         for node in value.nodes
     ]
-    return _dump({"cluster": value.cluster, "changed": not value.empty, "nodes": nodes})
+    waves = [
+        {
+            "level": wave.level,
+            "nodes": list(wave.nodes),
+            "restarts": list(wave.restarts),
+            "before": [gate.title for gate in wave.before],
+            "after": list(wave.after),
+        }
+        for wave in value.waves
+    ]
+    return _dump({"cluster": value.cluster, "changed": not value.empty, "nodes": nodes, "waves": waves})
 
 
 def outcome(value: Outcome, health: Health | None) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -23,6 +24,7 @@ from kubeup.plan.steps import (
     Undo,
     WriteFile,
 )
+from kubeup.plan.waves import Wave
 from kubeup.report.progress import size
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -35,6 +37,7 @@ def render(plan: Plan, *, diffs: bool = True) -> RenderableType:
     parts: list[RenderableType] = []
     for node in plan.nodes:
         parts.extend(_node(node, diffs))
+    parts.extend(Text(line) for line in order(plan.waves))
     files = sum(len(node.files) for node in plan.nodes)
     starts = sum(len(node.starts) for node in plan.nodes)
     total = sum(node.bytes_to_send for node in plan.nodes)
@@ -50,6 +53,28 @@ def render(plan: Plan, *, diffs: bool = True) -> RenderableType:
 
 def show(console: Console, plan: Plan) -> None:
     console.print(render(plan), soft_wrap=True, highlight=False)
+
+
+def order(waves: Sequence[Wave]) -> list[str]:
+    """Who is mended first, and who restarts in turn; nothing where all go together."""
+    turns = [wave for wave in waves if wave.rolling]
+    first = [wave for wave in turns if not wave.restarts]
+    then = [wave for wave in turns if wave.restarts]
+    if not then or len(turns) < 2:
+        return []
+    lines = [f"First: {_those(first, 'starts', 'start')}."] if first else []
+    if len(then) == 1:
+        return [*lines, f"Then: {_those(then, 'restarts', 'restart')}."]
+    return [*lines, f"{'Then, one' if first else 'One'} after the other: {_those(then, 'restarts', 'restart')}."]
+
+
+def _those(waves: Sequence[Wave], one: str, several: str) -> str:
+    """Nodes of the same components together: ``node3, node5 (etcd restarts)``."""
+    told = []
+    for names, group in groupby(waves, lambda wave: wave.restarts or wave.rolling):
+        nodes = ", ".join(node for wave in group for node in wave.nodes)
+        told.append(f"{nodes} ({', '.join(names)} {one if len(names) == 1 else several})")
+    return ", ".join(told)
 
 
 def _node(node: NodePlan, diffs: bool) -> Iterator[RenderableType]:

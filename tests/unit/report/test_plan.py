@@ -9,6 +9,7 @@ from kubeup.model.cluster import Override
 from kubeup.model.facts import Facts, FileFact, Owned
 from kubeup.model.resources import File
 from kubeup.plan.steps import Level, NodePlan, Plan, RestorePath, RevertSideEffect, Step, Stop, Undo, WriteFile
+from kubeup.plan.waves import Gate, Wave
 from kubeup.planning.removals import empty_diff
 from kubeup.report import data, plan
 from tests.support.plans import built, two_nodes
@@ -87,3 +88,48 @@ def test_taking_down_is_a_plan_as_well(shown: Shown) -> None:
     facts: Facts = built(cluster, cluster.nodes[1])[0]
     text = shown(plan.show, Plan("demo", (empty_diff("node4", facts),)))
     assert text.index("stop     kubelet.service") < text.index("remove   /etc/kubernetes/kubelet.yaml")
+
+
+def turn(node: str, *rolling: str, mends: bool = False) -> Wave:
+    return Wave(0, (node,), rolling=rolling, restarts=() if mends else rolling, after=("etcd.service",))
+
+
+def test_who_restarts_in_turn_is_one_line_with_the_reason(shown: Shown) -> None:
+    one = wrote(File("/etc/x", b"new\n"))
+    waves = (Wave(0, ("node6", "node7")), turn("node3", "etcd"), turn("node5", "etcd"), turn("node4", "etcd"))
+    assert "\nOne after the other: node3, node5, node4 (etcd restarts).\nPlan: 1 of 1" in shown(
+        plan.show, replace(one, waves=waves)
+    )
+
+
+def test_what_is_mended_first_and_what_restarts_differently_is_told() -> None:
+    mended = turn("node5", "etcd", mends=True)
+    both = turn("node3", "etcd", "kube-apiserver")
+    assert plan.order((mended, both, turn("node4", "kube-apiserver"))) == [
+        "First: node5 (etcd starts).",
+        "Then, one after the other: node3 (etcd, kube-apiserver restart), node4 (kube-apiserver restarts).",
+    ]
+    assert plan.order((mended, both)) == [
+        "First: node5 (etcd starts).",
+        "Then: node3 (etcd, kube-apiserver restart).",
+    ]
+
+
+def test_where_all_go_together_no_order_is_told() -> None:
+    first = Wave(0, ("node3", "node4", "node5"), rolling=("etcd",))
+    assert plan.order((first, Wave(1, ("node3", "node4", "node5")))) == []
+    assert plan.order((turn("node3", "etcd"),)) == []
+
+
+def test_scripts_are_told_the_waves_too() -> None:
+    gate = Gate("waiting for the others", "true", "nobody else is well", "mend them")
+    one = replace(wrote(File("/etc/x", b"new\n")), waves=(replace(turn("node3", "etcd"), before=(gate,)),))
+    assert json.loads(data.plan(one))["waves"] == [
+        {
+            "level": 0,
+            "nodes": ["node3"],
+            "restarts": ["etcd"],
+            "before": ["waiting for the others"],
+            "after": ["etcd.service"],
+        }
+    ]
