@@ -35,10 +35,13 @@ ALL: tuple[Addon, ...] = tuple(map(_addon, MODULES))
 BY_NAME = {addon.name: addon for addon in ALL}
 IMAGES: Mapping[str, AddonImage] = {image.name: image for addon in ALL for image in addon.images}
 BY_HAND = "addons"
-"""Key of the first control-plane node's record: addons that somebody added besides the profile's."""
+"""Key of each control-plane node's record: addons that somebody added besides the profile's."""
+APPLIED = "addons"
+"""The action that brings their objects, as the record of the node that carried it out calls it."""
 
 __all__ = [
     "ALL",
+    "APPLIED",
     "BY_HAND",
     "BY_NAME",
     "Addon",
@@ -70,7 +73,7 @@ def missing(cluster: Cluster) -> tuple[tuple[Addon, Need], ...]:
 
 def by_hand(cluster: Cluster, names: Iterable[str]) -> Cluster:
     """The cluster with further addons."""
-    more = tuple(name for name in names if name not in cluster.addons)
+    more = tuple(dict.fromkeys(name for name in names if name not in cluster.addons))
     return replace(cluster, addons=(*cluster.addons, *more), addons_by_hand=(*cluster.addons_by_hand, *more))
 
 
@@ -84,7 +87,8 @@ def without(cluster: Cluster, names: Iterable[str]) -> Cluster:
     )
 
 
-def with_recorded(cluster: Cluster, facts: Facts) -> Cluster:
-    """The cluster with what somebody added by hand before, as the first control-plane node's record says."""
-    recorded = facts.record.meta.get(BY_HAND, "").split()
+def with_recorded(cluster: Cluster, *control_plane: Facts) -> Cluster:
+    """The cluster with what somebody added by hand before, as the record of any control-plane node says: which of them
+    is the first in a profile may change."""
+    recorded = [name for facts in control_plane for name in facts.record.meta.get(BY_HAND, "").split()]
     return by_hand(cluster, (name for name in recorded if name in BY_NAME and name not in cluster.addons_removed))

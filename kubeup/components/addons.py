@@ -11,7 +11,7 @@ from kubeup.components.base import ADMIN, CONTROL_PLANE, WORKER, Component, Cont
 from kubeup.model.cluster import Manifest, Value
 from kubeup.model.resources import Action, File
 
-ACTION = "addons"
+ACTION = addons.APPLIED
 OF_ADDON = "addon-"
 """What the names of components begin with that are one addon's."""
 PATIENCE, LIMIT = 30, 240
@@ -23,8 +23,8 @@ def is_first_master(context: Context) -> bool:
 
 
 def in_use(context: Context) -> bool:
-    """There are addons, or there were."""
-    known = ACTION in context.facts.record.actions
+    """There are addons, or there were: also where another node, or an attempt that failed, brought them."""
+    known = ACTION in context.facts.record.actions or context.cluster_facts.had_addons
     return is_first_master(context) and bool(context.cluster.addons or known)
 
 

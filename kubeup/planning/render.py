@@ -211,7 +211,7 @@ def _meta(context: Context) -> tuple[tuple[str, str], ...]:
         ("server", cluster.api_server),
         ("nodes", " ".join(f"{node.name}={node.host}" for node in cluster.nodes)),
     ]
-    if context.node == cluster.control_plane[0]:
+    if context.node.is_control_plane:
         pairs.append((addons.BY_HAND, " ".join(cluster.addons_by_hand)))
     if context.node.is_worker:
         pairs.append(("pod_cidr", context.pod_cidrs[context.node.name]))

@@ -28,8 +28,8 @@ def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
     facts: by node.endpoint; a node that did not answer keeps what the profile says.
     """
     nodes = tuple(_resolve_node(node, facts.get(node.endpoint)) for node in cluster.nodes)
-    if cluster.control_plane and cluster.control_plane[0].endpoint in facts:
-        cluster = addons.with_recorded(cluster, facts[cluster.control_plane[0].endpoint])
+    masters = (facts[node.endpoint] for node in cluster.control_plane if node.endpoint in facts)
+    cluster = addons.with_recorded(cluster, *masters)
     names = {word: node.name for node in nodes for word in (node.host, node.address) if node.name}
     chosen = tuple(names.get(word, word) for word in cluster.ingress_nodes)
     kubernetes = recorded.kubernetes(cluster, facts) or cluster.versions.kubernetes
@@ -135,6 +135,7 @@ def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts
         known,
         _known_cidrs(cluster, facts),
         shared,
+        any(addons.APPLIED in one.record.actions for one in titled.values()),
         nodes=_by_anyone(titled, running.NODES, running.nodes),
         members=_by_anyone(titled, running.MEMBERS, running.members),
         etcd=_by_each(titled, running.ETCD_STATUS, running.etcd_status),

@@ -79,7 +79,8 @@ class ClusterFacts:
     """What the control-plane nodes know together.
 
     authorities: by name; empty before the first ``up``. pod_cidrs: node name -> subnet already given away.
-    shared: path -> sha256, for keys the control plane shares.
+    shared: path -> sha256, for keys the control plane shares. had_addons: a control-plane node brought objects of
+    addons, or began to.
 
     Of the running cluster, by its own word. nodes: every Node object; members: of etcd; both by the first control-plane
     node that could tell. etcd: title of a control-plane node -> what its member says of itself. api_versions: title ->
@@ -89,6 +90,7 @@ class ClusterFacts:
     authorities: Mapping[str, AuthorityFact] = field(default_factory=dict)
     pod_cidrs: Mapping[str, str] = field(default_factory=dict)
     shared_key_digests: Mapping[str, str] = field(default_factory=dict)
+    had_addons: bool = False
     nodes: tuple[NodeObject, ...] | Unknown = Unknown()
     members: tuple[Member, ...] | Unknown = Unknown()
     etcd: Mapping[str, EtcdStatus | Unknown] = field(default_factory=dict)

@@ -16,13 +16,13 @@ from kubeup import addons, profile
 from kubeup.addons import Serves, dns, manifests
 from kubeup.commands.addons import only_addons
 from kubeup.components.addons import ACTION
-from kubeup.model.cluster import Cluster, Manifest, Runtime
+from kubeup.model.cluster import Cluster, Manifest, Node, Runtime
 from kubeup.model.errors import KubeupError, ProfileError
 from kubeup.model.facts import Facts, Record
 from kubeup.model.resources import Desired, File
 from kubeup.plan.steps import RestorePath, RunAction, WriteFile
 from kubeup.planning import resolve
-from tests.support.plans import BARE, built, desired, plan, two_nodes
+from tests.support.plans import BARE, BOTH, built, desired, plan, two_nodes
 
 ROOT = Path(__file__).parents[3]
 EVERY = tuple(addons.BY_NAME)
@@ -232,6 +232,35 @@ def test_one_added_by_hand_stays_until_it_is_taken_away() -> None:
     assert addons.with_recorded(cluster, recorded).addons == ("dns", "storage")
     assert addons.with_recorded(replace(cluster, addons=("dns", "storage")), recorded).addons_by_hand == ()
     assert addons.with_recorded(addons.without(cluster, ["storage"]), recorded).addons == ("dns",)
+
+
+THREE = tuple(Node(f"10.0.0.{n}", BOTH, name=f"m{n}", address=f"10.0.0.{n}") for n in (1, 2, 3))
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_which_control_plane_node_is_first_decides_nothing_about_addons_by_hand(first: int) -> None:
+    """They were added while m1 was the first."""
+    facts = {node.endpoint: replace(BARE, hostname=node.name, primary_address=node.address) for node in THREE}
+    facts["10.0.0.1"] = replace(facts["10.0.0.1"], record=Record(meta={"addons": "storage"}))
+    order = (*THREE[first:], *THREE[:first])
+    cluster = resolve.resolve(two_nodes(nodes=order, addons=("dns",)), facts)
+    assert cluster.addons == ("dns", "storage")
+    metas = [dict(desired(cluster, node).meta)["addons"] for node in cluster.nodes]
+    assert metas == ["storage"] * 3, "each knows it from now on"
+
+
+@pytest.mark.parametrize("half_done", [(), ("addons",)], ids=["applied", "failed"])
+@pytest.mark.parametrize("first", [0, 1], ids=["by the same node", "by another one"])
+def test_objects_of_addons_go_with_the_last_addon_whoever_brought_them(first: int, half_done: tuple[str, ...]) -> None:
+    facts = {node.endpoint: replace(BARE, hostname=node.name) for node in THREE}
+    record = Record(meta={"cluster": "demo"}, actions=("addons",), half_done=frozenset(half_done))
+    facts["10.0.0.1"] = replace(facts["10.0.0.1"], record=record)
+    order = (*THREE[first:], *THREE[:first])
+    cluster = resolve.resolve(two_nodes(nodes=order, addons=()), facts)
+    shared = resolve.gather_cluster(cluster, facts)
+    wanted = desired(cluster, order[0], facts[order[0].endpoint], shared)
+    assert "addons" in {action.id for action in wanted.actions}
+    assert "/etc/kubeup/addons.yaml" in {file.path for file in wanted.files}
 
 
 def test_the_addons_command_changes_nothing_else() -> None:
