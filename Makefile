@@ -1,10 +1,11 @@
 # make demo: a real cluster on this machine, to look at.   make test: every test.   make check: style and types.
+# make outside: on upstream's own sites, and on Ubuntu itself, where this machine reaches them.
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 SCRIPTS := $(shell git ls-files '*.sh') .ci/run templates/flannel-cni templates/kubectl
 
-.PHONY: demo clean-demo test check soak bench packages
+.PHONY: demo clean-demo test check soak outside bench packages
 
 $(VENV)/ready: setup.cfg pyproject.toml
 	@command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) packages
@@ -36,6 +37,9 @@ test: packages check
 soak: packages $(VENV)/ready
 	KUBEUP_FUZZ=100000 $(BIN)/pytest --timeout 7200 --durations 0 tests/unit -k 'makes_a or makes_anything'
 	$(BIN)/pytest -m soak -s
+
+outside: $(VENV)/ready
+	$(BIN)/python -m tests.outside
 
 bench: packages $(VENV)/ready
 	$(BIN)/python -m benchmarks

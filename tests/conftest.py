@@ -1,4 +1,5 @@
-"""The order of the tests' files, for when two of them run at a time: ``make test`` hands files out in this order.
+"""Which tests run only where they are named, and the order of the files, for when two of them run at a time:
+``make test`` hands files out in this order.
 
 The lab's own tests want the machine for themselves; what needs no lab passes the time beside them. Then comes what
 takes longest, so that nothing long is left for the end.
@@ -34,8 +35,12 @@ ORDER = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_place)
+    if "outside" not in config.option.markexpr:
+        outside = [item for item in items if item.get_closest_marker("outside")]
+        config.hook.pytest_deselected(items=outside)
+        items[:] = [item for item in items if item not in outside]
 
 
 def _place(item: pytest.Item) -> int:

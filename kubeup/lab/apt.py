@@ -19,6 +19,8 @@ SUITES = frozenset(
 DEBOOTSTRAP = "/usr/sbin/debootstrap"
 """Has a mirror of its own for machines whose packages do not come from Debian (Ubuntu); signed all the same."""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+UBUNTU = "http://archive.ubuntu.com/ubuntu"
+UBUNTU_KEYRING = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,20 @@ def archive(root: Path = Path("/")) -> tuple[str, str]:
         "Debian's archive keys are not on this machine: a base image could not be verified",
         fix="apt-get install debian-archive-keyring",
     )
+
+
+def ubuntu(root: Path = Path("/")) -> tuple[str, str]:
+    """(mirror, keyring) of Ubuntu's archive: this machine's own where its packages are Ubuntu's. Raises LabError."""
+    if not (root / UBUNTU_KEYRING.lstrip("/")).is_file():
+        raise LabError(
+            "Ubuntu's archive keys are not on this machine: a base image could not be verified",
+            fix="apt-get install ubuntu-keyring",
+        )
+    mine = [
+        entry for entry in entries(root) if "main" in entry.components and entry.uri.rstrip("/").endswith("/ubuntu")
+    ]
+    found = [uri for entry in mine for uri in _addresses(root, entry.uri)]
+    return (found or [UBUNTU])[0].rstrip("/"), UBUNTU_KEYRING
 
 
 def _of_debootstrap(root: Path) -> list[str]:

@@ -1,4 +1,5 @@
-"""The base images of lab nodes: Debian 13 by debootstrap, or one made of another; made once, kept in the cache."""
+"""The base images of lab nodes: Debian 13 or an Ubuntu by debootstrap, or one made of another; made once, kept in the
+cache."""
 
 from __future__ import annotations
 
@@ -16,10 +17,13 @@ from kubeup.lab.shell import remove_tree, require, run
 from kubeup.model.lab_folder import state_root
 
 SUITE = "trixie"
+SUITES = (SUITE, *(image.ubuntu for image in IMAGES.values() if image.ubuntu))
 COMMON = (
     "systemd,systemd-sysv,dbus,openssh-server,iproute2,iptables,ipset,ca-certificates,kmod,procps,conntrack,nftables",
-    "curl,sudo,ethtool,socat,attr,docker.io,docker-cli",
+    "curl,sudo,ethtool,socat,attr,docker.io",
 )
+OF_DEBIAN = "docker-cli"
+"""In packages of its own there; Ubuntu's docker.io has it."""
 FOLDER = Path(__file__).parent
 BUILD_SECONDS = 1800.0
 # Namespaces and pdeathsig: when kubeup is killed, a build ends with all that it mounted.
@@ -38,10 +42,11 @@ def ensure(lab: Lab, say: Callable[[str], None]) -> Path:
 def _ensure(name: str, say: Callable[[str], None]) -> Path:
     image = IMAGES[name]
     below = _ensure(image.over, say) if image.over else None
-    included = ",".join(filter(None, (*COMMON, image.packages)))
-    said = (below.name, *image.newer) if below else (SUITE, included, _clamp())
+    suite = image.ubuntu or SUITE
+    included = ",".join(filter(None, (*COMMON, "" if image.ubuntu else OF_DEBIAN, image.packages)))
+    said = (below.name, *image.newer) if below else (suite, included, _clamp())
     recipe = "\n".join((*said, (FOLDER / image.script).read_text()))
-    base = cache_root() / f"{name}-{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    base = cache_root() / f"{name}-{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if base.is_dir():
         _users()
         return base
@@ -58,13 +63,15 @@ def _ensure(name: str, say: Callable[[str], None]) -> Path:
 
 def _build(name: str, included: str, partial: Path, say: Callable[[str], None]) -> None:
     require("debootstrap")
-    mirror, keyring = apt.archive()
-    say(f"building the base image for {name} nodes (Debian {SUITE} from {mirror}; a minute or two, once)")
+    image = IMAGES[name]
+    mirror, keyring = apt.ubuntu() if image.ubuntu else apt.archive()
+    suite, components, like = (image.ubuntu, "main,universe", "ubuntu") if image.ubuntu else (SUITE, "main", name)
+    say(f"building the base image for {name} nodes ({suite} from {mirror}; a minute or two, once)")
     debs = cache_root() / "debs"
     debs.mkdir(parents=True, exist_ok=True)
-    build = ["--kill-child", "--mount-proc", "sh", str(FOLDER / "build.sh"), str(partial), SUITE, mirror, keyring]
+    build = ["--kill-child", "--mount-proc", "sh", str(FOLDER / "build.sh"), str(partial), suite, mirror, keyring]
     run(
-        [*ALONE, *build, included, name, _clamp(), str(FOLDER / IMAGES[name].script), str(debs)],
+        [*ALONE, *build, included, like, _clamp(), str(FOLDER / image.script), str(debs), components],
         limit=BUILD_SECONDS,
         fix=f"is {mirror} reachable from this machine (apt-get update), and is there 1.5 GB free in {cache_root()}?",
     )
@@ -96,7 +103,7 @@ def prune(keep: Path | None = None) -> None:
     """Remove images that no node stands on. keep: one that may be used next."""
     used = {link.resolve() for root in _users() for link in root.glob("*/nodes/*/base")}
     used |= {keep.resolve()} if keep else set()
-    for path in cache_root().glob(f"*-{SUITE}-*"):
+    for path in _all():
         same_kind = keep is None or path.name.split("-")[0] == keep.name.split("-")[0]
         if path.resolve() not in used and same_kind:
             if path.is_dir():
@@ -108,8 +115,12 @@ def prune(keep: Path | None = None) -> None:
 def remove_all() -> None:
     """Remove every image that no node stands on and, when none is left, the packages they were made of."""
     prune()
-    if not any(cache_root().glob(f"*-{SUITE}-*")):
+    if not _all():
         remove_tree(cache_root())
+
+
+def _all() -> list[Path]:
+    return [path for suite in SUITES for path in cache_root().glob(f"*-{suite}-*")]
 
 
 def _clamp() -> str:

@@ -12,12 +12,13 @@ ETH0, ETH1 = "eth0", "eth1"
 class Image:
     """What nodes stand on. packages: of Debian 13, in debootstrap's words, besides those of every image. script: run in
     its root, beside this file. over: the image that it begins as, to which then come ``newer`` packages of Debian sid
-    with what they need."""
+    with what they need. ubuntu: a suite of Ubuntu's own archive, out of which it is made in place of Debian 13."""
 
     packages: str = ""
     script: str = "customize.sh"
     over: str = ""
     newer: tuple[str, ...] = ()
+    ubuntu: str = ""
 
 
 IMAGES: Mapping[str, Image] = {
@@ -25,6 +26,8 @@ IMAGES: Mapping[str, Image] = {
     "ubuntu": Image("systemd-resolved,netplan.io,ufw"),
     # Names before a dash, so that images of one kind are told from those of another by their folders.
     "ubuntu26": Image(over="ubuntu", newer=("rust-coreutils", "sudo-rs"), script="ubuntu26.sh"),
+    "noble": Image("systemd-resolved,netplan.io,ufw", ubuntu="noble"),
+    "resolute": Image("systemd-resolved,netplan.io,ufw", ubuntu="resolute"),
 }
 
 
@@ -60,6 +63,10 @@ KINDS: Mapping[str, Kind] = {
         image="ubuntu26",
         users=("ubuntu",),
         own_name="127.0.1.1",
+    ),
+    "noble": Kind("Ubuntu 24.04 itself, out of its archive", image="noble", users=("ubuntu",), own_name="127.0.1.1"),
+    "resolute": Kind(
+        "Ubuntu 26.04 itself, out of its archive", image="resolute", users=("ubuntu",), own_name="127.0.1.1"
     ),
     "two-links": Kind("debian; the default route is by a link that leads to no other node", link=ETH1),
     "no-default-route": Kind("debian; nothing leads further than to the other nodes", default_route=""),

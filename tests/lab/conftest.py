@@ -26,7 +26,7 @@ PREFIX = os.environ.get("KUBEUP_TEST_LAB", "test") + (str(WORKER) if WORKER else
 NET = int(os.environ.get("KUBEUP_TEST_NET", "201")) + 10 * WORKER
 # A kind has a lab of its own name, and all kinds but the first one subnet.
 SUBNETS = {like: f"192.168.{NET + bool(number)}.0/24" for number, like in enumerate(KINDS)}
-LETTERS = dict(zip(KINDS, "duvln", strict=True))
+LETTERS = dict(zip(KINDS, "duvxyln", strict=True))
 UP_LIMIT = 1800
 # kubeup's own containerd, asked on a node.
 CTR = "/opt/kubeup/bin/ctr -a /run/kube-containerd/containerd.sock -n k8s.io"

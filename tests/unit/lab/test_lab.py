@@ -236,6 +236,16 @@ def test_without_any_mirror_it_is_said(tmp_path: Path) -> None:
     assert "debootstrap" in caught.value.fix
 
 
+def test_ubuntu_comes_from_the_mirror_that_this_machine_uses_for_it_else_from_its_own_archive(tmp_path: Path) -> None:
+    here = {apt.UBUNTU_KEYRING: "key", "/etc/apt/sources.list.d/debian.sources": VENDOR}
+    assert apt.ubuntu(machine(tmp_path, here)) == ("http://archive.ubuntu.com/ubuntu", apt.UBUNTU_KEYRING)
+    machine(tmp_path, {"/etc/apt/sources.list": UBUNTU})
+    assert apt.ubuntu(tmp_path) == ("http://archive.ubuntu.example.com/ubuntu", apt.UBUNTU_KEYRING)
+    with pytest.raises(LabError, match="Ubuntu's archive keys") as caught:
+        apt.ubuntu(tmp_path / "nowhere")
+    assert caught.value.fix == "apt-get install ubuntu-keyring"
+
+
 def test_an_image_that_cannot_be_verified_is_not_built(tmp_path: Path) -> None:
     (tmp_path / "usr/sbin").mkdir(parents=True)
     (tmp_path / "usr/sbin/debootstrap").write_text(DEFAULT)
