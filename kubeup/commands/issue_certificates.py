@@ -9,7 +9,7 @@ from kubeup.execution import probing
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import ClusterFacts
-from kubeup.node.wire.payload import IssuedSecrets
+from kubeup.node.wire.step_lines import IssuedSecrets
 from kubeup.pki import issue, secret_names, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.pki.issue import KeyPair

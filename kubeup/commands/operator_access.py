@@ -10,7 +10,7 @@ from kubeup.execution import probing
 from kubeup.execution.job import Job, Prepared
 from kubeup.model.errors import KubeupError, UsageError
 from kubeup.model.events import Note
-from kubeup.node.wire.payload import IssuedSecrets
+from kubeup.node.wire.step_lines import IssuedSecrets
 from kubeup.pki import kubeconfig, secret_names, specs
 from kubeup.pki.kubeconfig_file import FileLocked
 

@@ -17,8 +17,9 @@ from kubeup.node.wire import payload
 from kubeup.node.wire.described import described
 from kubeup.node.wire.exchange import Reply
 from kubeup.node.wire.packing import Packer
-from kubeup.node.wire.payload import IssuedSecrets, Payload
+from kubeup.node.wire.payload import Payload
 from kubeup.node.wire.remote_commands import Kind
+from kubeup.node.wire.step_lines import IssuedSecrets
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import NodePlan, Plan
 from kubeup.release.artifacts import Download
@@ -243,9 +244,12 @@ class _Progress:
     def _title(self) -> str:
         return self._trip.titles[self._step - 1] if 0 < self._step <= len(self._trip.titles) else "unpacking"
 
+    def _fix(self) -> str:
+        return self._trip.fixes.get(self._step, RESUME)
+
     def conclude(self, reply: Reply) -> None:
         if self._failure:
-            raise StepError(self._node.title, self._title(), self._failure, evidence=self._output, fix=RESUME)
+            raise StepError(self._node.title, self._title(), self._failure, evidence=self._output, fix=self._fix())
         if reply.status or not self._done:
             errors = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line][-10:]
             raise StepError(

@@ -27,7 +27,8 @@ from kubeup.model.events import Event, Finished, Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.model.resources import STORE, Action, Binary
 from kubeup.node.wire.packing import Packer, Piece
-from kubeup.node.wire.payload import Payload, Writer
+from kubeup.node.wire.payload import Payload, finished
+from kubeup.node.wire.step_lines import Writer
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import PUSHED
 from kubeup.sources import cache
@@ -131,7 +132,7 @@ def trip_of(images: Sequence[Image], runtime: Runtime, had: NodeImages, facts: F
         later = {layer.sha256 for _, others in parts[number + 1 :] for layer in others}
         done = [layer.sha256 for layer in layers if layer.sha256 not in later]
         writer.action(_load(writer, image, runtime, layers, done, had))
-    return writer.payload(pieces)
+    return finished(writer, pieces)
 
 
 def _piece(layer: Blob, arrived: Mapping[str, int]) -> Piece:

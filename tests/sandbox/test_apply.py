@@ -17,6 +17,7 @@ from kubeup.node.agent.probe import probe_script
 from kubeup.node.wire import payload
 from kubeup.node.wire.payload import Payload, level_payload, stage_payload
 from kubeup.node.wire.remote_commands import Kind
+from kubeup.plan.waves import Gate
 from tests.support.sandbox import Sandbox
 from tests.support.sandbox_runs import BINARY, ask, done, down, inquiry, plan, up, wish
 
@@ -89,6 +90,42 @@ def test_a_failed_action_is_told_with_its_output_and_tried_again(sandbox: Sandbo
     assert record.actions == ("act",)
     assert not record.did("act")
     assert done(up(sandbox, wish(), tmp_path))
+
+
+def test_a_node_whose_gate_stays_shut_is_not_touched_and_says_what_is_in_the_way(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    assert done(up(sandbox, wish(), tmp_path))
+    found, facts = plan(sandbox, wish("flag=2\n"))
+    before, generation = sandbox.tree(), facts.record.generation
+    gate = Gate(
+        "waiting for two", "echo node4 is not healthy; false", "too few; nothing was touched", "mend", timeout=1
+    )
+    trip = level_payload(found.levels[0], generation, generation + 1, "ann@laptop", {}, (gate,))
+    lines = sandbox.carry_out(trip)
+    assert lines[-3:-1] == ["out\tnode4 is not healthy", "failed\ttoo few; nothing was touched"]
+    assert "live\tnode4 is not healthy" in lines
+    step = int(next(line for line in reversed(lines) if line.startswith("step")).split("\t")[1])
+    assert (trip.titles[step - 1], trip.fixes[step]) == ("waiting for two", "mend")
+    assert touchable(sandbox) == before
+
+
+def touchable(sandbox: Sandbox) -> dict[str, tuple[int, str]]:
+    """All but what a trip brings along, and who held the lock last."""
+    passing = ("var/lib/kubeup/incoming", "var/lib/kubeup/lock")
+    return {path: what for path, what in sandbox.tree().items() if not path.startswith(passing)}
+
+
+def test_a_gate_that_opens_after_a_moment_lets_the_node_go_on(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert done(up(sandbox, wish(), tmp_path))
+    found, facts = plan(sandbox, wish("flag=2\n"))
+    counted = tmp_path / "asked"
+    gate = Gate("waiting", f"echo x >>{counted}; test $(wc -l <{counted}) -ge 3", "never", "mend")
+    staged = stage_payload(found, facts.record.generation, 8, "ann@laptop", {}, {}, {})
+    assert done(sandbox.carry_out(staged))
+    assert done(sandbox.carry_out(level_payload(found.levels[0], 8, 9, "ann@laptop", {}, (gate,))))
+    assert counted.read_text() == "x\n" * 3
+    assert plan(sandbox, wish("flag=2\n"))[0].empty
 
 
 def test_a_plan_of_yesterday_is_refused_with_who_changed_the_node_since(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Network, Node, Role, Runtime
 from kubeup.model.facts import AuthorityFact, ClusterFacts, Facts, FileFact, Owned, Record, UnitFact
 from kubeup.model.resources import Desired, sha256
-from kubeup.node.wire.payload import IssuedSecrets, content_of
+from kubeup.node.wire.step_lines import IssuedSecrets, content_of
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.pki.issue import KeyPair

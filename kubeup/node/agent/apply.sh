@@ -97,6 +97,17 @@ do_expect_generation() {
     }
 }
 
+# gate SHA SECONDS WORDS: until the check succeeds. It comes before anything is written; WORDS say why it did not.
+do_gate() {
+    local begin
+    begin=$(uptime_seconds)
+    until quietly timeout 30 sh "blob/$1"; do
+        [ $(($(uptime_seconds) - begin)) -lt "$2" ] || fail "$3"
+        say "live$TAB$(head -n 1 "$here/output")"
+        sleep 0.2
+    done
+}
+
 # set-generation NUMBER OPERATOR: the first line that a trip writes.
 do_set_generation() {
     bring_up_record
@@ -309,6 +320,7 @@ run() {
     shift
     case $verb in
         expect-generation) do_expect_generation "$@" ;;
+        gate) do_gate "$@" ;;
         set-generation) do_set_generation "$@" ;;
         set-meta) do_set_meta "$@" ;;
         create-directory) do_create_directory "$@" ;;

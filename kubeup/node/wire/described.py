@@ -10,7 +10,7 @@ def described(payload: Payload) -> str:
     told = []
     for line in payload.lines:
         verb, *fields = line.split("\t")
-        scripts = fields[1:3] if verb == "run-action" else []
+        scripts = fields[1:3] if verb == "run-action" else fields[:1] if verb == "gate" else []
         told.append(" ".join((verb, *(field for field in fields if field not in scripts))))
         for digest in scripts:
             script = payload.blobs.get(digest, b"").decode("utf-8", "replace").rstrip("\n")

@@ -1,40 +1,19 @@
-"""A plan as bytes for the wire: the lines of ``steps``, the blobs they need, and all of it as one tar stream.
-
-The node's half is apply.sh; the verbs here are the ones it knows. They need no number of a version: the scripts that
-read them come in the same stream, so both halves are always of one kubeup. What stays on a node is the record, which
-has one.
-"""
+"""A trip as bytes for the wire: the lines of ``steps``, the blobs they need, and all of it as one tar stream."""
 
 from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubeup.model.cluster import Proxy
 from kubeup.model.errors import KubeupError
-from kubeup.model.resources import Action, File, sha256
 from kubeup.node.wire.packing import Meter, Packer, Piece
-from kubeup.plan.steps import (
-    Await,
-    CreateDirectory,
-    DeleteState,
-    Level,
-    LinkBinary,
-    NodePlan,
-    RecordBaseline,
-    RestorePath,
-    RevertSideEffect,
-    RunAction,
-    SetMeta,
-    Start,
-    Step,
-    Stop,
-    Undo,
-    WriteFile,
-)
+from kubeup.node.wire.step_lines import IssuedSecrets, Writer, content_of, write
+from kubeup.plan.steps import Level, NodePlan, SetMeta
+from kubeup.plan.waves import Gate
 from kubeup.release.artifacts import Download
 
 CHUNK = 256 * 1024
@@ -43,15 +22,14 @@ SCRIPTS = ("apply.sh", "stage.sh", "undo.sh", "shared.sh")
 
 Body = Iterator[bytes | memoryview]
 Arrived = Callable[[int], None]
-IssuedSecrets = Mapping[str, bytes]
-"""What was issued or brought from a control-plane node, by the ``source`` of the files that wait for it."""
 
 
 @dataclass(frozen=True)
 class Payload:
     """One trip: its steps with a title each (for progress), its small blobs, its large pieces.
 
-    timeout: seconds it may take, where that is more than usual.
+    timeout: seconds it may take, where that is more than usual. fixes: number of a step, from 1 -> what to type where
+    it failed, if that is not the usual.
     """
 
     lines: tuple[str, ...]
@@ -59,47 +37,7 @@ class Payload:
     blobs: Mapping[str, bytes] = field(default_factory=dict)
     pieces: tuple[Piece, ...] = ()
     timeout: float = 0.0
-
-
-class Writer:
-    """Collects lines, their titles and the blobs they name."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.titles: list[str] = []
-        self.blobs: dict[str, bytes] = {}
-
-    def line(self, title: str, *fields: str) -> None:
-        for value in fields:
-            if "\n" in value or "\t" in value:
-                raise KubeupError(f"a step's field holds a tab or a line break: {value!r}", fix="report this")
-        self.lines.append("\t".join(value or "-" for value in fields))
-        self.titles.append(title)
-
-    def blob(self, content: bytes) -> str:
-        digest = sha256(content)
-        self.blobs[digest] = content
-        return digest
-
-    def script(self, text: str) -> str:
-        return self.blob((text + "\n").encode()) if text else ""
-
-    def action(self, action: Action) -> None:
-        undo = self.script(action.undo)
-        self.line(action.title, "run-action", action.id, self.script(action.apply), undo, str(action.timeout))
-
-    def payload(self, pieces: Iterable[Piece] = ()) -> Payload:
-        return Payload(tuple(self.lines), tuple(self.titles), dict(self.blobs), tuple(pieces))
-
-
-def content_of(file: File, issued: IssuedSecrets) -> bytes:
-    """The bytes of a file, known from the start, or issued by now."""
-    if file.content is not None:
-        return file.content
-    try:
-        return issued[file.source]
-    except KeyError:
-        raise KubeupError(f"nothing was issued for {file.path}", fix="report this") from None
+    fixes: Mapping[int, str] = field(default_factory=dict)
 
 
 def stage_payload(
@@ -131,7 +69,7 @@ def stage_payload(
         packed = arrived.get(f"{binary.sha256}.gz", 0)
         pieces.append(Piece(binary, paths[binary.sha256], offset if offset <= binary.size else 0, packed))
         writer.line(f"storing {binary.name}", "store-binary", binary.sha256, binary.name)
-    return writer.payload(pieces)
+    return finished(writer, pieces)
 
 
 def download_payload(
@@ -153,67 +91,37 @@ def download_payload(
         if where is not None:
             title = f"downloading {binary.name}"
             writer.line(title, "download-binary", binary.sha256, binary.name, where.url, where.sha256, where.member)
-    return writer.payload()
+    return finished(writer)
 
 
-def level_payload(level: Level, expected: int, generation: int, operator: str, issued: IssuedSecrets) -> Payload:
-    """Carries out one level; its files were staged."""
+def level_payload(
+    level: Level,
+    expected: int,
+    generation: int,
+    operator: str,
+    issued: IssuedSecrets,
+    before: Sequence[Gate] = (),
+) -> Payload:
+    """Carries out one level; its files were staged. before: what must hold before anything is touched."""
     writer = Writer()
-    _open(writer, expected, generation, operator)
+    _open(writer, expected, generation, operator, before)
     for step in level.steps:
-        _write(writer, step, issued)
-    return writer.payload()
+        write(writer, step, issued)
+    return finished(writer)
 
 
-def _open(writer: Writer, expected: int, generation: int, operator: str) -> None:
+def finished(writer: Writer, pieces: Iterable[Piece] = ()) -> Payload:
+    """The trip of all that was written."""
+    return Payload(
+        tuple(writer.lines), tuple(writer.titles), dict(writer.blobs), tuple(pieces), fixes=dict(writer.fixes)
+    )
+
+
+def _open(writer: Writer, expected: int, generation: int, operator: str, before: Sequence[Gate] = ()) -> None:
     writer.line("record", "expect-generation", str(expected))
+    for gate in before:
+        writer.gate(gate)
     writer.line("record", "set-generation", str(generation), operator)
-
-
-def _write(writer: Writer, step: Step, issued: IssuedSecrets) -> None:
-    match step:
-        case CreateDirectory(directory=d):
-            kind, keep = ("tree" if d.owned_recursively else "dir"), ("keep" if d.survives_keep_data else "-")
-            writer.line(f"folder {d.path}", "create-directory", d.path, f"{d.mode:o}", d.owner, kind, keep)
-        case WriteFile(file=f):
-            digest = sha256(content_of(f, issued))
-            keep = "keep" if f.survives_keep_data else "-"
-            writer.line(f"file {f.path}", "write-file", digest, f.path, f"{f.mode:o}", f.owner, keep)
-        case LinkBinary(binary=b):
-            writer.line(f"link {b.link}", "link-binary", b.store_path, b.link)
-        case Start(unit=u, restart=restart, reload=reload, resume=resume):
-            word = "reloading" if reload else "restarting" if restart else "starting"
-            how = "reload" if reload else "start" if resume else "restart"
-            whose = "foreign" if u.preexisting else "own"
-            writer.line(f"{word} {u.name}", "start", u.name, whose, how)
-        case Await(unit=u):
-            paths = " ".join(u.reads)
-            writer.line(f"waiting for {u.name}", "await", u.name, writer.script(u.ready), str(u.timeout), paths)
-        case RunAction(action=a):
-            writer.action(a)
-        case RecordBaseline(side_effect=t):
-            writer.line(f"observe {t.name}", "record-baseline", t.kind, t.name, t.value)
-        case SetMeta(key=key, value=value):
-            writer.line("record", "set-meta", key, value)
-        case _:
-            _write_undo(writer, step)
-
-
-def _write_undo(writer: Writer, step: Step) -> None:
-    match step:
-        case Stop(unit=unit, before=before):
-            writer.line(f"stopping {unit}", "stop", unit, before)
-        case Undo(action=action):
-            writer.line(f"undoing {action}", "undo", action)
-        case RevertSideEffect(kind=kind, name=name, before=before):
-            writer.line(f"clearing {kind} {name}", "revert-side-effect", kind, name, before)
-        case RestorePath(owned=o):
-            had = "yes" if o.had_original else "no"
-            writer.line(f"giving back {o.path}", "restore-path", o.path, o.kind, o.value, had)
-        case DeleteState(keep_data=keep):
-            writer.line("removing kubeup's own folder", "delete-state", "keep" if keep else "-")
-        case _:
-            raise KubeupError(f"no words for the step {step!r}", fix="report this")
 
 
 def stream(trip: Payload, packer: Packer | None = None, arrived: Arrived = lambda _: None) -> Body:
