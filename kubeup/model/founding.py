@@ -12,6 +12,8 @@ from kubeup.model.cluster import Cluster, Runtime
 
 CONTROL_PLANE = "control_plane"
 """Names of the control-plane nodes, sorted."""
+SUBNETS = "subnets"
+"""NAME=SUBNET of all that were given away, sorted; on control-plane nodes, so that what left the profile is known."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ FOUNDING = (
         lambda cluster: cluster.snapshotter if cluster.runtime is Runtime.CONTAINERD else "",
     ),
 )
-OF_A_NODE = frozenset({"name", "roles", "address", "runtime", "pod_cidr", CONTROL_PLANE})
+OF_A_NODE = frozenset({"name", "roles", "address", "runtime", "pod_cidr", CONTROL_PLANE, SUBNETS})
 
 
 def comes_first(key: str) -> bool:

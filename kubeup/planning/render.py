@@ -19,7 +19,7 @@ from kubeup.model import resources
 from kubeup.model.cluster import Cluster, Node, Value
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.model.founding import CONTROL_PLANE, FOUNDING
+from kubeup.model.founding import CONTROL_PLANE, FOUNDING, SUBNETS
 from kubeup.model.resources import Binary, Desired, Directory, File, ProbeRequest, SideEffect, Unit, sha256
 from kubeup.pki import certificates, secret_names
 from kubeup.planning import recorded
@@ -213,6 +213,9 @@ def _meta(context: Context) -> tuple[tuple[str, str], ...]:
     ]
     if context.node.is_control_plane:
         pairs.append((addons.BY_HAND, " ".join(cluster.addons_by_hand)))
+    if context.node.is_control_plane:
+        given = {**context.cluster_facts.pod_cidrs, **context.pod_cidrs}
+        pairs.append((SUBNETS, " ".join(f"{name}={subnet}" for name, subnet in sorted(given.items()))))
     if context.node.is_worker:
         pairs.append(("pod_cidr", context.pod_cidrs[context.node.name]))
     return tuple(pairs)

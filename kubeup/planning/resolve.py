@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from kubeup import addons
 from kubeup.components import docker_daemon
-from kubeup.model.cluster import KUBERNETES, Cluster, Node, Runtime
+from kubeup.model.cluster import KUBERNETES, Cluster, Network, Node, Runtime
 from kubeup.model.errors import KubeupError
-from kubeup.model.facts import ClusterFacts, Facts, Said, Unknown, running
+from kubeup.model.facts import ClusterFacts, Facts, NodeObject, Said, Unknown, running
+from kubeup.model.founding import SUBNETS
 from kubeup.pki import ca_state
 from kubeup.planning import recorded
 
@@ -131,12 +132,13 @@ def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts
     """
     known, shared = ca_state.gather(cluster, facts)
     titled = {node.title: facts[node.endpoint] for node in cluster.control_plane if node.endpoint in facts}
+    nodes = _by_anyone(titled, running.NODES, running.nodes)
     return ClusterFacts(
         known,
-        _known_cidrs(cluster, facts),
+        _known_cidrs(cluster, facts, nodes),
         shared,
         any(addons.APPLIED in one.record.actions for one in titled.values()),
-        nodes=_by_anyone(titled, running.NODES, running.nodes),
+        nodes=nodes,
         members=_by_anyone(titled, running.MEMBERS, running.members),
         etcd=_by_each(titled, running.ETCD_STATUS, running.etcd_status),
         api_versions=_by_each(titled, running.API_VERSION, running.api_version),
@@ -165,33 +167,53 @@ def _told(title: str, said: Said | None, read: Callable[[str], T]) -> T | Unknow
         return Unknown((f"{title}: its answer cannot be read: {error}",))
 
 
-def _known_cidrs(cluster: Cluster, facts: Mapping[str, Facts]) -> dict[str, str]:
-    """Subnets given away earlier, as each node's own record says."""
-    return {
-        node.name: facts[node.endpoint].record.meta["pod_cidr"]
-        for node in cluster.workers
-        if node.endpoint in facts and facts[node.endpoint].record.meta.get("pod_cidr")
-    }
+def _known_cidrs(
+    cluster: Cluster, facts: Mapping[str, Facts], nodes: tuple[NodeObject, ...] | Unknown
+) -> dict[str, str]:
+    """Subnets given away earlier, also those of nodes that left the profile and may run on: as the cluster's Node
+    objects have them; else as each node recorded its own, and the control plane all of them.
+
+    The subnet of a node that is neither in the profile nor among the Node objects is free again.
+    """
+    known: dict[str, str] = {}
+    asked = [(node, facts[node.endpoint].record.meta) for node in cluster.nodes if node.endpoint in facts]
+    for _, meta in asked:
+        pairs = (word.partition("=") for word in meta.get(SUBNETS, "").split())
+        known.update((name, subnet) for name, _, subnet in pairs)
+    known.update((node.name, meta["pod_cidr"]) for node, meta in asked if meta.get("pod_cidr"))
+    if isinstance(nodes, Unknown):
+        return known
+    here = {node.name for node in cluster.nodes}
+    objects = {one.name: one.pod_cidr for one in nodes if one.pod_cidr}
+    return {name: subnet for name, subnet in known.items() if name in here} | objects
 
 
 def pod_cidrs(cluster: Cluster, known: Mapping[str, str]) -> dict[str, str]:
     """Node name -> its pod subnet: what it has, else the next free one out of flannel_net, in the profile's order.
 
-    known: by node name, such as ClusterFacts.pod_cidrs. Raises KubeupError where flannel_net has none left.
+    known: by node name, such as ClusterFacts.pod_cidrs; a subnet of whatever length that overlaps one of them is taken.
+    Raises KubeupError where flannel_net has none left.
     """
-    taken = set(known.values())
-    free = (
-        str(subnet)
-        for subnet in ipaddress.IPv4Network(cluster.network.flannel_net).subnets(new_prefix=cluster.network.node_mask)
-        if str(subnet) not in taken
-    )
+    free = _free(cluster.network, known.values())
     given = {}
     for node in cluster.workers:
         subnet = known.get(node.name) or next(free, "")
         if not subnet:
+            gone = sorted(known.keys() - {node.name for node in cluster.nodes})
             raise KubeupError(
                 f"flannel_net {cluster.network.flannel_net} has no /{cluster.network.node_mask} left for {node.title}",
-                fix="take a larger flannel_net in the profile (a living cluster cannot change it)",
+                evidence=[f"{name}, which is not in the profile, has {known[name]}" for name in gone],
+                fix="kubectl delete node NAME, of one that is gone for good, frees its subnet; a cluster that does not "
+                "live yet can have a larger flannel_net",
             )
         given[node.name] = subnet
     return given
+
+
+def _free(network: Network, known: Iterable[str]) -> Iterator[str]:
+    """Subnets that nobody has, nor a part of them."""
+    taken = {ipaddress.IPv4Network(one) for one in known}
+    others = [one for one in taken if one.prefixlen != network.node_mask]
+    for subnet in network.flannel_net.subnets(new_prefix=network.node_mask):
+        if subnet not in taken and not any(subnet.overlaps(one) for one in others):
+            yield str(subnet)
