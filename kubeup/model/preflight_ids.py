@@ -44,6 +44,8 @@ _IDS = (
     # Folders that are to be kubeup's alone (preflight/folders.py).
     PreflightId("folder-in-use", "Something lies in a folder that kubeup or one of its programs needs for itself"),
     PreflightId("no-zfs", "No dataset of ZFS is mounted where containerd_snapshotter: zfs has images"),
+    # Who is in the cluster beside (preflight/outsiders.py).
+    PreflightId("not-in-profile", "A node of the cluster is not in the profile, and stays in the cluster", "warning"),
     # All nodes together (preflight/__init__.py).
     PreflightId("duplicate-name", "Two nodes have the same name"),
     PreflightId("duplicate-machine-id", "Two nodes have the same /etc/machine-id: one is a clone of the other"),

@@ -213,7 +213,6 @@ def _meta(context: Context) -> tuple[tuple[str, str], ...]:
     ]
     if context.node.is_control_plane:
         pairs.append((addons.BY_HAND, " ".join(cluster.addons_by_hand)))
-    if context.node.is_control_plane:
         given = {**context.cluster_facts.pod_cidrs, **context.pod_cidrs}
         pairs.append((SUBNETS, " ".join(f"{name}={subnet}" for name, subnet in sorted(given.items()))))
     if context.node.is_worker:

@@ -15,10 +15,11 @@ from kubeup.preflight import disk, docker, firewall, folders, identity, living, 
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
 from kubeup.preflight.members import members
+from kubeup.preflight.outsiders import outsiders
 from kubeup.preflight.problem import PreflightProblem, Subject
 from kubeup.preflight.versions import end_of_life
 
-__all__ = ["check", "end_of_life", "pressure", "restarts"]
+__all__ = ["check", "end_of_life", "outsiders", "pressure", "restarts"]
 
 Check = Callable[[Subject], Iterator[PreflightProblem]]
 CHECKS: tuple[Check, ...] = (

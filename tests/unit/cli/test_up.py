@@ -11,7 +11,7 @@ import pytest
 from kubeup import profile
 from kubeup.commands import operator_access
 from kubeup.model.errors import ConnectError
-from kubeup.model.facts import Facts
+from kubeup.model.facts import Facts, Said, running
 from kubeup.pki import kubeconfig
 from kubeup.planning import resolve
 from tests.support.machines import bare, built_nodes, fill_cache, installed
@@ -160,6 +160,19 @@ def test_an_up_that_fails_in_preflight_touches_nothing_and_gives_no_access(machi
     assert not machines.touched
     assert contexts(machines) == set()
     assert "no profile" in machines("plan").stderr, "it is not what bare commands mean"
+
+
+def test_a_node_that_left_the_profile_and_not_the_cluster_is_told_to_the_letter(machines: Kubeup) -> None:
+    said = Said("node node3\npod_cidr 10.244.0.0/24\nnode node9\npod_cidr 10.244.1.0/24")
+    machines.nodes[FIRST].facts = bare(3, said={running.NODES: said})
+    done = machines("plan", "a.yaml")
+    assert (
+        "warning: node9: it is a node of the cluster, and the profile does not have it: it stays, with its pods and "
+        "its subnet [not-in-profile]\n    fix: put it back into the profile; or take it out: kubectl drain node9 "
+        "--ignore-daemonsets, then kubeup down --limit node9 with a profile that has it, then kubectl delete node "
+        "node9\n"
+    ) in done.stderr
+    assert "node3: it is a node" not in done.stderr
 
 
 def test_one_machine_that_is_off_stops_it_before_anything_is_touched(machines: Kubeup) -> None:
