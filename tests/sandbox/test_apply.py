@@ -97,7 +97,7 @@ def test_a_node_whose_gate_stays_shut_is_not_touched_and_says_what_is_in_the_way
 ) -> None:
     assert done(up(sandbox, wish(), tmp_path))
     found, facts = plan(sandbox, wish("flag=2\n"))
-    before, generation = sandbox.tree(), facts.record.generation
+    before, generation = touchable(sandbox), facts.record.generation
     gate = Gate(
         "waiting for two", "echo node4 is not healthy; false", "too few; nothing was touched", "mend", timeout=1
     )
