@@ -223,7 +223,8 @@ def test_docker_is_given_images_in_its_own_way_and_gives_them_back() -> None:
     cluster = two_nodes(runtime=Runtime.DOCKER)
     (action,) = (one for one in desired(cluster, cluster.nodes[1]).actions if one.id == "image-coredns")
     assert "docker load" in action.apply
-    assert "docker image rm registry.k8s.io/coredns/coredns:" in action.undo
+    assert "docker image rm" in action.undo
+    assert "registry.k8s.io/coredns/coredns:" in action.undo
 
 
 def test_one_added_by_hand_stays_until_it_is_taken_away() -> None:
@@ -232,6 +233,17 @@ def test_one_added_by_hand_stays_until_it_is_taken_away() -> None:
     assert addons.with_recorded(cluster, recorded).addons == ("dns", "storage")
     assert addons.with_recorded(replace(cluster, addons=("dns", "storage")), recorded).addons_by_hand == ()
     assert addons.with_recorded(addons.without(cluster, ["storage"]), recorded).addons == ("dns",)
+
+
+def test_who_enforces_network_policies_tells_its_figures_on_the_node_alone_and_looks_for_no_nri() -> None:
+    cluster = two_nodes(addons=("network-policy",))
+    (daemon,) = (
+        one
+        for one in documents(files(cluster)[manifests.path_of("network-policy")].content)
+        if one["kind"] == "DaemonSet"
+    )
+    (container,) = daemon["spec"]["template"]["spec"]["containers"]
+    assert {"--disable-nri=true", "--metrics-bind-address=127.0.0.1:9080"} <= set(container["args"])
 
 
 THREE = tuple(Node(f"10.0.0.{n}", BOTH, name=f"m{n}", address=f"10.0.0.{n}") for n in (1, 2, 3))
