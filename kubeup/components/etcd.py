@@ -3,6 +3,8 @@ than the API servers."""
 
 from __future__ import annotations
 
+from packaging.version import Version
+
 from kubeup.components.base import CONTROL_PLANE, PKI, Component, Context, Flags, Rolling, Template, http_ok, sh
 from kubeup.components.settings import KEYS, LISTENS, Settings, owned
 from kubeup.model.cluster import Program
@@ -41,7 +43,21 @@ def flags(context: Context) -> Flags:
         "peer-key-file": f"{PKI}/etcd/peer.key",
         "peer-trusted-ca-file": f"{PKI}/etcd/ca.crt",
         "trusted-ca-file": f"{PKI}/etcd/ca.crt",
+        **_of_version(Version(context.cluster.versions.of(ETCD))),
     }
+
+
+def _of_version(version: Version) -> Flags:
+    """A member whose data is damaged does not start, and API servers' watches hear how far they are: as kubeadm has it.
+
+    https://github.com/kubernetes/kubernetes/blob/master/cmd/kubeadm/app/phases/etcd/local.go
+    """
+    if version < Version("3.6"):
+        return {
+            "experimental-initial-corrupt-check": "true",
+            "experimental-watch-progress-notify-interval": "5s",
+        }
+    return {"feature-gates": "InitialCorruptCheck=true", "watch-progress-notify-interval": "5s"}
 
 
 def status(context: Context) -> EtcdStatus | None:
@@ -120,6 +136,12 @@ SETTINGS = Settings(
             "initial-cluster-token",
         ),
     },
+    joined=("feature-gates",),
+    free=(
+        "experimental-initial-corrupt-check",
+        "experimental-watch-progress-notify-interval",
+        "watch-progress-notify-interval",
+    ),
 )
 COMPONENT = Component(
     name="etcd",

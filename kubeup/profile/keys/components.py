@@ -116,7 +116,7 @@ SETTINGS = (
         "flags",
         Form("a mapping", _flags, "mapping"),
         "into /etc/default/NAME, which its unit reads; a list is the flag given several times; "
-        "`enable-admission-plugins` and `authorization-mode` are added to kubeup's own",
+        "`enable-admission-plugins`, `authorization-mode` and etcd's `feature-gates` are added to kubeup's own",
         example="{v: 2}",
         goes="flags",
     ),

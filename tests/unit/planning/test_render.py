@@ -104,6 +104,25 @@ def test_authorization_modes_of_a_profile_join_those_that_nodes_and_rules_need()
     assert "--authorization-mode=Node,RBAC,Webhook" in lines
 
 
+@pytest.mark.parametrize(
+    ("version", "wanted"),
+    [
+        ("3.5.33", ["experimental-initial-corrupt-check=true", "experimental-watch-progress-notify-interval=5s"]),
+        ("3.6.16", ["feature-gates=InitialCorruptCheck=true", "watch-progress-notify-interval=5s"]),
+        ("3.7.2", ["feature-gates=InitialCorruptCheck=true", "watch-progress-notify-interval=5s"]),
+    ],
+)
+def test_etcd_looks_at_its_data_before_it_serves_by_the_flags_of_its_version(version: str, wanted: list[str]) -> None:
+    lines = content(two_nodes(versions=Versions({"etcd": version})), "/etc/default/etcd").split("\n")
+    found = [line.strip(' \\"').removeprefix("--") for line in lines if "corrupt" in line.lower() or "progress" in line]
+    assert found == wanted
+
+
+def test_gates_of_a_profile_join_that_of_etcd_s_own() -> None:
+    cluster = two_nodes(overrides={"etcd": Override(flags={"feature-gates": ("CompactHashCheck=true",)})})
+    assert "--feature-gates=InitialCorruptCheck=true,CompactHashCheck=true" in content(cluster, "/etc/default/etcd")
+
+
 def test_containerd_unpacks_images_with_what_the_profile_says() -> None:
     """For kubelet, and for what kubeup itself imports."""
     assert "snapshotter" not in content(two_nodes(), "/etc/kubeup/containerd.toml")
