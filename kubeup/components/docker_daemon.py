@@ -17,6 +17,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kubeup.components import daemon_json
 from kubeup.model.cluster import Cluster, Proxy
 from kubeup.model.facts import DockerFact, Facts
 from kubeup.model.networks import no_proxy
@@ -155,9 +156,7 @@ def _own(facts: Facts) -> _Own:
     if record is not None and now.sha256 == record.value:
         content = facts.file(ORIGINAL + DAEMON).content if record.had_original else None
     text = (content or b"").decode()
-    daemon = json.loads(text) if text.strip() else {}
-    if not isinstance(daemon, dict):
-        raise ValueError("it holds no mapping")
+    daemon = daemon_json.read(text, LISTS)
     environment = _environment(facts)
     return _Own(daemon, text, _words(facts.docker, environment), environment, facts.docker)
 
