@@ -56,18 +56,14 @@ class NetworkFacts:
 
 def parse(answer: Answer) -> NetworkFacts:
     ways = [way for route in answer.objects("ip_route") for way in _ways(route)]
-    primary = next((route for route in answer.objects("ip_route_get") if route.get("prefsrc")), {})
+    primary = next((route for route in answer.objects("ip_route_get") if _is_ipv4(str(route.get("prefsrc")))), {})
     return NetworkFacts(
-        addresses=tuple(
-            f"{info['local']}/{info['prefixlen']}"
-            for link in answer.objects("ip_addr")
-            for info in _objects(link.get("addr_info"))
-        ),
+        addresses=tuple(address for link in answer.objects("ip_addr") for address in _addresses(link)),
         link_addresses=tuple(
-            str(info["local"])
+            address.partition("/")[0]
             for link in answer.objects("ip_addr")
             if not INSIDE.match(str(link.get("ifname", "lo")))
-            for info in _objects(link.get("addr_info"))
+            for address in _addresses(link)
         ),
         primary_address=str(primary.get("prefsrc", "")),
         primary_device=str(primary.get("dev", "")),
@@ -87,9 +83,28 @@ def _is_loopback(server: str) -> bool:
         return False
 
 
+def _is_ipv4(text: str) -> bool:
+    """Whether it is an address, or one with a length: what else stands there is no use to anybody."""
+    try:
+        ipaddress.IPv4Network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _addresses(link: Mapping[str, object]) -> Iterator[str]:
+    for info in _objects(link.get("addr_info")):
+        address = f"{info.get('local')}/{info.get('prefixlen')}"
+        if _is_ipv4(address):
+            yield address
+
+
 def _ways(route: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
+    to = str(route.get("dst", "default"))
+    if to != "default" and not _is_ipv4(to):
+        return
     for way in _objects(route.get("nexthops")) or (route,):
-        yield str(route.get("dst", "default")), str(way.get("dev", "")), str(way.get("gateway", ""))
+        yield to, str(way.get("dev", "")), str(way.get("gateway", ""))
 
 
 def _objects(value: object) -> tuple[Mapping[str, object], ...]:
