@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kubeup.model.cluster import Cluster, Program, Value, Versions
-from kubeup.model.facts import Facts
 from kubeup.model.resources import Directory
 from kubeup.release import catalog
 from kubeup.release.artifacts import ReleaseRow
@@ -78,7 +77,7 @@ class Condition:
     condition: str
 
 
-def no_values(_: Cluster, __: Facts) -> Mapping[str, Value]:
+def no_values(_: Cluster) -> Mapping[str, Value]:
     return {}
 
 
@@ -87,9 +86,9 @@ class Addon:
     """One addon.
 
     name: its template and its word in a profile. summary: what it gives, in one line. runs: the programs behind it, in
-    words. images: what it runs; the first one's version is the addon's. values: for its template, from the cluster and
-    the first control-plane node's facts; their names are no other addon's. known_as: other names for it. remark: what
-    they should know. hint: what to type once it runs. needs: keys of the profile.
+    words. images: what it runs; the first one's version is the addon's. values: for its template, out of
+    the cluster alone, since every control-plane node has the same; their names are no other addon's. known_as: other
+    names for it. remark: what they should know. hint: what to type once it runs. needs: keys of the profile.
 
     makes: what its programs make by themselves, so that it goes with the addon and keeps no kind and no namespace from
     going: ``KIND/NAME`` of an object in its namespaces, as ``kubectl get -o name`` prints it, or ``PLURAL.GROUP`` of a
@@ -105,7 +104,7 @@ class Addon:
     summary: str
     runs: str
     images: tuple[AddonImage, ...]
-    values: Callable[[Cluster, Facts], Mapping[str, Value]] = no_values
+    values: Callable[[Cluster], Mapping[str, Value]] = no_values
     known_as: tuple[str, ...] = ()
     remark: str = ""
     hint: Callable[[Cluster], str] = lambda _: ""

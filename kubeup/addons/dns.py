@@ -6,14 +6,13 @@ from collections.abc import Mapping
 
 from kubeup.addons.base import Addon, AddonImage, replicas
 from kubeup.model.cluster import Cluster, Program, Value
-from kubeup.model.facts import Facts
 
 COREDNS = Program("coredns", "1.14.7")
 """Kubernetes' registry has it; images get there by a person's request, and not each version does."""
 IMAGE = AddonImage("coredns", "registry.k8s.io/coredns/coredns", COREDNS, "coredns")
 
 
-def values(cluster: Cluster, facts: Facts) -> Mapping[str, Value]:
+def values(cluster: Cluster) -> Mapping[str, Value]:
     return {"dns_replicas": replicas(cluster), "upstream": " ".join(cluster.dns_upstream)}
 
 

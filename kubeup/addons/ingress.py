@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from kubeup.addons.base import Addon, AddonImage, replicas
 from kubeup.model.cluster import Cluster, Program, Value
-from kubeup.model.facts import Facts
 
 CONTOUR = Program("contour", "1.33.8")
 ENVOY = Program("envoy", "1.38.9")
@@ -17,7 +16,7 @@ IMAGES = (
 )
 
 
-def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:
+def values(cluster: Cluster) -> Mapping[str, Value]:
     version = cluster.versions.of(CONTOUR)
     return {"contour_replicas": replicas(cluster), "contour_version": version}
 

@@ -1,4 +1,4 @@
-# What the cluster has of addons, as the first control-plane node's API says: "v NAME VERSION", "w NAME WANTED READY" a workload.
+# What the cluster has of addons, as this control-plane node's API says: "v NAME VERSION", "w NAME WANTED READY" a workload.
 # The operator's half puts LABEL before it.
 # shellcheck shell=sh
 # shellcheck disable=SC2154

@@ -1,4 +1,4 @@
-"""The objects of addons as files on the first master: labelled with whose they are, and listed in one inventory.
+"""The objects of addons as files on control-plane nodes: labelled with whose they are, and listed in one inventory.
 
 The inventory is a ConfigMap, so that what the cluster holds of kubeup's is known to whoever comes next: an object that
 it lists and that no addon wants any more is taken away, and nothing else is.

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 from kubeup.addons.base import Addon, AddonImage, Condition
 from kubeup.model.cluster import Cluster, Program, Value
-from kubeup.model.facts import Facts
 
 METRICS_SERVER = Program("metrics_server", "0.9.0")
 IMAGE = AddonImage("metrics-server", "registry.k8s.io/metrics-server/metrics-server", METRICS_SERVER, "metrics-server")
 
 
-def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:
+def values(cluster: Cluster) -> Mapping[str, Value]:
     return {"host_network": not all(master.is_worker for master in cluster.control_plane)}
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from kubeup.addons.base import Addon, AddonImage, Serves
 from kubeup.model.cluster import Cluster, Program, Value
-from kubeup.model.facts import Facts
 from kubeup.model.resources import Directory
 
 LOCAL_PATH_PROVISIONER = Program("local_path_provisioner", "0.0.36")
@@ -22,7 +21,7 @@ VOLUMES = "/var/lib/kubeup-volumes"
 """Where volumes lie unless the profile says otherwise; it goes with the cluster, and stays with --keep-data."""
 
 
-def values(cluster: Cluster, _: Facts) -> Mapping[str, Value]:
+def values(cluster: Cluster) -> Mapping[str, Value]:
     return {"path": cluster.storage_path or VOLUMES}
 
 

@@ -31,6 +31,7 @@ from kubeup.plan.steps import (
     WriteFile,
 )
 from kubeup.planning import required, resolve
+from kubeup.planning.lead import lead
 from kubeup.sources import cache, search
 
 LIST = Path(addons.__file__).with_name("list.sh")
@@ -63,7 +64,7 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
     answers = probing.ask_all(job, cluster)
     cluster, facts = answers.cluster, answers.facts
     probing.refuse_strangers(cluster, facts)
-    first = cluster.control_plane[0]
+    first = lead(cluster, facts)
     if not facts[first.endpoint].record.exists:
         raise KubeupError("kubeup has built no cluster on these nodes", fix="kubeup up")
     # Whether or not the check holds: what somebody changed by hand in the cluster is put right, too.
@@ -132,7 +133,7 @@ def execute(job: Job, prepared: Prepared, bring_images: Callable[[], None] = lam
         execution.run()
     except FleetError as error:
         raise rollout_errors.explained(error) from error
-    return changes(execution.notes.get(prepared.cluster.control_plane[0].endpoint, []))
+    return changes(execution.notes.get(lead(prepared.cluster, prepared.facts).endpoint, []))
 
 
 def changes(notes: list[str]) -> tuple[Change, ...]:
@@ -149,8 +150,8 @@ def changes(notes: list[str]) -> tuple[Change, ...]:
 
 
 def installed(job: Job, cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, Installed]:
-    """What the cluster has, by name. One round trip to the first master."""
-    first = cluster.control_plane[0]
+    """What the cluster has, by name. One round trip to the lead."""
+    first = lead(cluster, facts)
     reply = job.fleet.connection(first).call(
         Kind.PROBE, [f"LABEL={manifests.LABEL}\n{LIST.read_text()}".encode()], timeout=TIMEOUT_SECONDS
     )

@@ -13,6 +13,7 @@ from kubeup.model.events import Note
 from kubeup.node.wire.step_lines import IssuedSecrets
 from kubeup.pki import kubeconfig, secret_names, specs
 from kubeup.pki.kubeconfig_file import FileLocked
+from kubeup.planning.lead import lead
 
 T = TypeVar("T")
 PATIENCE_SECONDS, PAUSE_SECONDS = 5.0, 0.1
@@ -33,7 +34,7 @@ def give(job: Job, prepared: Prepared, issued: Mapping[str, IssuedSecrets]) -> k
     cluster = prepared.cluster
     path = kubeconfig.default_path(job.environ, cluster.name)
     admin = specs.admin()
-    first = cluster.control_plane[0]
+    first = lead(cluster, prepared.facts)
     secrets = issued.get(first.endpoint, {})
     cert, key = secret_names.of_leaf(admin.path, "crt"), secret_names.of_leaf(admin.path, "key")
     fresh = cert in secrets

@@ -25,6 +25,7 @@ from kubeup.node.wire.packing import Packer
 from kubeup.plan.steps import Plan
 from kubeup.planning import recorded, render, required, resolve, waves
 from kubeup.planning.diff import diff
+from kubeup.planning.lead import lead
 from kubeup.release.artifacts import Artifact, ArtifactRef
 from kubeup.sources import cache, patches, search
 
@@ -105,9 +106,10 @@ def make_plan(
 ) -> Plan:
     """diff of every node's desired state and facts. Pure."""
     cidrs = resolve.pod_cidrs(cluster, cluster_facts.pod_cidrs)
+    first = lead(cluster, facts)
     plans = []
     for node in cluster.nodes:
-        context = Context(cluster, node, facts[node.endpoint], cluster_facts, cidrs)
+        context = Context(cluster, node, facts[node.endpoint], cluster_facts, cidrs, leads=node == first)
         mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == facts[node.endpoint].arch)
         desired = render.desired(context, mine, now)
         plan = diff(node.title, desired, facts[node.endpoint], components.order(cluster, node))
@@ -118,7 +120,7 @@ def make_plan(
 
 def in_waves(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts], cluster_facts: ClusterFacts) -> Plan:
     """The same plan, with the order in which nodes go through it."""
-    return replace(plan, waves=waves.of(cluster, plan, facts, cluster_facts, cluster.control_plane[0]))
+    return replace(plan, waves=waves.of(cluster, plan, facts, cluster_facts, lead(cluster, facts)))
 
 
 def execute(

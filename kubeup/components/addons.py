@@ -1,4 +1,4 @@
-"""Addons as a component: their objects are files on the first control-plane node, one action brings them."""
+"""Addons as a component: their objects are files on every control-plane node, one action of the lead's brings them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,10 @@ PATIENCE, LIMIT = 30, 240
 SCRIPT = (Path(addons.__file__).parent / "apply.sh").read_text()
 
 
-def is_first_master(context: Context) -> bool:
-    return context.node == context.cluster.control_plane[0]
-
-
 def in_use(context: Context) -> bool:
     """There are addons, or there were: also where another node, or an attempt that failed, brought them."""
     known = ACTION in context.facts.record.actions or context.cluster_facts.had_addons
-    return is_first_master(context) and bool(context.cluster.addons or known)
+    return bool(context.cluster.addons or known)
 
 
 def values(context: Context) -> Mapping[str, Value]:
@@ -36,7 +32,7 @@ def values(context: Context) -> Mapping[str, Value]:
         }
     }
     for addon in addons.ALL:
-        found.update(addon.values(cluster, context.facts))
+        found.update(addon.values(cluster))
     return found
 
 
@@ -66,8 +62,6 @@ def listing(context: Context, found: Sequence[File]) -> tuple[File, ...]:
 
 
 def actions(context: Context) -> tuple[Action, ...]:
-    if not is_first_master(context):
-        return ()
     files = (*map(manifests.path_of, context.cluster.addons), manifests.INVENTORY)
     variables = {
         "FOLDER": manifests.FOLDER,
@@ -93,6 +87,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             apply="".join(f"{name}={sh(str(value))}\n" for name, value in variables.items()) + SCRIPT,
             timeout=LIMIT + 120,
             reads=files,
+            due=None if context.leads else False,
         ),
     )
 
@@ -120,7 +115,7 @@ def _wanted(name: str) -> Template:
     return Template(
         f"addons/{name}.yaml",
         manifests.path_of(name),
-        when=lambda context: is_first_master(context) and name in context.cluster.addons,
+        when=lambda context: name in context.cluster.addons,
         addon=name,
     )
 

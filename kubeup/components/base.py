@@ -42,11 +42,11 @@ class Context:
 
     cluster, node: as the machines know them, names and addresses filled in; while questions are gathered, as the
     profile has them, ``name`` and ``address`` perhaps empty. facts: of this node. cluster_facts: of the control plane.
-    pod_cidrs: node name -> its pods' subnet. store: binary name -> its path in the node's store. render_text: templates
-    of the user's.
+    pod_cidrs: node name -> its pods' subnet. leads: what is done once for the cluster is done by this node (see
+    planning/lead.py). store: binary name -> its path in the node's store. render_text: templates of the user's.
 
-    What is gathered for a probe comes from a Context with empty facts, cluster_facts, pod_cidrs and store: callables
-    must bear that.
+    What is gathered for a probe comes from a Context with empty facts, cluster_facts, pod_cidrs and store, in which no
+    node leads: callables must bear that.
     """
 
     cluster: Cluster
@@ -54,6 +54,7 @@ class Context:
     facts: Facts
     cluster_facts: ClusterFacts
     pod_cidrs: Mapping[str, str]
+    leads: bool = False
     store: Mapping[str, str] = field(default_factory=dict)
     render_text: RenderText = lambda text, _, __: text
 

@@ -58,9 +58,7 @@ def flags(context: Context) -> Flags:
 
 
 def actions(context: Context) -> tuple[Action, ...]:
-    """On the first control-plane node only: the objects are the cluster's, not the machine's."""
-    if context.node != context.cluster.control_plane[0]:
-        return ()
+    """Of the lead only: the objects are the cluster's, not the machine's."""
     return (
         Action(
             id=ACTION,
@@ -73,6 +71,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             apply=f"{PATIENT} apply --server-side --force-conflicts --field-manager=kubeup -f {OBJECTS}",
             timeout=90,
             reads=(OBJECTS,),
+            due=None if context.leads else False,
         ),
     )
 
@@ -156,7 +155,6 @@ COMPONENT = Component(
         Template(
             "cluster.yaml",
             OBJECTS,
-            when=lambda context: context.node == context.cluster.control_plane[0],
             # An action applies it.
             read_at_start=False,
             revision=True,

@@ -22,6 +22,7 @@ from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.step_lines import IssuedSecrets
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import NodePlan, Plan
+from kubeup.planning.lead import lead
 from kubeup.release.artifacts import Download
 
 PayloadBuilder = Callable[[Node, NodePlan, int], Payload]
@@ -154,11 +155,14 @@ class Execution:
         self._phase(name, wanted, trip)
 
     def _hold(self, number: int) -> None:
-        """Every later level needs the API, which the first control-plane node serves: without it nobody goes on."""
-        first = self.cluster.control_plane[0] if self.cluster.control_plane else None
-        if number == 0 or first is None or first.endpoint not in self.failures:
+        """Every later level needs the API, and what the lead puts into it: without that nobody goes on."""
+        if number == 0 or not self.cluster.control_plane:
             return
-        reason = f"{first.title} failed, and with it the API server everything after needs"
+        needed = (lead(self.cluster, self.facts), self.cluster.api_node)
+        failed = next((node for node in needed if node.endpoint in self.failures), None)
+        if failed is None:
+            return
+        reason = f"{failed.title} failed, and with it the API server everything after needs"
         for node, plan in self._alive():
             if plan.level(number):
                 self.held[node.endpoint] = reason

@@ -17,7 +17,7 @@ COUNTED = "the machines are counted"
 VERSION = "kubeup takes versions that are known to fit; kubernetes: and versions: choose others"
 GONE = {
     "ALLOW_PRIVILEGED": "allowed; a namespace's pod-security label restricts it",
-    "API_SERVER": "the first master, port 6443, by TLS",
+    "API_SERVER": "a master, port 6443, by TLS",
     "CERT_GROUP": "keys belong to root alone",
     "CNI_KUBELET_TRIGGER": CNI,
     "CNI_PLUGIN_CONF": CNI,
@@ -32,7 +32,7 @@ GONE = {
     "ETCD_VERSION": VERSION,
     "EXTRA_SANS": "the API's certificate names the masters' names and addresses, and the service's",
     "FLANNEL_VERSION": VERSION,
-    "KUBE_SERVER": "the first master, port 6443, by TLS",
+    "KUBE_SERVER": "a master, port 6443, by TLS",
     "KUBE_VERSION": VERSION,
     "LOCAL_APISERVER_TUNNEL_PORT": "there is no insecure port; a bastion goes under ssh:",
     "LOGGING_DESTINATION": LOGS,

@@ -13,21 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from kubeup.model.node import Node as Node
+from kubeup.model.node import Role as Role
+from kubeup.model.node import Taint as Taint
+from kubeup.model.node import by_address as by_address
+
 Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = "Scalar | tuple[Value, ...] | Mapping[str, Value]"
 """What a settings file can hold, frozen: lists are tuples."""
-
-
-class Role(enum.Enum):
-    """What a machine does. kube-up wrote them ``a`` (it said master), ``i`` (it said node) and ``ai`` (both)."""
-
-    CONTROL_PLANE = "control-plane"
-    WORKER = "worker"
-
-    @staticmethod
-    def recorded(text: str) -> frozenset[Role]:
-        """Out of a node's record: values with commas between."""
-        return frozenset(Role(word) for word in text.split(",") if word)
 
 
 class Runtime(enum.Enum):
@@ -47,56 +40,6 @@ class HostKeys(enum.Enum):
 
     STRICT = "strict"
     ACCEPT_NEW = "accept-new"
-
-
-@dataclass(frozen=True)
-class Taint:
-    """A node taint: ``key=value:effect``."""
-
-    key: str
-    value: str
-    effect: str
-
-
-@dataclass(frozen=True)
-class Node:
-    """One machine.
-
-    host: what SSH dials (name, address or an alias of ~/.ssh/config). address: the IP the cluster uses for it; empty
-    until ``resolve`` when the profile does not say. name: the Kubernetes node name; empty until ``resolve``.
-    user, port, key, bastion, host_key: empty means: as ~/.ssh/config says. host_key: a pinned key,
-    ``ssh-ed25519 AAAA...`` or ``SHA256:...``.
-    """
-
-    host: str
-    roles: frozenset[Role]
-    name: str = ""
-    address: str = ""
-    user: str = ""
-    port: int | None = None
-    key: str = ""
-    bastion: str = ""
-    host_key: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    taints: tuple[Taint, ...] = ()
-
-    @property
-    def is_control_plane(self) -> bool:
-        return Role.CONTROL_PLANE in self.roles
-
-    @property
-    def is_worker(self) -> bool:
-        return Role.WORKER in self.roles
-
-    @property
-    def endpoint(self) -> str:
-        """By what answers, failures and connections are told apart: a host may have several nodes, by their ports."""
-        return self.host if self.port is None else f"{self.host}:{self.port}"
-
-    @property
-    def title(self) -> str:
-        """How people are told about it: its name where known, else what SSH dials."""
-        return self.name or self.host
 
 
 @dataclass(frozen=True)
@@ -269,21 +212,31 @@ class Cluster:
     storage_path: str = ""
     images: tuple[str, ...] = ()
     """The user's own images that nodes should have, as REPOSITORY:TAG."""
+    api_address: str = ""
+    """Of the control-plane node whose API server workers and the operator ask, as the nodes' records have it; `resolve`
+    fills it in."""
     waive: frozenset[str] = frozenset()
 
     @property
     def control_plane(self) -> tuple[Node, ...]:
-        return tuple(node for node in self.nodes if node.is_control_plane)
+        """By address: what is made of them must not change when a profile lists them in another order."""
+        return by_address(node for node in self.nodes if node.is_control_plane)
 
     @property
     def workers(self) -> tuple[Node, ...]:
-        """Machines that run pods (role ``i`` or ``ai``)."""
-        return tuple(node for node in self.nodes if node.is_worker)
+        """Machines that run pods (role ``i`` or ``ai``), by address, too."""
+        return by_address(node for node in self.nodes if node.is_worker)
+
+    @property
+    def api_node(self) -> Node:
+        """The control-plane node that workers and the operator ask: one that the cluster was not built with is the
+        first."""
+        return next((node for node in self.control_plane if node.address == self.api_address), self.control_plane[0])
 
     @property
     def api_server(self) -> str:
-        """The URL every machine and the operator use for the API: the first control-plane node's."""
-        return f"https://{self.control_plane[0].address}:6443"
+        """The URL every worker and the operator use for the API."""
+        return self.api_node.api_server
 
     def override(self, component: str) -> Override:
         return self.overrides.get(component, Override())

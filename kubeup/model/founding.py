@@ -13,7 +13,12 @@ from kubeup.model.cluster import Cluster, Runtime
 CONTROL_PLANE = "control_plane"
 """Names of the control-plane nodes, sorted."""
 SUBNETS = "subnets"
-"""NAME=SUBNET of all that were given away, sorted; on control-plane nodes, so that what left the profile is known."""
+"""NAME=SUBNET of all that were given away, sorted; on control-plane nodes, so that what left the profile is known. The
+lead's is up to date, the others' may be older."""
+NODES = "nodes"
+"""NAME=ADDRESS of all nodes; as SUBNETS."""
+SERVER = "server"
+"""URL of the API server that workers and the operator ask."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ FOUNDING = (
         lambda cluster: cluster.snapshotter if cluster.runtime is Runtime.CONTAINERD else "",
     ),
 )
-OF_A_NODE = frozenset({"name", "roles", "address", "runtime", "pod_cidr", CONTROL_PLANE, SUBNETS})
+OF_A_NODE = frozenset({"name", "roles", "address", "runtime", "pod_cidr", CONTROL_PLANE, SERVER, SUBNETS})
 
 
 def comes_first(key: str) -> bool:

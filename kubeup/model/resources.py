@@ -108,7 +108,9 @@ class Action:
     check succeeds when nothing is to be done; it rides in the probe, so it only reads and ends by itself. timeout:
     seconds that apply, and undo, may take. reads: files that ``apply`` takes in; where one of them changes, the check
     spoke of the old one, and it is applied whatever the check says. asked_as: what the check is called in a probe,
-    where the same thing is looked for in several ways (in each container runtime); else its id.
+    where the same thing is looked for in several ways (in each container runtime); else its id. due: whether it is to
+    be done, where that needs no check: other facts say it, or another node does it for all; one that is not due is
+    wanted all the same, so that nothing is undone where it was done earlier. None: its check says.
     """
 
     id: str
@@ -120,6 +122,7 @@ class Action:
     timeout: int = 60
     reads: tuple[str, ...] = ()
     asked_as: str = ""
+    due: bool | None = None
 
     @property
     def answer(self) -> str:

@@ -93,8 +93,8 @@ def files(
 
 
 def server_for(cluster: Cluster, node: Node) -> str:
-    """A control-plane node talks to its own API server, everybody else to the first."""
-    return f"https://{node.address}:6443" if node.is_control_plane else cluster.api_server
+    """A control-plane node talks to its own API server, everybody else to the same one."""
+    return node.api_server if node.is_control_plane else cluster.api_server
 
 
 def leaf_reason(spec: CertificateSpec, facts: Facts, authority: AuthorityFact | None, now: datetime.datetime) -> str:

@@ -96,6 +96,8 @@ def _component_steps(stage: ComponentOrder, desired: Desired, facts: Facts, earl
 
 
 def _to_do(action: Action, desired: Desired, facts: Facts) -> bool:
+    if action.due is not None:
+        return action.due
     changes = any(file.path in action.reads and not _file_stands(file, facts) for file in desired.files)
     return changes or not facts.checks.get(action.answer, False)
 

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.version import Version
 
-from kubeup.model.cluster import Cluster, Node
+from kubeup import addons
+from kubeup.components.base import Context
+from kubeup.model.cluster import Cluster, Node, by_address
 from kubeup.model.facts import Facts
+from kubeup.model.founding import CONTROL_PLANE, FOUNDING, NODES, SERVER, SUBNETS
 from kubeup.release import pins
 from kubeup.release.artifacts import Artifact
 from kubeup.release.kubernetes import minor_of
@@ -15,6 +18,37 @@ from kubeup.release.kubernetes import minor_of
 KUBERNETES = "kubernetes"
 FIRST_SUM = "first-sum/"
 """Followed by a name as pins have them."""
+
+
+def of_cluster(context: Context) -> tuple[tuple[str, str], ...]:
+    """What the node's record says about its cluster; what stays of it while the cluster lives, preflight compares."""
+    cluster = context.cluster
+    runtime = cluster.runtime.value if cluster.runtime else ""
+    pairs = [
+        ("cluster", cluster.name),
+        ("name", context.node.name),
+        ("roles", ",".join(sorted(role.value for role in context.node.roles))),
+        ("runtime", runtime),
+        ("address", context.node.address),
+        *((one.key, one.value(cluster)) for one in FOUNDING),
+        (SERVER, cluster.api_server),
+    ]
+    if context.node.is_control_plane:
+        pairs.append((CONTROL_PLANE, " ".join(sorted(node.name for node in cluster.control_plane))))
+        pairs.append((addons.BY_HAND, " ".join(cluster.addons_by_hand)))
+        pairs.append((NODES, _kept(context, NODES, {one.name: one.address for one in cluster.nodes})))
+        given = {**context.cluster_facts.pod_cidrs, **context.pod_cidrs}
+        pairs.append((SUBNETS, _kept(context, SUBNETS, given)))
+    if context.node.is_worker:
+        pairs.append(("pod_cidr", context.pod_cidrs[context.node.name]))
+    return tuple(pairs)
+
+
+def _kept(context: Context, key: str, pairs: Mapping[str, str]) -> str:
+    """NAME=VALUE of every node. What grows with each of them is kept up to date by the lead alone: who joins costs the
+    others no trip."""
+    known = "" if context.leads else context.facts.record.meta.get(key, "")
+    return known or " ".join(f"{name}={value}" for name, value in sorted(pairs.items()))
 
 
 def meta(cluster: Cluster, node: Node, artifacts: Sequence[Artifact]) -> tuple[tuple[str, str], ...]:
@@ -30,11 +64,23 @@ def first_sums(cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, str
     """sha256 of first downloads, by name; the control plane's word is the last. facts: by node.endpoint."""
     return {
         key.removeprefix(FIRST_SUM): value
-        for node in sorted(cluster.nodes, key=lambda node: node.is_control_plane)
+        for node in sorted(by_address(cluster.nodes), key=lambda node: node.is_control_plane)
         if node.endpoint in facts
         for key, value in facts[node.endpoint].record.meta.items()
         if key.startswith(FIRST_SUM)
     }
+
+
+def api_address(cluster: Cluster, facts: Mapping[str, Facts]) -> str:
+    """Of the API server that workers and the operator ask: where the records say it is, while the control plane has a
+    node there; else that of its first node.
+
+    So neither another order in the profile nor a further control-plane node moves it. cluster: with its addresses.
+    """
+    here = {node.api_server: node.address for node in cluster.control_plane}
+    asked = (*cluster.control_plane, *cluster.workers)
+    said = (facts[node.endpoint].record.meta.get(SERVER, "") for node in asked if node.endpoint in facts)
+    return next((here[url] for url in said if url in here), next(iter(here.values()), ""))
 
 
 def kubernetes(cluster: Cluster, facts: Mapping[str, Facts]) -> str:

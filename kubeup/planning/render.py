@@ -12,14 +12,13 @@ from functools import cache
 import jinja2
 from ruamel.yaml import YAML
 
-from kubeup import addons, components
+from kubeup import components
 from kubeup.addons import manifests
 from kubeup.components.base import FOLDERS, Component, Context, Template
 from kubeup.model import resources
-from kubeup.model.cluster import Cluster, Node, Value
+from kubeup.model.cluster import Cluster, Node, Value, by_address, replace_nodes
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.model.founding import CONTROL_PLANE, FOUNDING, SUBNETS
 from kubeup.model.resources import Binary, Desired, Directory, File, ProbeRequest, SideEffect, Unit, sha256
 from kubeup.pki import certificates, secret_names
 from kubeup.planning import recorded
@@ -79,7 +78,8 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
     binaries = _binaries(mine, found)
 
     def of_user(text: str, name: str, values: Mapping[str, Value]) -> str:
-        return render_text(text, name, {"cluster": cluster, **values})
+        ordered = replace_nodes(cluster, by_address(cluster.nodes))
+        return render_text(text, name, {"cluster": ordered, **values})
 
     context = replace(context, store={binary.name: binary.store_path for binary in binaries}, render_text=of_user)
     keys, to_issue = certificates.files(cluster, node, context.facts, context.cluster_facts, now)
@@ -95,7 +95,7 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
         actions=tuple(action for part in mine for action in part.actions(context)),
         side_effects=_traces(mine, cluster),
         to_issue=to_issue,
-        meta=(*_meta(context), *recorded.meta(cluster, node, artifacts)),
+        meta=(*recorded.of_cluster(context), *recorded.meta(cluster, node, artifacts)),
     )
 
 
@@ -194,30 +194,6 @@ def _traces(parts: Iterable[Component], cluster: Cluster) -> tuple[SideEffect, .
         routes = (SideEffect("routes", str(network)) for network in part.routes(cluster))
         found.update(dict.fromkeys((*part.side_effects, *routes)))
     return tuple(found)
-
-
-def _meta(context: Context) -> tuple[tuple[str, str], ...]:
-    """What the node's record says about its cluster; what stays of it while the cluster lives, preflight compares."""
-    cluster = context.cluster
-    runtime = cluster.runtime.value if cluster.runtime else ""
-    pairs = [
-        ("cluster", cluster.name),
-        ("name", context.node.name),
-        ("roles", ",".join(sorted(role.value for role in context.node.roles))),
-        ("runtime", runtime),
-        ("address", context.node.address),
-        *((one.key, one.value(cluster)) for one in FOUNDING),
-        (CONTROL_PLANE, " ".join(sorted(node.name for node in cluster.control_plane))),
-        ("server", cluster.api_server),
-        ("nodes", " ".join(f"{node.name}={node.host}" for node in cluster.nodes)),
-    ]
-    if context.node.is_control_plane:
-        pairs.append((addons.BY_HAND, " ".join(cluster.addons_by_hand)))
-        given = {**context.cluster_facts.pod_cidrs, **context.pod_cidrs}
-        pairs.append((SUBNETS, " ".join(f"{name}={subnet}" for name, subnet in sorted(given.items()))))
-    if context.node.is_worker:
-        pairs.append(("pod_cidr", context.pod_cidrs[context.node.name]))
-    return tuple(pairs)
 
 
 def render(name: str, part: Component, context: Context, *, revised: bool = False, **extra: object) -> str:

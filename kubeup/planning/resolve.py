@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from kubeup import addons
 from kubeup.components import docker_daemon
-from kubeup.model.cluster import KUBERNETES, Cluster, Network, Node, Runtime
+from kubeup.model.cluster import KUBERNETES, Cluster, Network, Node, Runtime, by_address, replace_nodes
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts, NodeObject, Said, Unknown, running
 from kubeup.model.founding import SUBNETS
@@ -29,6 +29,7 @@ def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
     facts: by node.endpoint; a node that did not answer keeps what the profile says.
     """
     nodes = tuple(_resolve_node(node, facts.get(node.endpoint)) for node in cluster.nodes)
+    cluster = replace_nodes(cluster, nodes)
     masters = (facts[node.endpoint] for node in cluster.control_plane if node.endpoint in facts)
     cluster = addons.with_recorded(cluster, *masters)
     names = {word: node.name for node in nodes for word in (node.host, node.address) if node.name}
@@ -36,9 +37,9 @@ def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
     kubernetes = recorded.kubernetes(cluster, facts) or cluster.versions.kubernetes
     return replace(
         cluster,
+        api_address=recorded.api_address(cluster, facts),
         dns_upstream=_upstreams(cluster, facts),
         ingress_nodes=chosen,
-        nodes=nodes,
         runtime=cluster.runtime or choose_runtime(cluster, facts).runtime,
         versions=cluster.versions.with_(KUBERNETES, kubernetes),
         first_sums=recorded.first_sums(cluster, facts),
@@ -176,7 +177,8 @@ def _known_cidrs(
     The subnet of a node that is neither in the profile nor among the Node objects is free again.
     """
     known: dict[str, str] = {}
-    asked = [(node, facts[node.endpoint].record.meta) for node in cluster.nodes if node.endpoint in facts]
+    every = reversed(by_address(cluster.nodes))
+    asked = [(node, facts[node.endpoint].record.meta) for node in every if node.endpoint in facts]
     for _, meta in asked:
         pairs = (word.partition("=") for word in meta.get(SUBNETS, "").split())
         known.update((name, subnet) for name, _, subnet in pairs)
@@ -189,7 +191,7 @@ def _known_cidrs(
 
 
 def pod_cidrs(cluster: Cluster, known: Mapping[str, str]) -> dict[str, str]:
-    """Node name -> its pod subnet: what it has, else the next free one out of flannel_net, in the profile's order.
+    """Node name -> its pod subnet: what it has, else the next free one out of flannel_net, by their addresses.
 
     known: by node name, such as ClusterFacts.pod_cidrs; a subnet of whatever length that overlaps one of them is taken.
     Raises KubeupError where flannel_net has none left.

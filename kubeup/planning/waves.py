@@ -139,6 +139,6 @@ def _elsewhere(cluster: Cluster, plan: Plan, number: int, lead: Node) -> tuple[t
     after the workers' own level is the cluster's, such as addons: it is better done when the workers are there.
     """
     planned = {Trip(level.number, node.node) for node in plan.nodes for level in node.levels}
-    serving = dict.fromkeys((lead.title, cluster.control_plane[0].title))
+    serving = dict.fromkeys((lead.title, cluster.api_node.title))
     needs = tuple(trip for title in serving if (trip := Trip(0, title)) in planned) if number else ()
     return needs, tuple(sorted(trip for trip in planned if trip.level < number)) if number > 1 else ()

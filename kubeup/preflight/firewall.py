@@ -34,10 +34,10 @@ def front_ends(s: Subject) -> Iterator[PreflightProblem]:
 
 
 def operators_way(s: Subject) -> Iterator[PreflightProblem]:
-    """kubectl on the operator's machine asks the first control-plane node. What firewalld thinks of it is not told: a
+    """kubectl on the operator's machine asks one control-plane node. What firewalld thinks of it is not told: a
     port may be open there by services and rich rules, too.
     """
-    asks_here = bool(s.cluster.control_plane) and s.node.endpoint == s.cluster.control_plane[0].endpoint
+    asks_here = bool(s.cluster.control_plane) and s.node.endpoint == s.cluster.api_node.endpoint
     if not re.fullmatch(r"\d+(\.\d+){3}", s.facts.operator) or not asks_here or s.node.bastion:
         return
     came_from = s.facts.operator

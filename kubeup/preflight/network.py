@@ -121,7 +121,6 @@ def _is_flannels(s: Subject, destination: str, device: str) -> bool:
     return is_pod_subnet and bool(gateways) and gateways <= _other_nodes(s)
 
 
-def _other_nodes(s: Subject) -> set[str]:
+def _other_nodes(s: Subject) -> frozenset[str]:
     """Addresses of the cluster's other nodes, with those that the last `up` still had."""
-    before = {word.partition("=")[2] for word in s.facts.record.meta.get("nodes", "").split()}
-    return before | {node.address for node in s.cluster.nodes if node.endpoint != s.node.endpoint}
+    return s.before | {node.address for node in s.cluster.nodes if node.endpoint != s.node.endpoint}

@@ -54,11 +54,13 @@ def problem(
 
 @dataclass(frozen=True)
 class Subject:
-    """One node under examination."""
+    """One node under examination. before: addresses of the nodes that the cluster had at the last `up`, as far as the
+    nodes that answered recorded them."""
 
     cluster: Cluster
     node: Node
     facts: Facts
+    before: frozenset[str] = frozenset()
 
     def problem(
         self, id_: str, message: str, fix: str, evidence: Iterable[str] = (), severity: Severity | None = None

@@ -121,7 +121,7 @@ def _agreement(node: Node, rows: Rows) -> list[Check]:
 
 
 def component_statuses(cluster: Cluster, said: Said) -> tuple[ComponentStatus, ...]:
-    """controller-manager and scheduler per control-plane node, etcd-N per member in the profile's order."""
+    """controller-manager and scheduler per control-plane node, etcd-N per member as kube-apiserver counts."""
     found = []
     for index, node in enumerate(cluster.control_plane):
         rows = said.get(node.endpoint, [])
@@ -139,13 +139,12 @@ def component_statuses(cluster: Cluster, said: Said) -> tuple[ComponentStatus, .
 def nodes(cluster: Cluster, said: Said) -> list[Check]:
     """Every worker known to the API, Ready, with the profile's version."""
     if not api_answers(said):
-        first = cluster.control_plane[0]
         return [
             _check(
                 False,
                 ids.API,
                 f"the API at {cluster.api_server} does not answer",
-                _journal(first, "kube-apiserver"),
+                _journal(cluster.api_node, "kube-apiserver"),
             )
         ]
     found = {status.name: status for status in node_statuses(said)}

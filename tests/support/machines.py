@@ -11,6 +11,7 @@ from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Disk, Facts, Owned, Record, UnitFact
 from kubeup.planning import recorded, render, required, resolve
+from kubeup.planning.lead import lead
 from kubeup.release.artifacts import Artifact
 from kubeup.sources import cache
 from tests.support.plans import authorities, carried_out, leaves
@@ -93,7 +94,8 @@ def built_nodes(
     secrets: dict[str, bytes] = {}
     for node in cluster.nodes:
         shared = resolve.gather_cluster(cluster, known)
-        context = Context(cluster, node, facts[node.endpoint], shared, resolve.pod_cidrs(cluster, {}))
+        cidrs = resolve.pod_cidrs(cluster, {})
+        context = Context(cluster, node, facts[node.endpoint], shared, cidrs, leads=node == lead(cluster, facts))
         done = render.desired(context, artifacts, now)
         done = replace(done, meta=(*done.meta, *recorded.meta(cluster, node, artifacts)))
         vault = {**common, **leaves(cluster, node, pairs, now)}

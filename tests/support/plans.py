@@ -22,6 +22,7 @@ from kubeup.plan.steps import (
 )
 from kubeup.planning import render, required, resolve
 from kubeup.planning.diff import diff
+from kubeup.planning.lead import lead
 from kubeup.release.artifacts import Artifact
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.timezone.utc)
@@ -61,7 +62,7 @@ def artifacts(cluster: Cluster) -> tuple[Artifact, ...]:
 
 def desired(cluster: Cluster, node: Node, facts: Facts = BARE, shared: ClusterFacts | None = None) -> Desired:
     cidrs = resolve.pod_cidrs(cluster, {})
-    context = Context(cluster, node, facts, shared or ClusterFacts(), cidrs)
+    context = Context(cluster, node, facts, shared or ClusterFacts(), cidrs, leads=node == lead(cluster, {}))
     return render.desired(context, artifacts(cluster), NOW)
 
 

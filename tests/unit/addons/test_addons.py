@@ -67,7 +67,7 @@ def test_an_addon_runs_just_the_images_that_are_brought_for_it(name: str) -> Non
 
 
 def test_no_two_addons_give_their_templates_values_of_one_name() -> None:
-    given = [name for addon in addons.ALL for name in addon.values(full(), BARE)]
+    given = [name for addon in addons.ALL for name in addon.values(full())]
     assert len(given) == len(set(given))
 
 
@@ -163,7 +163,7 @@ def corefile(cluster: Cluster, *servers: tuple[str, ...]) -> str:
         for node, known in zip(cluster.nodes, servers, strict=True)
     }
     resolved = resolve.resolve(cluster, facts)
-    return str(dns.values(resolved, BARE)["upstream"])
+    return str(dns.values(resolved)["upstream"])
 
 
 def test_dns_answers_at_the_profile_s_address_for_the_profile_s_domain() -> None:

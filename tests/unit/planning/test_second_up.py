@@ -4,27 +4,16 @@ nothing to do."""
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-from kubeup import components, profile
-from kubeup.components.base import Context
-from kubeup.model.cluster import Cluster, Node
-from kubeup.model.facts import ClusterFacts, DockerFact, Facts, UnitFact
-from kubeup.model.resources import Desired, ProbeRequest, sha256
-from kubeup.pki.issue import KeyPair
-from kubeup.plan.steps import NodePlan
-from kubeup.planning import render, required, resolve
-from kubeup.planning.diff import diff
-from kubeup.release.artifacts import Artifact
+from kubeup import profile
+from kubeup.model.facts import DockerFact
+from kubeup.planning import render, resolve
 from kubeup.validate import evaluate
 from kubeup.validate.checks import Status
-from tests.support.plans import BARE, NOW, authorities, carried_out, leaves
+from tests.support.second_up import ADDRESSES, asked, machine, plans, up
 
-ADDRESSES = ("192.168.200.13", "192.168.200.14", "192.168.200.15")
 OWN_DOCKER = DockerFact("28.5.2", running=True, source="other", cgroup_driver="systemd")
 RUNTIMES = ("", "runtime: docker", "runtime: containerd")
 OTHERS = (
@@ -39,12 +28,6 @@ OTHERS = (
 )
 
 
-@cache
-def shared() -> tuple[dict[str, bytes], dict[str, KeyPair]]:
-    """Making keys takes longer than all else here."""
-    return authorities(NOW)
-
-
 def profile_text(lines: tuple[str, ...], masters: int, named: bool, addressed: bool) -> str:
     """A profile of nodes that SSH knows by an alias; their names and addresses are said, or the machines' own."""
     nodes = []
@@ -55,59 +38,6 @@ def profile_text(lines: tuple[str, ...], masters: int, named: bool, addressed: b
         nodes.append(f"  - {{{', '.join(said)}}}\n")
     roles = "ai ai ai" if masters == 3 else "ai i"
     return "".join(["nodes:\n", *nodes, f"roles: {roles}\n", *(f"{line}\n" for line in lines)])
-
-
-def machine(number: int, docker: DockerFact) -> Facts:
-    units = {"docker.service": UnitFact("docker.service", "loaded", "active")} if docker.running else {}
-    return replace(BARE, hostname=f"machine{number}", primary_address=ADDRESSES[number], docker=docker, units=units)
-
-
-def answered(request: ProbeRequest, facts: Facts) -> Facts:
-    """Of all that is so on a machine, what it is asked for."""
-    files = {path: fact for path, fact in facts.files.items() if path in request.files}
-    return replace(
-        facts,
-        files={path: fact if path in request.contents else replace(fact, content=None) for path, fact in files.items()},
-        units={name: unit for name, unit in facts.units.items() if name in request.units},
-        checks={id_: facts.checks.get(id_, False) for id_, _ in request.checks},
-    )
-
-
-def wish(cluster: Cluster, node: Node, facts: Facts, cluster_facts: ClusterFacts) -> Desired:
-    artifacts = tuple(
-        Artifact(one, sha256(one.title.encode()), 1000, Path("/nowhere"), "test")
-        for one in required.for_node(cluster, node, facts)
-    )
-    cidrs = resolve.pod_cidrs(cluster, cluster_facts.pod_cidrs)
-    return render.desired(Context(cluster, node, facts, cluster_facts, cidrs), artifacts, NOW)
-
-
-def up(said: Cluster, machines: dict[str, Facts]) -> dict[str, Facts]:
-    """The machines after everything was done."""
-    facts = {node.host: answered(render.probe_request(said, node), machines[node.host]) for node in said.nodes}
-    cluster = resolve.resolve(said, facts)
-    common, pairs = shared()
-    after = {}
-    for node in cluster.nodes:
-        done = wish(cluster, node, facts[node.host], ClusterFacts())
-        vault = {**common, **leaves(cluster, node, pairs, NOW)}
-        after[node.host] = carried_out(done, vault, machines[node.host])
-    return after
-
-
-def plans(said: Cluster, machines: dict[str, Facts]) -> list[NodePlan]:
-    facts = {node.host: answered(render.probe_request(said, node), machines[node.host]) for node in said.nodes}
-    cluster = resolve.resolve(said, facts)
-    cluster_facts = resolve.gather_cluster(cluster, facts)
-    return [
-        diff(
-            node.title,
-            wish(cluster, node, facts[node.host], cluster_facts),
-            facts[node.host],
-            components.order(cluster, node),
-        )
-        for node in cluster.nodes
-    ]
 
 
 @pytest.mark.parametrize("masters", [1, 3])
@@ -160,7 +90,7 @@ def test_an_image_that_an_older_kubeup_brought_is_neither_brought_again_nor_take
 def test_validate_finds_every_unit_running_where_the_profile_names_no_runtime(docker: DockerFact) -> None:
     said = profile.load_text(profile_text((), 1, True, True), "demo.yaml").cluster
     after = up(said, {node.host: machine(number, docker) for number, node in enumerate(said.nodes)})
-    facts = {node.host: answered(render.probe_request(said, node), after[node.host]) for node in said.nodes}
+    facts = asked(said, after)
     checks = evaluate.units(resolve.resolve(said, facts), facts)
     assert checks
     assert not [check.message for check in checks if check.status is not Status.OK]

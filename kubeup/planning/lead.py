@@ -1,0 +1,25 @@
+"""The lead: the control-plane node that does what is done once for the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kubeup.components import kube_apiserver
+from kubeup.model.cluster import Cluster, Node
+from kubeup.model.facts import Facts
+
+
+def lead(cluster: Cluster, facts: Mapping[str, Facts]) -> Node:
+    """The first control-plane node, by address, that answered and whose API server became ready before, as its record
+    says; where none did, the first that answered.
+
+    It is the same in whatever order a profile lists the nodes, and one that joins the control plane is not it before
+    it works. cluster: resolved, with a control plane. facts: by node.endpoint.
+    """
+    return min(cluster.control_plane, key=lambda node: _rank(facts.get(node.endpoint)))
+
+
+def _rank(facts: Facts | None) -> int:
+    if facts is None:
+        return 2
+    return 0 if kube_apiserver.COMPONENT.unit in facts.record.ready else 1
