@@ -10,10 +10,11 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup.lab import life, model, state
+from kubeup.lab import life, model, network, state
+from kubeup.model.errors import LabError
 from kubeup.sources.cache import cache_root
 from tests.lab.conftest import PREFIX, SUBNETS, Cluster, bare, kubelet
 from tests.world.server import Log, Request
@@ -138,12 +139,13 @@ def readme_machines(home: Path, more: int = 0, like: str = "debian") -> Iterator
     They are 192.168.0.13 and .14, as it says; where that network is in use here, it is said, and another one taken.
     """
     (profile,) = (text for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "flannel_net" in text)
-    subnet = THEIRS
-    if not free(THEIRS):
-        subnet = SUBNETS["debian"]
-        profile = profile.replace(THEIRS[:-4], subnet[:-4])
-        warnings.warn(f"{THEIRS} is in use on this machine: the README's machines are in {subnet}", stacklevel=1)
-    lab = model.Lab(f"{PREFIX}w", ipaddress.IPv4Network(subnet), 2 + more, like)
+    lab = model.Lab(f"{PREFIX}w", ipaddress.IPv4Network(THEIRS), 2 + more, like)
+    try:
+        network.refuse_conflicts(lab)
+    except LabError as error:
+        lab = replace(lab, subnet=ipaddress.IPv4Network(SUBNETS["debian"]))
+        profile = profile.replace(THEIRS[:-4], SUBNETS["debian"][:-4])
+        warnings.warn(f"the README's machines are in {lab.subnet} here: {'; '.join(error.evidence)}", stacklevel=1)
     profile = profile.replace("root@", f"{lab.user}@")
     with bare(lab, home) as found:
         assert all(f"{lab.user}@{address}" in profile for address in found.addresses[:2])
@@ -175,18 +177,3 @@ def second_plan_is_empty(cluster: Cluster) -> None:
     planned = cluster.kubeup("plan")
     assert planned.returncode == 0, planned.stderr
     assert "Nothing to do" in planned.stdout, planned.stdout
-
-
-def free(subnet: str) -> bool:
-    """Whether nothing on this machine has an address or a route there."""
-    wanted = ipaddress.IPv4Network(subnet)
-    listing = subprocess.run(["ip", "-4", "route", "show", "table", "all"], capture_output=True, text=True, check=True)
-    words = (word for line in listing.stdout.split("\n") for word in line.split()[:2])
-    return not any(_overlaps(word, wanted) for word in words)
-
-
-def _overlaps(word: str, wanted: ipaddress.IPv4Network) -> bool:
-    try:
-        return ipaddress.IPv4Network(word, strict=False).overlaps(wanted)
-    except ValueError:
-        return False
