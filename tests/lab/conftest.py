@@ -27,6 +27,8 @@ NET = int(os.environ.get("KUBEUP_TEST_NET", "201")) + 10 * WORKER
 # A kind has a lab of its own name, and all kinds but the first one subnet.
 SUBNETS = {like: f"192.168.{NET + bool(number)}.0/24" for number, like in enumerate(KINDS)}
 LETTERS = dict(zip(KINDS, "duvxyln", strict=True))
+# The README's machines have one beside them: tests/lab/world.py.
+README_LETTER = "w"
 UP_LIMIT = 1800
 # kubeup's own containerd, asked on a node.
 CTR = "/opt/kubeup/bin/ctr -a /run/kube-containerd/containerd.sock -n k8s.io"
@@ -194,5 +196,5 @@ def nothing_leaves(cluster: Cluster) -> Iterator[None]:
 def nothing_of_the_lab_stays() -> Iterator[None]:
     """Other labs on this machine come and go as they like."""
     yield
-    own = tuple(f"{NETNS_PREFIX}{PREFIX}{letter}" for letter in LETTERS.values())
+    own = tuple(f"{NETNS_PREFIX}{PREFIX}{letter}" for letter in (*LETTERS.values(), README_LETTER))
     assert not [path.name for path in Path("/run/netns").glob("*") if path.name.startswith(own)]

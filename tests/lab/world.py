@@ -16,7 +16,7 @@ from pathlib import Path
 from kubeup.lab import life, model, network, state
 from kubeup.model.errors import LabError
 from kubeup.sources.cache import cache_root
-from tests.lab.conftest import PREFIX, SUBNETS, Cluster, bare, kubelet
+from tests.lab.conftest import PREFIX, README_LETTER, SUBNETS, Cluster, bare, kubelet
 from tests.world.server import Log, Request
 
 CHECKOUT = Path(__file__).parents[2]
@@ -139,7 +139,7 @@ def readme_machines(home: Path, more: int = 0, like: str = "debian") -> Iterator
     They are 192.168.0.13 and .14, as it says; where that network is in use here, it is said, and another one taken.
     """
     (profile,) = (text for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "flannel_net" in text)
-    lab = model.Lab(f"{PREFIX}w", ipaddress.IPv4Network(THEIRS), 2 + more, like)
+    lab = model.Lab(f"{PREFIX}{README_LETTER}", ipaddress.IPv4Network(THEIRS), 2 + more, like)
     try:
         network.refuse_conflicts(lab)
     except LabError as error:
