@@ -17,6 +17,9 @@ from kubeup.model.cluster import Cluster, Runtime
 from kubeup.model.resources import Action
 from kubeup.plan.steps import PUSHED
 
+KEPT = "kept-"
+"""What the names of components begin with that keep an image in Docker."""
+
 
 def _id(image: AddonImage) -> str:
     return f"{PUSHED}{image.name}"
@@ -55,8 +58,9 @@ def _actions(image: AddonImage) -> Callable[[Context], tuple[Action, ...]]:
         store = path.rpartition("/")[0]
         if cluster.runtime is Runtime.DOCKER:
             check = f"docker image inspect {sh(name)}"
-            do = f"docker load -i {path}" + (f" && docker tag {sh(upstream, name)}" if name != upstream else "")
-            undo = remove_images((name, upstream))
+            tagged = f" && docker tag {sh(upstream, name)}" if name != upstream else ""
+            do = f"docker load -i {path}{tagged} && {{ {_keep(image, name)} }}"
+            undo = f"{_let_go(image)}\n{remove_images((name, upstream))}"
         else:
             check = has_image(name)
             tagged = f" && {CTR} images tag --force {sh(upstream, name)}" if name != upstream else ""
@@ -80,6 +84,66 @@ def _actions(image: AddonImage) -> Callable[[Context], tuple[Action, ...]]:
     return actions
 
 
+def _keeper(image: AddonImage) -> str:
+    return f"kubeup-{_id(image)}"
+
+
+def _keep(image: AddonImage, name: str) -> str:
+    """Shell that keeps kubelet from removing an image to make room, where no registry has it: Docker removes none that
+    a container was made of, be it one that never runs. That an image is pinned cri-dockerd says of pause alone.
+    """
+    keeper = sh(_keeper(image))
+    make = f"docker create --name {keeper} --label io.kubeup.keeps={sh(name)} --network none {sh(name)} kept"
+    return f"docker rm -f {keeper} >/dev/null 2>&1; {make};"
+
+
+def _let_go(image: AddonImage) -> str:
+    return f"! systemctl is-active --quiet docker.service || docker rm -f {sh(_keeper(image))} >/dev/null 2>&1 || true"
+
+
+def _keep_again(image: AddonImage) -> Callable[[Context], tuple[Action, ...]]:
+    """For an image that is there already, whose container somebody removed (docker system prune)."""
+
+    def actions(context: Context) -> tuple[Action, ...]:
+        cluster = context.cluster
+        if not _is_run(image, cluster):
+            return ()
+        name = image.reference(cluster.versions, cluster.image_repository)
+        kept = f"""docker container inspect -f '{{{{.Config.Image}}}}' {sh(_keeper(image))}"""
+        return (
+            Action(
+                id=f"{KEPT}{image.name}",
+                title=f"image {name.rpartition('/')[2]} is kept",
+                component=f"{KEPT}{image.name}",
+                check=f'test "$({kept})" = {sh(name)}',
+                apply=_keep(image, name),
+                undo=_let_go(image),
+            ),
+        )
+
+    return actions
+
+
+def _is_there(image: AddonImage) -> Callable[[Context], bool]:
+    def there(context: Context) -> bool:
+        is_there = context.facts.checks.get(_answer(image, context.cluster.runtime), False)
+        return _is_run(image, context.cluster) and is_there
+
+    return there
+
+
+def _kept_component(image: AddonImage) -> Component:
+    return Component(
+        name=f"{KEPT}{image.name}",
+        roles=WORKER,
+        after=("cri-dockerd",),
+        actions=_keep_again(image),
+        when=_is_there(image),
+        runtime=Runtime.DOCKER,
+        has_unit=False,
+    )
+
+
 def _component(image: AddonImage) -> Component:
     return Component(
         name=f"image-{image.name}",
@@ -93,4 +157,6 @@ def _component(image: AddonImage) -> Component:
     )
 
 
-COMPONENTS: tuple[Component, ...] = tuple(map(_component, addons.IMAGES.values()))
+COMPONENTS: tuple[Component, ...] = tuple(
+    part for image in addons.IMAGES.values() for part in (_component(image), _kept_component(image))
+)

@@ -68,6 +68,24 @@ def test_a_port_is_forwarded_where_socat_is(cluster: Cluster) -> None:
     assert "coredns_build_info" in cluster.on("node3", FORWARDED)
 
 
+def test_docker_keeps_the_images_of_addons_where_none_of_their_pods_is(cluster: Cluster) -> None:
+    """kubelet's garbage collection does the same as `docker image rm`, without force."""
+    (image,) = cluster.on("node3", "docker images --format '{{.Repository}}:{{.Tag}}' | grep coredns").split()
+    cluster.kubectl("-n kube-system scale deployment coredns --replicas=0")
+    cluster.kubectl("-n kube-system wait --for=delete pod -l k8s-app=kube-dns --timeout=60s")
+    remove = f"docker image rm {image} 2>&1 || true"
+    # kubelet may still have the container of a pod that ended.
+    gone = "! docker ps -a --format '{{.Names}}' | grep k8s_coredns_ || "
+    gone += "docker rm -f $(docker ps -aq --filter name=k8s_coredns_)"
+    cluster.on("node4", gone)
+    assert "is using its referenced image" in cluster.on("node4", remove)
+    cluster.on("node4", "docker rm kubeup-image-coredns")
+    assert cluster.json("up", "--no-validate")["changed"] is True
+    assert "is using its referenced image" in cluster.on("node4", remove)
+    cluster.kubectl("-n kube-system scale deployment coredns --replicas=2")
+    cluster.kubectl("-n kube-system rollout status deployment coredns --timeout=60s")
+
+
 def test_nobody_else_on_the_network_reaches_its_exec_server(cluster: Cluster) -> None:
     """It asks for no certificate."""
     listening = cluster.on("node3", "ss -Hltnp | grep cri-dockerd")

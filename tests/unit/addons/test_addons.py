@@ -225,6 +225,8 @@ def test_docker_is_given_images_in_its_own_way_and_gives_them_back() -> None:
     assert "docker load" in action.apply
     assert "docker image rm" in action.undo
     assert "registry.k8s.io/coredns/coredns:" in action.undo
+    assert "docker create --name kubeup-image-coredns" in action.apply
+    assert action.undo.index("docker rm -f kubeup-image-coredns") < action.undo.index("docker image rm")
 
 
 def test_one_added_by_hand_stays_until_it_is_taken_away() -> None:
@@ -233,6 +235,24 @@ def test_one_added_by_hand_stays_until_it_is_taken_away() -> None:
     assert addons.with_recorded(cluster, recorded).addons == ("dns", "storage")
     assert addons.with_recorded(replace(cluster, addons=("dns", "storage")), recorded).addons_by_hand == ()
     assert addons.with_recorded(addons.without(cluster, ["storage"]), recorded).addons == ("dns",)
+
+
+@pytest.mark.parametrize(
+    ("checks", "ids"),
+    [
+        ({"image-coredns in Docker": False}, {"image-coredns"}),
+        ({"image-coredns in Docker": True, "kept-coredns": True}, set()),
+        ({"image-coredns in Docker": True, "kept-coredns": False}, {"kept-coredns"}),
+    ],
+    ids=["it is not there", "it is there and kept", "somebody removed what keeps it"],
+)
+def test_docker_keeps_an_addon_s_image_though_kubelet_makes_room(checks: dict[str, bool], ids: set[str]) -> None:
+    """Without bringing it again."""
+    cluster = two_nodes(runtime=Runtime.DOCKER)
+    found = plan(cluster, cluster.nodes[1], replace(BARE, checks=checks))
+    done = {step.action.id for level in found.levels for step in level.steps if isinstance(step, RunAction)}
+    assert {one for one in done if "coredns" in one} == ids
+    assert any("coredns" in binary.name for binary in found.binaries) is ("image-coredns" in ids)
 
 
 def test_who_enforces_network_policies_tells_its_figures_on_the_node_alone_and_looks_for_no_nri() -> None:
