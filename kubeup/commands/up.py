@@ -59,6 +59,7 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     warnings = [problem for problem in problems if problem.severity != "error"]
     warnings += preflight.end_of_life(cluster, job.now().date())
     warnings += preflight.outsiders(cluster, cluster_facts)
+    warnings += preflight.run_out(cluster, facts, job.now())
     warnings += preflight.restarts(cluster, plan, facts)
     warnings += preflight.pressure(cluster, plan, facts)
     no_access = operator_access.refusal(job, cluster.name)

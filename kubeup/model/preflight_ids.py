@@ -31,6 +31,7 @@ _IDS = (
     PreflightId("end-of-life", "Upstream no longer mends this minor version of Kubernetes", "warning"),
     # Whose machine it is (preflight/identity.py).
     PreflightId("other-cluster", "The node belongs to another cluster, of kubeup's or of another tool's"),
+    PreflightId("certificates", "Certificates of a node have less than 30 days left", "warning"),
     PreflightId("locked", "Another kubeup is at work on the node"),
     PreflightId("newer-record", "A newer kubeup wrote the node's record, in a format that this one does not know"),
     PreflightId("leftover-data", "etcd data lies there that no record of kubeup's knows"),

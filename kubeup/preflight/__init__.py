@@ -13,6 +13,7 @@ from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
 from kubeup.model.founding import NODES
 from kubeup.preflight import disk, docker, firewall, folders, identity, living, machine, network
+from kubeup.preflight.certificates import run_out
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
 from kubeup.preflight.members import members
@@ -20,7 +21,7 @@ from kubeup.preflight.outsiders import outsiders
 from kubeup.preflight.problem import PreflightProblem, Subject
 from kubeup.preflight.versions import end_of_life
 
-__all__ = ["check", "end_of_life", "outsiders", "pressure", "restarts"]
+__all__ = ["check", "end_of_life", "outsiders", "pressure", "restarts", "run_out"]
 
 Check = Callable[[Subject], Iterator[PreflightProblem]]
 CHECKS: tuple[Check, ...] = (

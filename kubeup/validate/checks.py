@@ -22,6 +22,10 @@ def unit_id(node: str, unit: str) -> str:
     return f"unit/{node}/{unit}"
 
 
+def certificates_id(node: str) -> str:
+    return f"certificates/{node}"
+
+
 def component_id(component: str, node: str) -> str:
     """What a component says of itself."""
     return f"{component}/{node}"
