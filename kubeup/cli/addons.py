@@ -81,7 +81,7 @@ def up_command(
 
     One that the profile does not name stays through every `kubeup up`, until `kubeup addons down`.
     """
-    loaded, names = _read(arguments, bundle)
+    loaded, names = _read(arguments, bundle, changes=not dry_run)
     _carry_out(addons.by_hand(loaded.cluster, names), parallel, output, dry_run, through_me=through_me)
 
 
@@ -96,7 +96,7 @@ def down_command(arguments: tuple[str, ...], parallel: int, output: str, dry_run
 
     Kinds and namespaces in which others made something stay as well, and are named.
     """
-    loaded, names = _read(arguments)
+    loaded, names = _read(arguments, changes=not dry_run)
     if not names:
         raise UsageError("say which addons to take away", fix="kubeup addons down metrics-server")
     _carry_out(addons.without(loaded.cluster, names), parallel, output, dry_run)
@@ -106,9 +106,11 @@ def down_command(arguments: tuple[str, ...], parallel: int, output: str, dry_run
         console.stderr().print(text, highlight=False, soft_wrap=True)
 
 
-def _read(arguments: Sequence[str], bundle: Path | None = None) -> tuple[LoadedProfile, tuple[str, ...]]:
+def _read(
+    arguments: Sequence[str], bundle: Path | None = None, *, changes: bool = False
+) -> tuple[LoadedProfile, tuple[str, ...]]:
     path, words = profile_first(arguments)
-    loaded = session.load(path, bundle)
+    loaded = session.load_to_change(path, bundle) if changes else session.load(path, bundle)
     return loaded, tuple(_name(word, loaded.cluster) for word in words)
 
 

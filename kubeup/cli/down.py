@@ -42,13 +42,13 @@ def down_command(
     skip_unreachable: bool,
 ) -> None:
     """Leave the machines as they were found: what kubeup made goes, what it replaced comes back."""
-    loaded = session.load(profile_path)
+    loaded, only = session.load(profile_path), session.chosen(limit)
     others = frozenset() if profile_path else _could_be_meant(loaded.cluster.name)
     if others and (yes or not sys.stdin.isatty()):
         raise _unclear(loaded.cluster.name, others)
     with session.fleet(loaded.cluster, parallel) as fleet:
         with session.job(fleet) as job:
-            surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=session.chosen(limit))
+            surveyed = down.survey(job, loaded.cluster, keep_data=keep_data, limit=only)
         if surveyed.plan.empty and not surveyed.failures:
             if not limit:
                 with session.job(fleet) as job:

@@ -86,7 +86,7 @@ def push_command(words: tuple[str, ...], name: str, profile_path: Path | None, p
         raise UsageError("no archive is named", fix="kubeup images push ARCHIVE...; `-` is standard input")
     if archives.count("-") > 1:
         raise UsageError("standard input can be read once only", fix="kubeup images push - OTHER.tar")
-    loaded = session.load(argument or profile_path)
+    loaded = session.load_to_change(argument or profile_path)
     with ExitStack() as stack:
         images = [one for text in archives for one in _read(text, name, stack)]
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
@@ -113,7 +113,7 @@ def pull_command(
     This machine gets them, or, where it cannot, one node does; the others need no registry.
     """
     argument, names = profile_first(words)
-    loaded = session.load(argument or profile_path, bundle)
+    loaded = session.load_to_change(argument or profile_path, bundle)
     with ExitStack() as stack:
         fleet = stack.enter_context(session.fleet(loaded.cluster, parallel))
         job = stack.enter_context(session.job(fleet))

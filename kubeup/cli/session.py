@@ -58,8 +58,28 @@ def load(path: Path | None, bundle: Path | None = None) -> LoadedProfile:
     return replace(loaded, cluster=replace(loaded.cluster, sources=(Source("bundle", str(bundle)),)))
 
 
+def load_to_change(path: Path | None, bundle: Path | None = None) -> LoadedProfile:
+    """``load``, for what changes a cluster. Raises UsageError where only the last ``up`` says which, and there are
+    several."""
+    state = State.of(os.environ)
+    known = state.known()
+    if path is None and len(known) > 1 and not Path("profile.yaml").exists():
+        # Whatever the program is called where it runs.
+        word = " ".join(["kubeup", *click.get_current_context().command_path.split()[1:]])
+        raise UsageError(
+            f"`{word}` without a profile could mean {' or '.join(sorted(known))}; nothing was touched",
+            evidence=[f"{name}: {state.profile_of(name)}" for name in sorted(known)],
+            fix=f"say which one by its profile: {word} PROFILE",
+        )
+    return load(path, bundle)
+
+
 def chosen(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(name for text in names for name in text.split(","))
+    """What --limit says; empty where it was not given. Raises UsageError where it is blank: that would mean all."""
+    found = frozenset(name.strip() for text in names for name in text.split(",") if name.strip())
+    if names and not found:
+        raise UsageError("--limit names no node; nothing was touched", fix="--limit NODE, or without --limit for all")
+    return found
 
 
 @contextmanager

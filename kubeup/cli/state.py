@@ -51,9 +51,16 @@ class State:
             original = Path((self.root / f"{name}.from").read_text().strip())
         except OSError:
             return None
-        copy = self.root / f"{name}.yaml"
-        path = original if original.is_file() else copy
+        path = self.profile_of(name)
         return (path, original.parent) if path.is_file() else None
+
+    def profile_of(self, name: str) -> Path:
+        """The profile of a known cluster: the file itself where it still is; else the copy."""
+        try:
+            original = Path((self.root / f"{name}.from").read_text().strip())
+        except OSError:
+            original = Path()
+        return original if original.is_file() else self.root / f"{name}.yaml"
 
     def last_name(self) -> str:
         """The name of the cluster last brought up; empty where there is none."""

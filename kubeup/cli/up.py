@@ -49,13 +49,14 @@ def up_command(
     kubeup up --limit node4             # only this node changes
     kubeup up --bundle kubeup.tar       # no network but the nodes'; see kubeup release bundle
     """
-    loaded = session.load(profile_path, bundle)
+    loaded = session.load(profile_path, bundle) if dry_run else session.load_to_change(profile_path, bundle)
 
     def remember() -> None:
         State.of(os.environ).remember(loaded.cluster.name, Path(loaded.path))
 
+    only = session.chosen(limit)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
-        prepared = up.prepare(job, loaded.cluster, session.chosen(limit))
+        prepared = up.prepare(job, loaded.cluster, only)
         _warn(loaded, prepared)
         if dry_run:
             _show_plan(prepared, output)
@@ -85,8 +86,9 @@ def plan_command(
 ) -> None:
     """Say what `up` would do: files with their diffs, units, bytes. Touches nothing."""
     loaded = session.load(profile_path, bundle)
+    only = session.chosen(limit)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
-        prepared = up.prepare(job, loaded.cluster, session.chosen(limit))
+        prepared = up.prepare(job, loaded.cluster, only)
     _warn(loaded, prepared)
     _show_plan(prepared, output)
 

@@ -7,12 +7,12 @@ from kubeup.model.errors import UsageError
 
 
 def is_chosen(node: Node, limit: frozenset[str]) -> bool:
-    """limit: titles, hosts or endpoints; empty where all are meant."""
+    """limit: titles, hosts, addresses or endpoints; empty where all are meant."""
     return not limit or not limit.isdisjoint(_names(node))
 
 
 def _names(node: Node) -> set[str]:
-    return {node.title, node.host, node.endpoint}
+    return {node.title, node.host, node.endpoint, *filter(None, (node.address,))}
 
 
 def refuse_unknown(cluster: Cluster, limit: frozenset[str]) -> None:

@@ -125,6 +125,47 @@ def test_where_two_clusters_could_be_meant_a_bare_down_takes_none(a_then_half_of
     assert not a_then_half_of_b.touched
 
 
+BARE = {
+    "up": "kubeup up",
+    "addons up metrics-server": "kubeup addons up",
+    "addons down dns": "kubeup addons down",
+    "images pull": "kubeup images pull",
+    "images push app.tar": "kubeup images push",
+}
+
+
+@pytest.mark.parametrize("words", BARE)
+def test_what_changes_a_cluster_wants_to_know_which_one_of_two(a_then_half_of_b: Kubeup, words: str) -> None:
+    done = a_then_half_of_b(*words.split())
+    assert done.exit_code == 2, done.output
+    word = BARE[words]
+    assert f"`{word}` without a profile could mean a or b; nothing was touched" in done.stderr
+    assert f"a: {Path('a.yaml').resolve()}" in done.stderr
+    assert f"{word} PROFILE" in done.stderr
+    assert not any(node.asked for node in a_then_half_of_b.nodes.values())
+
+
+@pytest.mark.parametrize("command", ["plan", "up --dry-run"])
+def test_what_only_looks_means_the_last_one(a_then_half_of_b: Kubeup, command: str) -> None:
+    assert "/b.yaml" in a_then_half_of_b(*command.split()).stderr
+
+
+def test_a_profile_that_lies_here_is_what_up_means(a_then_half_of_b: Kubeup) -> None:
+    Path("a.yaml").rename("profile.yaml")
+    done = a_then_half_of_b("up", "--no-validate")
+    assert "could mean" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["up a.yaml", "plan a.yaml", "down a.yaml --yes"])
+@pytest.mark.parametrize("limit", ["", ",", " "])
+def test_a_limit_that_is_blank_does_not_mean_all(machines: Kubeup, command: str, limit: str) -> None:
+    """As where a script's variable is empty."""
+    done = machines(*command.split(), "--limit", limit)
+    assert done.exit_code == 2, done.output
+    assert "--limit names no node; nothing was touched" in done.stderr
+    assert not any(node.asked for node in machines.nodes.values())
+
+
 def test_a_profile_that_lies_here_is_not_meant_alone_when_the_last_up_was_another_s(a_then_half_of_b: Kubeup) -> None:
     Path("a.yaml").rename("profile.yaml")
     done = a_then_half_of_b("down", "--yes")
