@@ -77,6 +77,9 @@ def refusal(environ: Mapping[str, str], name: str) -> UsageError | None:
         for path in paths(environ):
             kubeconfig_entries.refuse_foreign(kubeconfig_file.load(path), path, name)
         path = default_path(environ, name)
+        document = kubeconfig_file.load(path)
+        kubeconfig_entries.put(document, name, Access("", b"", b"", b""), "")
+        kubeconfig_file.dump(document, path)
         kubeconfig_file.refuse_locked(path)
         why = kubeconfig_file.unwritable(path)
         if why:
@@ -130,10 +133,11 @@ def merge(path: Path, name: str, access: Access) -> Merged:
             backup = kubeconfig_file.unused_name(path, usual)
         if not kubeconfig_entries.put(document, name, access, backup if backup != usual else ""):
             return Merged(kubeconfig_file.real(path), None, changed=False)
+        content = kubeconfig_file.dump(document, path)
         kept = path.with_name(backup) if is_new else None
         if kept and before is not None:
             kubeconfig_file.write(kept, before, like=path)
-        kubeconfig_file.write(path, kubeconfig_file.dump(document), like=path)
+        kubeconfig_file.write(path, content, like=path)
         return Merged(kubeconfig_file.real(path), kept, changed=True)
 
 
@@ -164,10 +168,10 @@ def _give_back(path: Path, name: str, document: Any, backup: Path) -> None:
     try:
         if before is not None and _same(before, document):
             kubeconfig_file.write(path, earlier or b"", like=path)
-        elif _is_empty(document):
+        elif before is None and _is_empty(document):
             kubeconfig_file.real(path).unlink()
         else:
-            kubeconfig_file.write(path, kubeconfig_file.dump(document), like=path)
+            kubeconfig_file.write(path, kubeconfig_file.dump(document, path), like=path)
         # What it alone still has is somebody's.
         if before is not None and _is_in(before, document):
             backup.unlink(missing_ok=True)
@@ -179,10 +183,11 @@ def _give_back(path: Path, name: str, document: Any, backup: Path) -> None:
         ) from error
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equal but for empty lists that kubeup's taking away left."""
-    keys = {key for document in (one, other) for key in document if document.get(key)}
-    return all(one.get(key) == other.get(key) for key in keys)
+def _same(before: Any, document: Any) -> bool:
+    """Equal but for empty lists that kubeup's taking away left, and what it says where nobody did."""
+    before = {**kubeconfig_entries.UNSAID, **before}
+    keys = {key for one in (before, document) for key in one if one.get(key)}
+    return all(before.get(key) == document.get(key) for key in keys)
 
 
 def _is_empty(document: Any) -> bool:
@@ -193,7 +198,7 @@ def _is_empty(document: Any) -> bool:
 def _is_in(one: Any, other: Any) -> bool:
     """Whether each entry of one, whatever it holds by now, is in the other as well."""
     return all(
-        kubeconfig_file.named(other, kind, str(entry.get("name"))) is not None
+        kubeconfig_file.named(other, kind, entry.get("name")) is not None
         for kind in kubeconfig_file.KINDS
         for entry in one.get(kind) or []
     )

@@ -13,6 +13,7 @@ from kubeup.model.errors import KubeupError
 from kubeup.pki import kubeconfig_file
 
 PREVIOUS, BACKUP = "kubeup-previous-context", "kubeup-backup"
+UNSAID = {"apiVersion": "v1", "kind": "Config"}
 CERTIFICATE, KEY = "client-certificate-data", "client-key-data"
 
 
@@ -72,8 +73,8 @@ def put(document: Any, name: str, access: Access, backup: str) -> bool:
     holds = all(kubeconfig_file.named(document, kind, name) == entry for kind, entry in wanted.items())
     if holds and document.get("current-context") == name:
         return False
-    document.setdefault("apiVersion", "v1")
-    document.setdefault("kind", "Config")
+    for key, value in UNSAID.items():
+        document.setdefault(key, value)
     for kind, entry in wanted.items():
         if kubeconfig_file.named(document, kind, name) != entry:
             kubeconfig_file.put(document, kind, name, entry)
@@ -84,7 +85,7 @@ def put(document: Any, name: str, access: Access, backup: str) -> bool:
 def _wanted(document: Any, name: str, access: Access, backup: str) -> Mapping[str, Any]:
     """By kind."""
     before = document.get("current-context") or ""
-    if before == name:
+    if before == name and is_ours(document, name):
         before = previous(document, name)
     notes = {PREVIOUS: kubeconfig_file.word(before), **({BACKUP: backup} if backup else {})}
     word = kubeconfig_file.word(name)

@@ -101,21 +101,46 @@ def word(name: str) -> str:
 
 
 def put(document: Any, kind: str, name: str, value: Any) -> None:
-    """Instead of the entry of that name, else behind the others."""
+    """In the place of the entry of that name, else behind the others."""
+    entries = _list(document, kind)
+    there = [index for index, entry in enumerate(entries) if entry.get("name") == name]
     take(document, kind, name)
-    document[kind] = [*document[kind], {"name": word(name), KINDS[kind]: value}]
+    entries.insert(there[0] if there else len(entries), {"name": word(name), KINDS[kind]: value})
 
 
 def take(document: Any, kind: str, name: str) -> None:
-    document[kind] = [entry for entry in document.get(kind) or [] if entry.get("name") != name]
+    entries = _list(document, kind)
+    for index in range(len(entries) - 1, -1, -1):
+        if entries[index].get("name") == name:
+            del entries[index]
 
 
-def dump(document: Any) -> bytes:
+def _list(document: Any, kind: str) -> Any:
+    """The entries as they stand in the document: comments between them belong to their list."""
+    entries = document.get(kind)
+    # Two lists may be one, by an alias.
+    if not isinstance(entries, list) or any(document.get(other) is entries for other in KINDS if other != kind):
+        entries = document[kind] = list(entries or ())
+    return entries
+
+
+def dump(document: Any, path: Path) -> bytes:
+    """The document as text that holds the very same. path: for errors. Raises KubeupError where YAML has ways of
+    writing in it that cannot be written again."""
     yaml = YAML()
     yaml.width = 1_000_000
     yaml.default_flow_style = False
     out = io.BytesIO()
-    yaml.dump(document, out)
+    try:
+        yaml.dump(document, out)
+        same = parse(out.getvalue(), path) == document
+    except (YAMLError, KubeupError):
+        same = False
+    if not same:
+        raise KubeupError(
+            f"{path} is written in a way that kubeup cannot write again without loss",
+            fix=f"let kubectl write it anew: kubectl config view --raw >{path}.new && mv {path}.new {path}",
+        )
     return out.getvalue()
 
 
