@@ -51,7 +51,7 @@ class NetworkFacts:
     @property
     def real_nameservers(self) -> tuple[str, ...]:
         """Those that pods can ask, too: on a pod's own loopback nobody answers."""
-        return tuple(server for server in self.nameservers if not _is_loopback(server))
+        return tuple(server for server in self.nameservers if not _is_here(server))
 
 
 def parse(answer: Answer) -> NetworkFacts:
@@ -71,16 +71,23 @@ def parse(answer: Answer) -> NetworkFacts:
         gateways=tuple(dict.fromkeys(way for way in ways if way[2])),
         listeners=tuple(sorted(_listeners(answer), key=lambda one: one.port)),
         resolv_conf=answer.text("resolv_conf", "/etc/resolv.conf"),
-        nameservers=tuple(text.split()[0] for text in answer.texts("nameserver") if text.strip()),
+        nameservers=tuple(server for text in answer.texts("nameserver") for server in text.split()[:1] if _ip(server)),
         resolv_lines=answer.texts("resolv_line"),
     )
 
 
-def _is_loopback(server: str) -> bool:
+def _is_here(server: str) -> bool:
+    """0.0.0.0 is the machine itself, too, for who sends there."""
+    found = _ip(server)
+    return found is not None and (found.is_loopback or found.is_unspecified)
+
+
+def _ip(server: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Nothing for what is no address, of whatever family: a resolver passes it over."""
     try:
-        return ipaddress.ip_address(server.partition("%")[0]).is_loopback
+        return ipaddress.ip_address(server.partition("%")[0])
     except ValueError:
-        return False
+        return None
 
 
 def _is_ipv4(text: str) -> bool:

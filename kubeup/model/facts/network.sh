@@ -12,7 +12,7 @@ ask_network() {
         servers=/run/systemd/resolve/resolv.conf
         fact resolv_conf "$servers"
     fi
-    sed -n 's/^nameserver[[:space:]]*//p' "$servers" 2>/dev/null | each nameserver
+    sed -n 's/^nameserver[[:blank:]]//p' "$servers" 2>/dev/null | each nameserver
     grep -E '^(search|options)[[:space:]]' "$servers" 2>/dev/null | each resolv_line
     listeners
 }
