@@ -117,7 +117,7 @@ SETTINGS = Settings(
             "service-account-signing-endpoint",
             "service-account-signing-key-file",
         ),
-        **owned(NOTHING, "etcd-prefix", "etcd-servers", "storage-backend"),
+        **owned(NOTHING, "etcd-prefix", "etcd-servers", "etcd-servers-overrides", "storage-backend"),
         **owned(
             "they are the names under which other servers are told who asks, and all use the same",
             "requestheader-extra-headers-prefix",
@@ -131,6 +131,11 @@ SETTINGS = Settings(
         **owned("say `service_cluster_ip_range:`", "service-cluster-ip-range"),
         **owned("say `node_port_range:`", "service-node-port-range"),
         **owned(
+            "say `enable-admission-plugins:`",
+            "admission-control",
+            why="kube-apiserver takes no enable-admission-plugins beside it, and the cluster needs NodeRestriction",
+        ),
+        **owned(
             "say `authorization-mode:`, which is added to Node,RBAC",
             "authorization-config",
             why="kube-apiserver takes no authorization-mode beside it, and the cluster needs Node and RBAC",
@@ -138,6 +143,7 @@ SETTINGS = Settings(
     },
     # Without NodeRestriction a node may change all others: https://kubernetes.io/docs/reference/access-authn-authz/node/
     joined=("authorization-mode", "enable-admission-plugins"),
+    kept={"disable-admission-plugins": "NodeRestriction"},
     free=(
         "allow-privileged",
         "enable-aggregator-routing",

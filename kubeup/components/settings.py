@@ -39,6 +39,7 @@ class Settings:
     joined: flags whose value is a list (A,B) that the cluster needs its own part of: a profile's is added to it.
     followed: flags and keys of a profile's that kubeup reads, too.
     free: those that kubeup writes and a profile may say otherwise. A key stands for all below it.
+    kept: flag -> a word that its list may not hold, for it takes away what the cluster needs.
     flags_read: the only flags that the program reads beside its configuration file; empty: all.
     """
 
@@ -47,6 +48,7 @@ class Settings:
     joined: tuple[str, ...] = ()
     followed: tuple[str, ...] = ()
     free: tuple[str, ...] = ()
+    kept: Mapping[str, str] = field(default_factory=dict)
     flags_read: tuple[str, ...] = ()
 
     def flag(self, name: str) -> Owned | None:

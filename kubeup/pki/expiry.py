@@ -32,7 +32,7 @@ def soon(cluster: Cluster, node: Node, facts: Facts, now: datetime.datetime) -> 
 def told(found: tuple[Expiring, ...]) -> str:
     """In a few words, e.g. ``12 of its certificates run out, the first in 3 days (/etc/kubernetes/pki/admin.crt)``."""
     first = found[0]
-    many = "a certificate of its runs out" if len(found) == 1 else f"{len(found)} of its certificates run out"
+    many = "one of its certificates runs out" if len(found) == 1 else f"{len(found)} of its certificates run out"
     when = f"in {first.days} days" if first.days >= 0 else f"{-first.days} days ago"
     return f"{many}, {'' if len(found) == 1 else 'the first '}{when} ({first.path})"
 

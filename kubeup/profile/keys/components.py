@@ -50,6 +50,10 @@ def _refuse_flags(part: Component, flags: YamlValue, reading: ParseContext) -> N
         owned = part.settings.flag(name.text.lstrip("-"))
         if owned is not None and not (item.kind == "text" and item.text in owned.bears):
             _refuse(part, name, name.text, owned, reading)
+        kept = part.settings.kept.get(name.text.lstrip("-").replace("_", "-"))
+        for one in item.items if item.kind == "list" else (item,):
+            if kept and kept in one.text.split(","):
+                reading.error(one, f"the cluster needs {kept}: {part.name} would not start", f"leave {kept} out")
 
 
 def _refuse_config(part: Component, config: YamlValue, reading: ParseContext) -> None:

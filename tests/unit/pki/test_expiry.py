@@ -67,4 +67,4 @@ def test_an_authority_at_its_end_is_not_said_to_be_renewed() -> None:
 
 
 def test_one_alone_is_told_as_one() -> None:
-    assert expiry.told((expiry.Expiring("/a.crt", 3),)) == "a certificate of its runs out, in 3 days (/a.crt)"
+    assert expiry.told((expiry.Expiring("/a.crt", 3),)) == "one of its certificates runs out, in 3 days (/a.crt)"
