@@ -13,6 +13,7 @@ import pytest
 
 from kubeup.components.flannel import FLANNEL
 from kubeup.lab import life
+from kubeup.sources.cache import cache_root
 from tests.lab import world
 from tests.lab.conftest import CTR, Cluster
 from tests.lab.world import MIB, World
@@ -21,6 +22,15 @@ from tests.world.__main__ import MIRROR_PORT, PROXY_PORT
 
 pytestmark = [pytest.mark.soak, pytest.mark.story]
 FLANNELD = f"ghcr.io/flannel-io/flannel:v{FLANNEL.version}"
+DOCKER = "26.1.5"
+BUILT = cache_root() / f"release/docker_dockerd/{DOCKER}"
+WITHOUT_DOCKER = """
+cp /usr/sbin/runc.real /root/ 2>/dev/null
+dpkg --purge docker.io docker-cli docker-buildx containerd runc
+rm -rf /var/lib/docker/*
+[ ! -e /root/runc.real ] || mv /root/runc.real /usr/sbin/
+docker version 2>&1
+"""
 RELEASE = f"https://api.github.com/repos/flannel-io/flannel/releases/tags/v{FLANNEL.version}"
 
 
@@ -82,6 +92,21 @@ def test_behind_a_bastion_nothing_is_different(stranger: Cluster, around: World,
     said = stranger.on("node4", "journalctl -u ssh -o cat | grep -o 'Accepted .* from [0-9.]*'")
     came = [line.rpartition(" ")[2] for line in said.splitlines()]
     assert came[-1] == bastion, said
+
+
+@pytest.mark.skipif(not BUILT.is_dir(), reason="Docker is in no registry, and not in the cache here")
+def test_machines_without_docker_get_it_from_its_own_site(stranger: Cluster, around: World, profile: Path) -> None:
+    """And cri-dockerd by the digest that GitHub's API tells. What lies in the cache calls the lab's runc."""
+    for node in ("node3", "node4"):
+        said = stranger.on(node, WITHOUT_DOCKER)
+        assert "not found" in said, said
+    profile.write_text(f"{profile.read_text()}runtime: docker\nversions: {{docker: {DOCKER}}}\n")
+    sent = world.first_up(stranger, "Docker from its own site")
+    assert all(size < 2 * MIB for size in sent.values()), sent
+    world.second_plan_is_empty(stranger)
+    assert stranger.kubectl("get nodes -o wide").count(f"docker://{DOCKER}") == 2
+    asked = {(one.client, one.host) for one in around.asked_by_nodes()}
+    assert {(address, "download.docker.com") for address in stranger.addresses[:2]} <= asked
 
 
 def test_githubs_limit_used_up_is_said_with_its_end_and_an_image_vouches(

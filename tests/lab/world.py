@@ -170,6 +170,7 @@ def first_up(cluster: Cluster, title: str) -> dict[str, int]:
     sent = {str(node["name"]): int(node["bytes"]) - images for node in nodes}
     told = ", ".join(f"{name} {size / MIB:.2f} MiB" for name, size in sent.items())
     print(f"\n{title}: up {took:.1f} s; the operator sent {told}, and {images / MIB:.0f} MiB of images to each")
+    print(f"of which: {done['seconds']}")
     return sent
 
 
