@@ -86,6 +86,10 @@ def merge(cluster: Cluster, facts: Facts) -> Merged:
     }
     if not any(lists.values()) and not _wants_proxy(cluster.proxy):
         return Merged(_certificates(cluster), tuple(conflicts))
+    if facts.file(DAEMON).kind == "link":
+        # Its own options are behind it, and a file in its place would be without them.
+        there = f'put the file itself there: cp --remove-destination "$(readlink -f {DAEMON})" {DAEMON}'
+        return Merged((), (Conflict(f"{DAEMON} is a link, and kubeup merges the profile into files only", there),))
     try:
         own = _own(facts)
     except ValueError as error:

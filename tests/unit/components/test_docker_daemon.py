@@ -9,7 +9,7 @@ import pytest
 
 from kubeup.components import docker_daemon
 from kubeup.model.cluster import Cluster
-from kubeup.model.facts import DockerFact, Facts, Owned, Record
+from kubeup.model.facts import DockerFact, Facts, FileFact, Owned, Record
 from kubeup.model.resources import ORIGINAL, File, sha256
 from tests.unit.components.dockers import CE, CLUSTER, DEBIAN, PROXY, facts, file, wishing
 
@@ -187,3 +187,18 @@ def test_the_docker_that_kubeup_installed_ends_its_logs() -> None:
     owned = {docker_daemon.UNIT_PATH: Owned("file", docker_daemon.UNIT_PATH, "", False)}
     assert docker_daemon.logs_grow(replace(facts(), record=Record(owned=owned))) is False
     assert docker_daemon.logs_grow(Facts()) is False
+
+
+def test_a_daemon_json_that_is_a_link_is_not_replaced_by_one_without_its_options() -> None:
+    link = FileFact(docker_daemon.DAEMON, "link", 0o777, "root:root", target="/srv/docker.json")
+    about = replace(facts(), files={docker_daemon.DAEMON: link})
+    found = docker_daemon.merge(wishing(("https://theirs",)), about)
+    assert found.files == ()
+    assert [(one.message, one.fix) for one in found.conflicts] == [
+        (
+            "/etc/docker/daemon.json is a link, and kubeup merges the profile into files only",
+            "put the file itself there: "
+            'cp --remove-destination "$(readlink -f /etc/docker/daemon.json)" /etc/docker/daemon.json',
+        )
+    ]
+    assert docker_daemon.merge(CLUSTER, about).conflicts == ()
