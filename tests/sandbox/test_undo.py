@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kubeup.model.resources import Directory, File, SideEffect
 from tests.support.sandbox import Sandbox
@@ -22,6 +25,49 @@ def saved(lines: list[str]) -> list[str]:
 
 def left(lines: list[str]) -> list[str]:
     return [line.split("\t")[2] for line in lines if line.startswith("note\tleft\t")]
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """What stood where kubeup puts a file. target: of a link; else there is a file."""
+
+    content: bytes
+    mode: int
+    target: str = ""
+
+
+texts = st.sampled_from([b"", b"a=1", b"a=1\r\nb=2\r\n", b"\n\n", b"# mine\n\tb = 2", b"\xff\x00\n", b"'\"$x`y`\\\n"])
+modes = st.sampled_from([0o644, 0o600, 0o640, 0o400, 0o755, 0o4711])
+links = st.sampled_from(["/etc/hostname", "../hostname", "/nowhere/at all", "loop"])
+standing = st.one_of(
+    st.builds(Theirs, texts | st.binary(max_size=30), modes), st.builds(Theirs, st.just(b""), modes, links)
+)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(standing, min_size=5, max_size=20), st.booleans())
+def test_whatever_stood_where_kubeup_puts_a_file_is_there_again_after_down(
+    sandbox: Sandbox, tmp_path: Path, them: list[Theirs], all_alike: bool
+) -> None:
+    """all_alike: kubeup wants the very bytes that are there already."""
+    files = []
+    for number, one in enumerate(them):
+        path = sandbox.root / f"etc/theirs/{number} of them"
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        if one.target:
+            path.symlink_to(one.target)
+        else:
+            path.write_bytes(one.content)
+            path.chmod(one.mode)
+        wanted = one.content if all_alike and not one.target else b"kubeup's\n"
+        files.append(File(f"/etc/theirs/{number} of them", wanted, component="thing"))
+    before = sandbox.tree()
+    assert done(up(sandbox, replace(wish(), files=(*wish().files, *files)), tmp_path))
+    assert done(down(sandbox))
+    (sandbox.root / "undone").unlink()
+    assert sandbox.tree() == before
+    shutil.rmtree(sandbox.root / "etc/theirs")
 
 
 def test_a_file_saved_before_is_not_overwritten(sandbox: Sandbox, tmp_path: Path) -> None:

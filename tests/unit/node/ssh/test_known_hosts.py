@@ -112,6 +112,29 @@ def test_no_bytes_in_known_hosts_makes_anything_but_lines(
     assert content.count(b"\n") + 2 in by_kubeup(path, name)
 
 
+@fuzz()
+@given(st.binary(max_size=60) | file.map(str.encode), st.sampled_from(NAMES), st.booleans())
+def test_no_key_that_is_kept_makes_anything_but_a_line_more(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str, hashed: bool
+) -> None:
+    """What is there stays to the byte, the file's mode and the link to it, too; and it is kept once."""
+    path, link = (tmp_path_factory.getbasetemp() / one for one in ("kept", "kept-link"))
+    path.write_bytes(content)
+    path.chmod(0o640)
+    link.unlink(missing_ok=True)
+    link.symlink_to(path)
+    key = hostkeys.HostKey("ssh-ed25519", base64.b64decode(BLOB))
+    known = hostkeys.accepted(hostkeys.find([path], [name]), key)
+    for _ in range(2):
+        hostkeys.remember(link, name, key, hashed=hashed)
+    after = path.read_bytes()
+    added = after.removeprefix(content).removeprefix(b"\n")
+    assert after.startswith(content)
+    assert added.count(b"\n") == (0 if known else 1) or hostkeys.revoked(hostkeys.find([path], [name]), key)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 FOUND = {
     "a key with a letter that is in no key": (f"web ssh-ed25519 {BLOB[:-1]}\u00fc", {}),
     "a hash with a letter that is in none": ("|1|\u00fc|\u00fc " + ED25519, {}),
