@@ -7,14 +7,23 @@ from collections.abc import Mapping
 
 from kubeup.components.base import PKI, WORKER, Component, Context, Flags, Template, http_ok
 from kubeup.components.settings import KEYS, LISTENS, NOTHING, Settings, owned
-from kubeup.model.cluster import Program, Value
+from kubeup.model.cluster import Cluster, Program, Value
 from kubeup.model.resources import SideEffect
 from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
 FLANNEL = Program("flannel", "0.28.10")
 NET_CONF = "/etc/kubeup/net-conf.json"
+VXLAN_PORT = 8472
+"""The kernel's own, which flannel takes where nobody says another."""
 CNI_WRITER = "/opt/kubeup/libexec/flannel-cni"
+
+
+def vxlan_port(cluster: Cluster) -> int:
+    """UDP, by which nodes send each other pods' packets."""
+    backend = cluster.override("flannel").config.get("Backend")
+    said = backend.get("Port") if isinstance(backend, Mapping) else None
+    return said if isinstance(said, int) else VXLAN_PORT
 
 
 def flags(context: Context) -> Flags:
@@ -58,8 +67,9 @@ SETTINGS = Settings(
         **owned("say `flannel_net:`", "Network", "SubnetMin", "SubnetMax"),
         **owned("say `node_mask:`", "SubnetLen"),
         **owned("say `flannel_backend:`", "Backend.Type"),
-        **owned(NOTHING, "Backend.Port", "Backend.VNI"),
+        **owned(NOTHING, "Backend.VNI"),
     },
+    followed=("Backend.Port",),
     free=("EnableNFTables", "ip-masq"),
 )
 COMPONENT = Component(

@@ -8,13 +8,13 @@ from ipaddress import IPv4Network
 
 from kubeup import components
 from kubeup.components.base import Context
+from kubeup.components.flannel import vxlan_port
 from kubeup.model.facts import ClusterFacts, DroppingChain, FirewallFact
 from kubeup.preflight import firewalld, ufw
 from kubeup.preflight.problem import PreflightProblem, Subject
 
 REACHED = {2379, 2380, 6443, 10250}
 """Ports of components that other machines connect to; the rest listen on 127.0.0.1 or serve their own machine."""
-VXLAN = 8472
 API_PORT = 6443
 
 NOT_THEIRS = re.compile(r"kube-proxy|flannel-|cni_hostport|docker")
@@ -101,5 +101,7 @@ def _missing(s: Subject, found: FirewallFact) -> list[str]:
 def _reached(s: Subject) -> list[tuple[str, int]]:
     parts = components.wanted(Context(s.cluster, s.node, s.facts, ClusterFacts(), {}))
     ports = sorted(REACHED & {port for part in parts for port in part.ports})
-    vxlan = [("udp", VXLAN)] if s.cluster.network.flannel_backend == "vxlan" and s.node.is_worker else []
+    vxlan = (
+        [("udp", vxlan_port(s.cluster))] if s.cluster.network.flannel_backend == "vxlan" and s.node.is_worker else []
+    )
     return [*(("tcp", port) for port in ports), *vxlan]

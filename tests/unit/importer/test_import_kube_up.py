@@ -256,6 +256,7 @@ def settings_of(extra: str) -> dict[str, tuple[HowItEnded, str]]:
         ("ENABLE_CLUSTER_UI=true", "addons: [dns, dashboard]"),
         ("ENABLE_CLUSTER_DNS=false", "addons: []"),
         ('FLANNEL_BACKEND=\'{"Type": "vxlan", "DirectRouting": true}\'', "Backend: {DirectRouting: true}"),
+        ('FLANNEL_BACKEND=\'{"Type": "vxlan", "Port": 8473}\'', "Backend: {Port: 8473}"),
         ("KUBELET_CONFIG=/etc/manifests", "config: {staticPodPath: /etc/manifests}"),
         ("SERVICE_NODE_PORT_RANGE=1000-2000", "node_port_range: 1000-2000"),
     ],

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from kubeup.model.cluster import Override
 from kubeup.model.facts import DroppingChain, FirewallFact
 from kubeup.preflight.problem import PreflightProblem
 from tests.support.machines import SOUND
-from tests.unit.preflight.subjects import problems
+from tests.unit.preflight.subjects import CLUSTER, problems
 
 HEAD = """Status: active
 Logging: on (low)
@@ -65,6 +66,14 @@ def told(name: str, text: str) -> list[PreflightProblem]:
             firewalls=(FirewallFact(name, tuple(text.split("\n"))),),
         )
     )
+
+
+@pytest.mark.parametrize(("port", "missing"), [(8472, False), (8473, True)])
+def test_a_port_of_the_profile_s_for_pods_packets_is_the_one_that_has_to_be_open(port: int, missing: bool) -> None:
+    cluster = replace(CLUSTER, overrides={"flannel": Override(config={"Backend": {"Port": port}})})
+    rules = PODS + "6443,10250/tcp ALLOW IN 10.0.0.2\n2379:2380/tcp ALLOW IN 10.0.0.2\n8472/udp ALLOW IN 10.0.0.2"
+    facts = replace(SOUND, firewalls=(FirewallFact("ufw", tuple((HEAD + rules).split("\n"))),))
+    assert ("firewall" in {one.id for one in problems(facts, cluster)}) is missing
 
 
 def commands(name: str, text: str) -> list[str]:
