@@ -1,36 +1,34 @@
-"""A plan is carried out: bytes are staged on every node, then every level is activated, with a barrier between."""
+"""A plan is carried out: each node gets its bytes, then goes through its levels, as soon as what it needs is there."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kubeup.execution.fleet import Fleet
-from kubeup.execution.results import tell_failures
+from kubeup.execution import trip as trips
+from kubeup.execution.fleet import Crew, Fleet
+from kubeup.execution.schedule import Schedule
 from kubeup.model.cluster import Cluster, Node
-from kubeup.model.errors import FleetError, KubeupError, StepError
-from kubeup.model.events import EventSink, Finished, Note, Phase, Sending, Skipped, Working
+from kubeup.model.errors import REPORT, FleetError, KubeupError
+from kubeup.model.events import EventSink, Failed, Finished, Note, Phase, Skipped, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire import payload
-from kubeup.node.wire.described import described
-from kubeup.node.wire.exchange import Reply
 from kubeup.node.wire.packing import Packer
 from kubeup.node.wire.payload import Payload
-from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.step_lines import IssuedSecrets
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import NodePlan, Plan
-from kubeup.planning.lead import lead
+from kubeup.plan.waves import STAGING, Trip
 from kubeup.release.artifacts import Download
 
-PayloadBuilder = Callable[[Node, NodePlan, int], Payload]
-"""Makes what one node is sent in a phase, of: node, plan, the generation that the node's record must have."""
+DOWNLOADING = STAGING - 1
+"""The number of what comes before staging: nodes fetch by themselves what they can."""
+PATIENCE_SECONDS = 60.0
+"""So long a node may give no sign of life before what only follows it goes on without it."""
 Fetch = Callable[[frozenset[str]], Mapping[str, Path]]
 """Brings files that no node got by itself into the operator's cache: their sha256 -> where they lie by then."""
-LEVEL_TIMEOUT_SECONDS = 900.0
-"""For one trip; longer where its steps ask for more."""
 
 
 @dataclass(kw_only=True)
@@ -49,13 +47,14 @@ class Execution:
 
     Whom to tell:
     operator: USER@HOST, for the record on the nodes. emit: takes events; called from the nodes' threads.
-    before: level -> what is called, once for all nodes, before the first of them begins that level.
+    before: level -> what is called, once for all nodes, before the first of them begins that level; it may use the
+    connections of nodes that are at no trip.
 
     How far it has come, by node.endpoint:
     generations: what the node's record says by now; a node is not in it before its first trip, for which the plan's
     generation counts. failures: why a node is given up. held: why a node that did not fail does not go on.
     notes: what the node's half said for this side to read, ``KIND<tab>WORDS``.
-    seconds: by the title of a phase, how long all nodes took for it together.
+    seconds: by the title of a phase, how long it took from the first node's beginning to the last one's end.
     """
 
     fleet: Fleet
@@ -75,19 +74,30 @@ class Execution:
     held: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
+    _prepared: set[int] = field(init=False, default_factory=set)
+    """Levels for which ``before`` was called."""
+    _begun: dict[str, float] = field(init=False, default_factory=dict)
+    """By the title of a phase, when the first node began it."""
+    _heard: dict[str, float] = field(init=False, default_factory=dict)
+    """By the title of a node that is at a trip, when it last gave a sign of life."""
+    _told: dict[str, str] = field(init=False, default_factory=dict)
+    """By the title of a node, what was last told of whom it waits for."""
 
     def run(self) -> None:
-        """Stage everywhere, then each level everywhere. Once.
+        """Every trip of the plan, each when what its node needs is there. Once.
 
-        A node that fails holds no other up, but for those that need its API server. Raises one FleetError with every
+        A node that fails, or hangs, holds no other up but for those that need it. Raises one FleetError with every
         failure when all is done that could be.
         """
-        self._download()
-        self._stage()
-        numbers = self.plan.level_numbers
-        for number in numbers:
-            self.before.get(number, lambda: None)()
-            self._level(number, last=number == numbers[-1])
+        schedule = Schedule(self.plan, self._first())
+        with self.fleet.crew(len(self.cluster.nodes)) as crew:
+            while not schedule.over:
+                self._begin_all(schedule, crew)
+                self._tell_who_waits(schedule)
+                for node, error in crew.ended():
+                    self._end(schedule, node, error)
+                for title, reason in schedule.hold():
+                    self._hold(title, reason)
         if self.failures:
             raise FleetError(
                 f"{len(self.failures)} of {len(self.cluster.nodes)} nodes failed",
@@ -95,174 +105,139 @@ class Execution:
                 fix="mend what is said above and run the same command again: what is done already is not done twice",
             )
 
-    def _alive(self) -> list[tuple[Node, NodePlan]]:
-        pairs = zip(self.cluster.nodes, self.plan.nodes, strict=True)
-        return [
-            (node, plan)
-            for node, plan in pairs
-            if node.endpoint not in self.failures and node.endpoint not in self.held
-        ]
+    def _first(self) -> list[Trip]:
+        """What comes before levels. Nodes that can reach a source fetch by themselves: cheap for many."""
+        found = []
+        for node, plan in self._pairs():
+            if self.facts[node.endpoint].downloader and any(one.sha256 in self.downloads for one in plan.binaries):
+                found.append(Trip(DOWNLOADING, plan.node))
+            if plan.binaries or plan.files or plan.baselines:
+                found.append(Trip(STAGING, plan.node))
+        return found
 
-    def _download(self) -> None:
-        """Nodes that can reach a source fetch by themselves: cheap for many. What they do not get is pushed."""
-        wanted = {
-            node.endpoint: plan
-            for node, plan in self._alive()
-            if self.facts[node.endpoint].downloader and any(b.sha256 in self.downloads for b in plan.binaries)
-        }
+    def _pairs(self) -> Iterator[tuple[Node, NodePlan]]:
+        return zip(self.cluster.nodes, self.plan.nodes, strict=True)
 
-        def trip(node: Node, plan: NodePlan, expected: int) -> Payload:
-            proxy = self.cluster.proxy
-            return payload.download_payload(plan, expected, expected + 1, self.operator, self.downloads, proxy)
+    def _of(self, title: str) -> tuple[Node, NodePlan]:
+        return next((node, plan) for node, plan in self._pairs() if plan.node == title)
 
-        self._phase("nodes download", wanted, trip)
-        for node, plan in self._alive():
-            if node.endpoint not in wanted:
+    def _begin_all(self, schedule: Schedule, crew: Crew) -> None:
+        while (trip := schedule.next(self._is_silent)) is not None:
+            self._prepare(trip, schedule)
+            schedule.begin(trip)
+            if trip.level == STAGING and not self._has_something_to_stage(trip.node):
+                schedule.end(trip)
                 continue
-            got = {note.split("\t")[1] for note in self.notes.get(node.endpoint, []) if note.startswith("downloaded\t")}
-            left = tuple(binary for binary in plan.binaries if binary.sha256 not in got)
-            if left:
-                self.emit(Note(f"{len(got)} binaries downloaded, {len(left)} are pushed from here", node.title))
-            self.plan = self.plan.with_node(replace(plan, binaries=left))
-        lacking = frozenset(b.sha256 for _, plan in self._alive() for b in plan.binaries) - self.paths.keys()
+            self._begin(trip, schedule, crew)
+        if not crew.busy and not schedule.over:
+            raise KubeupError("nodes wait for one another, and none goes on", fix=REPORT)
+
+    def _prepare(self, trip: Trip, schedule: Schedule) -> None:
+        """What this machine does before a node's trip."""
+        if trip.level == STAGING:
+            self._fetch_what_is_pushed(schedule)
+        if trip.level in self.before and trip.level not in self._prepared:
+            self._prepared.add(trip.level)
+            self.before[trip.level]()
+
+    def _fetch_what_is_pushed(self, schedule: Schedule) -> None:
+        """Into the cache: all that nodes lack which are not at fetching it by themselves."""
+        fetching = {one.node for one in schedule.under_way if one.level == DOWNLOADING}
+        plans = [plan for node, plan in self._pairs() if self._is_alive(node) and plan.node not in fetching]
+        lacking = frozenset(binary.sha256 for plan in plans for binary in plan.binaries) - self.paths.keys()
         if lacking:
-            self.emit(Phase("fetching what is pushed"))
+            self.emit(Phase("fetching what is pushed", beside=bool(schedule.under_way)))
             self.paths = {**self.paths, **self.fetch(lacking)}
 
-    def _stage(self) -> None:
-        wanted = {node.endpoint: plan for node, plan in self._alive() if plan.binaries or plan.files or plan.baselines}
-        self._phase("staging", wanted, self._stage_trip)
+    def _has_something_to_stage(self, title: str) -> bool:
+        _, plan = self._of(title)
+        return bool(plan.binaries or plan.files or plan.baselines)
 
-    def _stage_trip(self, node: Node, plan: NodePlan, expected: int) -> Payload:
-        arrived = self.facts[node.endpoint].pieces
-        return payload.stage_payload(
-            plan, expected, expected + 1, self.operator, self.issued.get(node.endpoint, {}), self.paths, arrived
-        )
-
-    def _level(self, number: int, *, last: bool) -> None:
-        self._hold(number)
-        wanted = {node.endpoint: plan for node, plan in self._alive() if plan.level(number)}
-        titles = dict.fromkeys(level.title for plan in wanted.values() if (level := plan.level(number)) and level.title)
-        name = f"level {number}: {', '.join(dict.fromkeys(', '.join(titles).split(', ')))}" if titles else "finishing"
-
-        def trip(node: Node, plan: NodePlan, expected: int) -> Payload:
-            level = plan.level(number)
-            assert level is not None
-            return payload.level_payload(
-                level, expected, expected + 1, self.operator, self.issued.get(node.endpoint, {})
-            )
-
-        self._phase(name, wanted, trip)
-
-    def _hold(self, number: int) -> None:
-        """Every later level needs the API, and what the lead puts into it: without that nobody goes on."""
-        if number == 0 or not self.cluster.control_plane:
-            return
-        needed = (lead(self.cluster, self.facts), self.cluster.api_node)
-        failed = next((node for node in needed if node.endpoint in self.failures), None)
-        if failed is None:
-            return
-        reason = f"{failed.title} failed, and with it the API server everything after needs"
-        for node, plan in self._alive():
-            if plan.level(number):
-                self.held[node.endpoint] = reason
-                self.emit(Skipped(node.title, reason))
-
-    def _phase(self, title: str, wanted: Mapping[str, NodePlan], build: PayloadBuilder) -> None:
-        if not wanted:
-            return
-        self.emit(Phase(title))
-        begin = time.monotonic()
-        nodes = [node for node in self.cluster.nodes if node.endpoint in wanted]
+    def _begin(self, trip: Trip, schedule: Schedule, crew: Crew) -> None:
+        node, plan = self._of(trip.node)
+        title = self._title(trip.level)
+        if title not in self._begun:
+            self.emit(Phase(title, beside=len(schedule.under_way) > 1))
+            self._begun[title] = time.monotonic()
+        expected = self.generations.get(node.endpoint, plan.generation)
+        self._told.pop(trip.node, None)
 
         def work(node: Node, connection: NodeConnection) -> None:
             started = time.monotonic()
-            plan = wanted[node.endpoint]
-            expected = self.generations.get(node.endpoint, plan.generation)
-            trip = build(node, plan, expected)
-            self.notes.setdefault(node.endpoint, []).extend(
-                carry_out(node, connection, trip, self.operator, self.emit, self.packer)
+            self._hear(trip.node)
+            sent = self._payload(trip, node, plan, expected)
+            notes = trips.carry_out(
+                node, connection, sent, self.operator, self.emit, self.packer, lambda: self._hear(trip.node)
             )
+            self.notes.setdefault(node.endpoint, []).extend(notes)
             self.generations[node.endpoint] = expected + 1
             self.emit(Finished(node.title, title, time.monotonic() - started))
 
-        results = self.fleet.each(nodes, work)
-        self.failures.update(results.failures)
-        tell_failures(results, nodes, self.emit)
-        self.seconds[title] = time.monotonic() - begin
+        crew.begin(node, work)
 
+    def _payload(self, trip: Trip, node: Node, plan: NodePlan, expected: int) -> Payload:
+        issued, by = self.issued.get(node.endpoint, {}), self.operator
+        if trip.level == DOWNLOADING:
+            return payload.download_payload(plan, expected, expected + 1, by, self.downloads, self.cluster.proxy)
+        if trip.level == STAGING:
+            arrived = self.facts[node.endpoint].pieces
+            return payload.stage_payload(plan, expected, expected + 1, by, issued, self.paths, arrived)
+        level = plan.level(trip.level)
+        assert level is not None
+        gates = [gate for wave in self.plan.waves if trip in wave.trips for gate in wave.before]
+        return payload.level_payload(level, expected, expected + 1, by, issued, gates)
 
-def carry_out(
-    node: Node, connection: NodeConnection, trip: Payload, operator: str, emit: EventSink, packer: Packer | None = None
-) -> list[str]:
-    """One APPLY trip; returns its notes, raises StepError with output and journal when a step failed."""
-    progress = _Progress(node, trip, emit)
-    emit(Sending(node.title, described(trip)))
-    body = payload.stream(trip, packer, progress.arrived)
-    reply = connection.call(
-        Kind.APPLY, body, on_line=progress.line, timeout=max(LEVEL_TIMEOUT_SECONDS, trip.timeout), operator=operator
-    )
-    progress.conclude(reply)
-    return progress.notes
+    def _end(self, schedule: Schedule, node: Node, error: KubeupError | None) -> None:
+        trip = next(one for one in schedule.under_way if one.node == node.title)
+        title = self._title(trip.level)
+        self.seconds[title] = time.monotonic() - self._begun[title]
+        self._heard.pop(trip.node, None)
+        schedule.end(trip, failed=error is not None)
+        if error is not None:
+            self.failures[node.endpoint] = error
+            self.emit(Failed(node.title, error))
+        elif trip.level == DOWNLOADING:
+            self._keep_what_is_left(node)
 
+    def _keep_what_is_left(self, node: Node) -> None:
+        """What a node did not get by itself is pushed."""
+        _, plan = self._of(node.title)
+        got = {note.split("\t")[1] for note in self.notes.get(node.endpoint, []) if note.startswith("downloaded\t")}
+        left = tuple(binary for binary in plan.binaries if binary.sha256 not in got)
+        if left:
+            self.emit(Note(f"{len(got)} binaries downloaded, {len(left)} are pushed from here", node.title))
+        self.plan = self.plan.with_node(replace(plan, binaries=left))
 
-class _Progress:
-    """Follows one trip: bytes out, lines in."""
+    def _hold(self, title: str, reason: str) -> None:
+        node, _ = self._of(title)
+        self.held[node.endpoint] = reason
+        self.emit(Skipped(node.title, reason))
 
-    def __init__(self, node: Node, trip: Payload, emit: EventSink) -> None:
-        self._node, self._trip, self._emit = node, trip, emit
-        self._total = payload.size_of(trip)
-        self._step = 0
-        self._output: list[str] = []
-        self._failure = ""
-        self._done = False
-        self.notes: list[str] = []
+    def _is_alive(self, node: Node) -> bool:
+        return node.endpoint not in self.failures and node.endpoint not in self.held
 
-    def arrived(self, sent: int) -> None:
-        if self._total > payload.CHUNK:
-            self._emit(Working(self._node.title, "sending", sent, self._total, bytes=True))
+    def _hear(self, title: str) -> None:
+        self._heard[title] = time.monotonic()
 
-    def line(self, line: str) -> None:
-        word, _, rest = line.partition("\t")
-        match word:
-            case "step":
-                self._step = int(rest)
-                self._emit(Working(self._node.title, self._title(), self._step, len(self._trip.lines)))
-            case "live":
-                self._emit(Working(self._node.title, f"{self._title()}: {rest}", self._step, len(self._trip.lines)))
-            case "out":
-                self._output.append(rest)
-            case "failed":
-                self._failure = rest
-            case "note":
-                self._note(rest)
-            case "done":
-                self._done = True
+    def _is_silent(self, title: str) -> bool:
+        heard = self._heard.get(title)
+        return heard is not None and time.monotonic() - heard > PATIENCE_SECONDS
 
-    def _note(self, text: str) -> None:
-        kind, _, detail = text.partition("\t")
-        self.notes.append(text)
-        if kind in ("left", "saved"):
-            self._emit(Note(detail if kind == "left" else f"someone's changes are kept as {detail}", self._node.title))
+    def _tell_who_waits(self, schedule: Schedule) -> None:
+        for title, words in schedule.waits(self._is_silent).items():
+            if self._told.get(title) != words:
+                self._told[title] = words
+                self.emit(Working(title, words))
 
-    def _title(self) -> str:
-        return self._trip.titles[self._step - 1] if 0 < self._step <= len(self._trip.titles) else "unpacking"
-
-    def _fix(self) -> str:
-        return self._trip.fixes.get(self._step, RESUME)
-
-    def conclude(self, reply: Reply) -> None:
-        if self._failure:
-            raise StepError(self._node.title, self._title(), self._failure, evidence=self._output, fix=self._fix())
-        if reply.status or not self._done:
-            errors = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line][-10:]
-            raise StepError(
-                self._node.title,
-                self._title(),
-                f"the node's half of kubeup ended with status {reply.status} before it was done",
-                evidence=errors,
-                fix=RESUME,
-            )
-
-
-RESUME = "mend the cause and run the same command again: it goes on where this stopped"
+    def _title(self, number: int) -> str:
+        """Of a phase, for people."""
+        if number == DOWNLOADING:
+            return "nodes download"
+        if number == STAGING:
+            return "staging"
+        found = [level.title for node in self.plan.nodes if (level := node.level(number)) and level.title]
+        if not found:
+            return "finishing"
+        title = f"level {number}: {', '.join(dict.fromkeys(', '.join(found).split(', ')))}"
+        alone = [node for wave in self.plan.waves if wave.level == number and wave.alone for node in wave.nodes]
+        return f"{title}; one after the other: {', '.join(alone)}" if len(alone) > 1 else title

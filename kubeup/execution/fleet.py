@@ -6,8 +6,10 @@ What goes wrong on one node never stops the others; all failures come back toget
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from kubeup.execution.results import Results
@@ -19,6 +21,7 @@ from kubeup.node.wire.watched import WatchedConnection
 
 T = TypeVar("T")
 Connect = Callable[[Node], NodeConnection]
+WAIT_SECONDS = 0.2
 
 
 class Fleet:
@@ -53,33 +56,34 @@ class Fleet:
         return WatchedConnection(self._connect(node), lambda event: self._emit(event))
 
     def each(self, nodes: Sequence[Node], work: Callable[[Node, NodeConnection], T]) -> Results[T]:
-        """Run ``work`` for every node. Ctrl-C closes all connections: the nodes' halves end at their next step."""
+        """Run ``work`` for every node. Ctrl-C: see ``crew``."""
         values: dict[str, T] = {}
         failures: dict[str, KubeupError] = {}
-        pool = ThreadPoolExecutor(max_workers=max(1, min(self._parallel, len(nodes))))
-        futures: dict[Future[T], Node] = {pool.submit(self._one, node, work): node for node in nodes}
-        pending = set(futures)
+        with self.crew(len(nodes)) as crew:
+            for node in nodes:
+                crew.begin(node, partial(self._one, values, work))
+            while crew.busy:
+                failures |= {node.endpoint: error for node, error in crew.ended() if error}
+        return Results(values, failures)
+
+    def _one(
+        self, values: dict[str, T], work: Callable[[Node, NodeConnection], T], node: Node, connection: NodeConnection
+    ) -> None:
+        values[node.endpoint] = work(node, connection)
+
+    @contextmanager
+    def crew(self, size: int) -> Iterator[Crew]:
+        """Threads for so many nodes at once, but no more than this fleet may have. Whatever is raised meanwhile, Ctrl-C
+        above all, closes all connections: the nodes' halves end at their next step."""
+        pool = ThreadPoolExecutor(max_workers=max(1, min(self._parallel, size)))
         try:
-            while pending:
-                # A wait with a limit lets the main thread see Ctrl-C.
-                finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    node = futures[future]
-                    error = future.exception()
-                    if error is None:
-                        values[node.endpoint] = future.result()
-                    else:
-                        failures[node.endpoint] = as_node_error(node, error)
+            yield Crew(pool, self.connection)
         except BaseException:
             # Nobody waits for a node then: its half ends by itself when the line is closed.
             pool.shutdown(wait=False, cancel_futures=True)
             threading.Thread(target=self.close, daemon=True).start()
             raise
         pool.shutdown()
-        return Results(values, failures)
-
-    def _one(self, node: Node, work: Callable[[Node, NodeConnection], T]) -> T:
-        return work(node, self.connection(node))
 
     def trips(self, node: Node) -> int:
         """Round trips made with the node so far."""
@@ -97,6 +101,33 @@ class Fleet:
             self._connections.clear()
         for connection in connections:
             connection.close()
+
+
+class Crew:
+    """Nodes at work. All of it but the work itself happens in the thread that made it."""
+
+    def __init__(self, pool: ThreadPoolExecutor, connection: Callable[[Node], NodeConnection]) -> None:
+        self._pool, self._connection = pool, connection
+        self._futures: dict[Future[None], Node] = {}
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._futures)
+
+    def begin(self, node: Node, work: Callable[[Node, NodeConnection], None]) -> None:
+        """Let a node that is at no other work begin, as soon as there is a thread for it."""
+        self._futures[self._pool.submit(lambda: work(node, self._connection(node)))] = node
+
+    def ended(self) -> list[tuple[Node, KubeupError | None]]:
+        """Nodes whose work has ended, and what went wrong there; waits a moment for the next one."""
+        # A wait with a limit lets the main thread see Ctrl-C.
+        finished, _ = wait(self._futures, timeout=WAIT_SECONDS, return_when=FIRST_COMPLETED)
+        return [(node := self._futures.pop(future), _error(node, future)) for future in finished]
+
+
+def _error(node: Node, future: Future[None]) -> KubeupError | None:
+    error = future.exception()
+    return None if error is None else as_node_error(node, error)
 
 
 def as_node_error(node: Node, error: BaseException) -> KubeupError:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from kubeup.components.base import sh
 from kubeup.components.containerd import CTR, has_image
 from kubeup.components.docker import remove_images
-from kubeup.execution import executor
+from kubeup.execution import trip as trips
 from kubeup.execution.job import Job
 from kubeup.execution.results import Results, tell_failures
 from kubeup.image_store.survey import NodeImages, chain_ids
@@ -93,7 +93,7 @@ def _carry(
             last = time.monotonic()
         job.emit(event)
 
-    executor.carry_out(node, connection, trip, job.operator, watched, packer)
+    trips.carry_out(node, connection, trip, job.operator, watched, packer)
     seconds = time.monotonic() - begin
     job.emit(Finished(node.title, "pushing images", seconds))
     return Pushed(names, connection.sent - before, seconds, last - begin)

@@ -10,9 +10,11 @@ from kubeup.model.errors import KubeupError
 
 @dataclass(frozen=True)
 class Phase:
-    """The whole command moved on: gathering facts, staging, level 1 of 2, validating."""
+    """The whole command moved on: gathering facts, staging, level 1 of 2, validating. beside: nodes are still at what
+    came before."""
 
     title: str
+    beside: bool = False
 
 
 @dataclass(frozen=True)

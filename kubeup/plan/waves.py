@@ -41,7 +41,8 @@ class Wave:
     over; each is awaited within the node's own trip. rolling: components that must not be away on all nodes at once
     and that are (re)started here; restarts: those of them that work until then.
 
-    needs: trips without whose success none of these begins. follows: trips that are over before, be it that they
+    needs: trips without whose success none of these begins. trusts: trips that must not have failed half-way; what
+    their nodes have will do as well where they never began. follows: trips that are over before, be it that they
     failed: these are not held by what went wrong there, and a node that gives no sign of life is not waited for long.
     """
 
@@ -52,7 +53,13 @@ class Wave:
     rolling: tuple[str, ...] = ()
     restarts: tuple[str, ...] = ()
     needs: tuple[Trip, ...] = ()
+    trusts: tuple[Trip, ...] = ()
     follows: tuple[Trip, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is gone through by one node at a time: what works, or may be needed by what works, restarts."""
+        return bool(self.restarts or self.before)
 
     @property
     def trips(self) -> tuple[Trip, ...]:

@@ -7,14 +7,15 @@ on one node after the other, and only while the others can do without it. What d
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from kubeup import components
 from kubeup.components.base import Context
+from kubeup.components.kube_apiserver import COMPONENT as API
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.plan.steps import Level, Plan, Start
+from kubeup.plan.steps import Level, Plan, RunAction, Start
 from kubeup.plan.waves import STAGING, Gate, Trip, Wave
 
 
@@ -36,7 +37,9 @@ def of(
             for context, node in zip(contexts, plan.nodes, strict=True)
             if (level := node.level(number))
         ]
-        found += _of_level(number, turns, *_elsewhere(cluster, plan, number, lead))
+        needs, trusts = _serving(cluster, plan, contexts, lead) if number else ((), ())
+        follows = _lower(plan, number) if number > 1 else ()
+        found += [replace(wave, needs=needs, trusts=trusts) for wave in _of_level(number, turns, follows)]
     return tuple(found)
 
 
@@ -95,24 +98,24 @@ def _turn(context: Context, level: Level, alive: frozenset[str]) -> _Turn:
     )
 
 
-def _of_level(number: int, turns: Sequence[_Turn], needs: tuple[Trip, ...], follows: tuple[Trip, ...]) -> list[Wave]:
+def _of_level(number: int, turns: Sequence[_Turn], follows: tuple[Trip, ...]) -> list[Wave]:
     free = [turn for turn in turns if not turn.rolling]
     starting = [turn for turn in turns if turn.rolling and not turn.guarded]
     found = []
     if free:
-        found.append(Wave(number, _titles(free), needs=needs, follows=follows))
+        found.append(Wave(number, _titles(free), follows=follows))
     if starting:
         # They wait for one another once they run: none begins before the others have what they start with.
         staged = tuple(Trip(STAGING, turn.node.title) for turn in starting)
-        found.append(_wave(number, starting, needs, (*follows, *(staged if len(staged) > 1 else ()))))
-    queue = found[len(found) - 1].trips if starting else ()
+        found.append(_wave(number, starting, (*follows, *(staged if len(staged) > 1 else ()))))
+    queue = found[-1].trips if starting else ()
     for turn in sorted((turn for turn in turns if turn.guarded), key=lambda turn: turn.rank):
-        found.append(_wave(number, (turn,), needs, (*follows, *queue)))
+        found.append(_wave(number, (turn,), (*follows, *queue)))
         queue = found[-1].trips
     return found
 
 
-def _wave(number: int, turns: Sequence[_Turn], needs: tuple[Trip, ...], follows: tuple[Trip, ...]) -> Wave:
+def _wave(number: int, turns: Sequence[_Turn], follows: tuple[Trip, ...]) -> Wave:
     def every(words: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(word for some in words for word in some))
 
@@ -123,7 +126,6 @@ def _wave(number: int, turns: Sequence[_Turn], needs: tuple[Trip, ...], follows:
         after=every(turn.units for turn in turns),
         rolling=every(turn.rolling for turn in turns),
         restarts=every(turn.restarts for turn in turns),
-        needs=needs,
         follows=follows,
     )
 
@@ -132,13 +134,26 @@ def _titles(turns: Iterable[_Turn]) -> tuple[str, ...]:
     return tuple(turn.node.title for turn in turns)
 
 
-def _elsewhere(cluster: Cluster, plan: Plan, number: int, lead: Node) -> tuple[tuple[Trip, ...], tuple[Trip, ...]]:
-    """What a level needs of other nodes, and what it follows.
+def _serving(
+    cluster: Cluster, plan: Plan, contexts: Sequence[Context], lead: Node
+) -> tuple[tuple[Trip, ...], tuple[Trip, ...]]:
+    """What all levels but the first need of the nodes that serve them the API, and what they only trust.
 
-    All levels but the first need the API, as the profile's nodes reach it, with the cluster's objects in it. What comes
-    after the workers' own level is the cluster's, such as addons: it is better done when the workers are there.
+    A node whose API server works, and that is to bring no objects into it, serves as it is.
     """
-    planned = {Trip(level.number, node.node) for node in plan.nodes for level in node.levels}
-    serving = dict.fromkeys((lead.title, cluster.api_node.title))
-    needs = tuple(trip for title in serving if (trip := Trip(0, title)) in planned) if number else ()
-    return needs, tuple(sorted(trip for trip in planned if trip.level < number)) if number > 1 else ()
+    needs: list[Trip] = []
+    trusts: list[Trip] = []
+    for context, node in zip(contexts, plan.nodes, strict=True):
+        level = node.level(0)
+        if level is None or context.node.title not in (lead.title, cluster.api_node.title):
+            continue
+        brings = any(isinstance(step, RunAction) and step.action.component == API.name for step in level.steps)
+        serves = API.rolling is not None and API.rolling.works(context)
+        (trusts if serves and not brings else needs).append(Trip(0, node.node))
+    return tuple(needs), tuple(trusts)
+
+
+def _lower(plan: Plan, number: int) -> tuple[Trip, ...]:
+    """What comes after the workers' own level is the cluster's, such as addons: better done when the workers are there,
+    and not held by one that is not."""
+    return tuple(Trip(level.number, node.node) for node in plan.nodes for level in node.levels if level.number < number)

@@ -51,12 +51,12 @@ class View:
         self._verbose = verbose
         self._lock = threading.Lock()
         self._lines: dict[str, _Line] = {}
-        self._phase = ""
+        self._phases: list[str] = []
         self._begin = time.monotonic()
         self._downloads: dict[str, tuple[int, int]] = {}
         self._built: dict[str, float] = {}
         self._told: set[str] = set()
-        self._live = Live(get_renderable=self._table, console=console, refresh_per_second=REFRESH, transient=True)
+        self._live = Live(get_renderable=self.table, console=console, refresh_per_second=REFRESH, transient=True)
         self._is_live = live
 
     def __enter__(self) -> View:
@@ -77,9 +77,9 @@ class View:
     def _event(self, event: Event) -> None:
         now = time.monotonic()
         match event:
-            case Phase(title=title):
-                self._phase = title
-                self._lines.clear()
+            case Phase(title=title, beside=beside):
+                self._phases.append(title)
+                self._lines = {node: line for node, line in self._lines.items() if beside and not line.style}
                 self._print(f"[bold]{now - self._begin:6.1f} s[/]  {escape(title)}")
             case Working(node=node, title=title, done=done, total=total, bytes=in_bytes):
                 line = self._lines.setdefault(node, _Line(title, now))
@@ -90,7 +90,8 @@ class View:
             case Finished(node=node, title=title):
                 self._lines[node] = _Line("done", now, style="green")
                 if not self._is_live and title != "asked":
-                    self._print(f"           {escape(node)}: done")
+                    behind = f" ({title})" if title in self._phases[:-1] else ""
+                    self._print(f"           {escape(f'{node}: done{behind}')}")
             case Failed(node=node, error=error):
                 self._lines[node] = _Line(error.message, now, style="red")
                 self._print(f"[red]           {escape(error.title())}[/]")
@@ -142,7 +143,8 @@ class View:
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """What is going on now: a line a node."""
         table = Table.grid(padding=(0, 2))
         now = time.monotonic()
         lines = {**self._lines}

@@ -16,12 +16,12 @@ import tarfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from kubeup.cli import main
-from kubeup.execution import executor
+from kubeup.execution import trip as trips
 from kubeup.model.cluster import Node
 from kubeup.model.events import Event, EventSink, Phase, Working
 from kubeup.node.wire import payload
@@ -86,10 +86,10 @@ class FaultPoint:
         self._phases = 0
         self._lock = threading.Lock()
         self._struck = False
-        self._carry_out, self._small, self._emit = executor.carry_out, payload._small, View.emit
+        self._carry_out, self._small, self._emit = trips.carry_out, payload._small, View.emit
 
     def install(self) -> None:
-        executor.carry_out = self._watched
+        trips.carry_out = self._watched
         payload._small = self._with_hold
         fault_point = self
 
@@ -108,6 +108,7 @@ class FaultPoint:
         operator: str,
         emit: EventSink,
         packer: Packer | None = None,
+        heard: Callable[[], None] = lambda: None,
     ) -> list[str]:
         with self._lock:
             self._trips[node.title] += 1
@@ -131,7 +132,7 @@ class FaultPoint:
                 if event.done == target:
                     self._strike()
 
-        return self._carry_out(node, connection, trip, operator, watching, packer)
+        return self._carry_out(node, connection, trip, operator, watching, packer, heard)
 
     def _with_hold(self, trip: Payload) -> bytes:
         small = self._small(trip)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.execution import executor, probing
+from kubeup.execution import probing
+from kubeup.execution import trip as trips
 from kubeup.lab import image, model
 from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError, StepError
@@ -74,7 +75,7 @@ class Way:
         return diff("odd", self.desired, facts, ORDER), facts
 
     def carry(self, trip: Payload) -> None:
-        executor.carry_out(self.node, self.connection, trip, "ann@laptop", lambda _: None)
+        trips.carry_out(self.node, self.connection, trip, "ann@laptop", lambda _: None)
 
     def stage(self) -> int:
         found, facts = self.plan()

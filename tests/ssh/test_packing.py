@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.execution.executor import carry_out
+from kubeup.execution.trip import carry_out
 from kubeup.model.cluster import Node
 from kubeup.model.errors import KubeupError
 from kubeup.model.resources import Binary, ProbeRequest

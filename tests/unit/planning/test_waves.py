@@ -7,79 +7,28 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings
 
-from kubeup.model.cluster import Cluster, Node, Role
-from kubeup.model.facts import ClusterFacts, EtcdStatus, Member, Unknown
-from kubeup.model.resources import Unit
-from kubeup.plan.steps import Level, NodePlan, Plan, Start
+from kubeup.model.cluster import Cluster
+from kubeup.model.facts import ClusterFacts
+from kubeup.model.resources import Action
+from kubeup.plan.steps import Level, RunAction
 from kubeup.plan.waves import STAGING, Trip, Wave
 from kubeup.planning import waves
-from tests.support.plans import BOTH, NODE, two_nodes
-
-ETCD, API, KUBELET, SCHEDULER = "etcd", "kube-apiserver", "kubelet", "kube-scheduler"
-LEVELS = {ETCD: 0, API: 0, SCHEDULER: 0, "containerd": 0, KUBELET: 1, "flannel": 1}
-
-
-def cluster(masters: int, workers: int = 0) -> Cluster:
-    """node3, node4, ...: the control plane, which runs pods, too; then workers."""
-    roles: list[frozenset[Role]] = [BOTH] * masters + [NODE] * workers
-    nodes = tuple(
-        Node(f"192.168.200.{13 + number}", one, name=f"node{3 + number}", address=f"192.168.200.{13 + number}")
-        for number, one in enumerate(roles)
-    )
-    return two_nodes(nodes=nodes)
-
-
-@dataclass(frozen=True)
-class Started:
-    """What of a node a plan starts. running: those of them that run, well or not."""
-
-    names: tuple[str, ...]
-    running: tuple[str, ...] = ()
-
-
-def restart(*names: str) -> Started:
-    return Started(names, names)
-
-
-def start(*names: str) -> Started:
-    return Started(names)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the cluster says of itself: on which nodes a component works; which node's member leads."""
-
-    etcd: tuple[str, ...] = ()
-    api: tuple[str, ...] = ()
-    leader: str = ""
-    members: int = 0
-
-    def of(self, cluster: Cluster) -> ClusterFacts:
-        titles = [node.title for node in cluster.control_plane]
-        lead = self.leader or next(iter(self.etcd), "")
-        status = {
-            title: EtcdStatus("c1", title, "3.6.16", leader_id=lead) if title in self.etcd else Unknown(("no answer",))
-            for title in titles
-        }
-        versions = {title: "v1.37.2" if title in self.api else Unknown(("no answer",)) for title in titles}
-        members = tuple(Member(str(number), f"m{number}", ()) for number in range(self.members))
-        return ClusterFacts(members=members or Unknown(), etcd=status, api_versions=versions)
-
-
-def plan(cluster: Cluster, starts: Mapping[str, Started]) -> Plan:
-    return Plan("demo", tuple(node_plan(node.title, starts.get(node.title, Started(()))) for node in cluster.nodes))
-
-
-def node_plan(title: str, what: Started) -> NodePlan:
-    levels = []
-    for number in sorted({LEVELS[name] for name in what.names}):
-        names = [name for name in what.names if LEVELS[name] == number]
-        steps = tuple(Start(Unit(f"{one}.service", one), ("it changes",), one in what.running) for one in names)
-        levels.append(Level(number, ", ".join(names), steps))
-    return NodePlan(title, 5, levels=tuple(levels))
+from tests.support.starts import (
+    API,
+    ETCD,
+    KUBELET,
+    SCHEDULER,
+    THREE,
+    Seen,
+    Started,
+    cluster,
+    plan,
+    restart,
+    situations,
+    start,
+)
 
 
 def found(cluster: Cluster, starts: Mapping[str, Started], seen: Seen) -> tuple[Wave, ...]:
@@ -104,7 +53,6 @@ class Case:
 
 
 FIRST = start("containerd", ETCD, API, SCHEDULER, KUBELET)
-THREE = ("node3", "node4", "node5")
 ALL_WELL = Seen(etcd=THREE, api=THREE, leader="node4")
 CASES = (
     Case(
@@ -247,10 +195,32 @@ def test_who_starts_together_begins_when_the_others_have_their_bytes() -> None:
 
 
 def test_what_needs_the_api_needs_the_node_that_serves_it_and_no_other() -> None:
-    made = found(cluster(3, 1), {**dict.fromkeys(THREE, restart(ETCD)), "node6": restart(KUBELET)}, ALL_WELL)
-    assert made[-1].nodes == ("node6",)
-    assert made[-1].needs == (Trip(0, "node3"),)
-    assert made[-1].follows == ()
+    where, starts = cluster(3, 1), {**dict.fromkeys(THREE, FIRST), "node6": start(KUBELET)}
+    last = found(where, starts, Seen())[-1]
+    assert last.nodes == (*THREE, "node6")
+    assert (last.needs, last.trusts, last.follows) == ((Trip(0, "node3"),), (), ())
+
+
+def test_a_node_that_serves_the_api_will_do_where_it_was_not_touched() -> None:
+    where, starts = cluster(3, 1), {**dict.fromkeys(THREE, restart(ETCD)), "node6": restart(KUBELET)}
+    last = found(where, starts, ALL_WELL)[-1]
+    assert (last.nodes, last.needs, last.trusts) == (("node6",), (), (Trip(0, "node3"),))
+    # Not where the others need objects that it is to bring.
+    whole = plan(where, starts)
+    action = RunAction(Action("cluster-objects", "Node objects", API, "true", "true"))
+    brings = replace(whole.nodes[0], levels=(Level(0, API, (*whole.nodes[0].steps, action)),))
+    last = waves.of(where, whole.with_node(brings), {}, ALL_WELL.of(where), where.control_plane[0])[-1]
+    assert (last.needs, last.trusts) == ((Trip(0, "node3"),), ())
+
+
+def test_what_is_the_cluster_s_follows_all_nodes_and_needs_one() -> None:
+    where = cluster(1, 1)
+    whole = plan(where, {"node3": restart(SCHEDULER), "node4": restart("containerd", KUBELET)})
+    addons = Level(2, "addons", (RunAction(Action("addons", "addons", "addons", "true", "true")),))
+    lead = replace(whole.nodes[0], levels=(*whole.nodes[0].levels, addons))
+    last = waves.of(where, whole.with_node(lead), {}, ClusterFacts(), where.control_plane[0])[-1]
+    assert (last.nodes, last.needs) == (("node3",), (Trip(0, "node3"),))
+    assert last.follows == (Trip(0, "node3"), Trip(0, "node4"), Trip(1, "node4"))
 
 
 def test_a_quorum_is_counted_without_the_one_that_restarts() -> None:
@@ -291,21 +261,7 @@ def test_what_is_said_where_the_others_cannot_do_without_it() -> None:
     )
 
 
-@st.composite
-def situations(draw: st.DrawFn) -> tuple[Cluster, dict[str, Started], Seen]:
-    masters, workers = draw(st.integers(1, 5)), draw(st.integers(0, 3))
-    where = cluster(masters, workers)
-    starts, titles = {}, [node.title for node in where.nodes]
-    for node in where.nodes:
-        names = [name for name in LEVELS if node.is_control_plane or name not in (ETCD, API, SCHEDULER)]
-        some = draw(st.lists(st.sampled_from(names), unique=True))
-        starts[node.title] = Started(tuple(some), tuple(name for name in some if draw(st.booleans())))
-    some_titles = st.lists(st.sampled_from(titles[:masters]), unique=True)
-    etcd, api = draw(some_titles), draw(some_titles)
-    leader = draw(st.sampled_from(etcd)) if etcd else ""
-    return where, starts, Seen(tuple(sorted(etcd)), tuple(sorted(api)), leader)
-
-
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(situations())
 def test_whatever_is_planned_never_two_that_work_restart_together(
     situation: tuple[Cluster, dict[str, Started], Seen],
@@ -333,6 +289,7 @@ def before(wave: Wave, made: tuple[Wave, ...]) -> set[Trip]:
     return direct.union(*(before(other, made) for other in made if direct & set(other.trips)))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(situations())
 def test_a_profile_in_another_order_has_the_same_turns(situation: tuple[Cluster, dict[str, Started], Seen]) -> None:
     where, starts, seen = situation

@@ -45,6 +45,43 @@ def test_what_matters_is_a_line_and_what_only_moves_is_none() -> None:
     ]
 
 
+def test_a_node_that_is_behind_says_what_it_is_done_with() -> None:
+    out = io.StringIO()
+    with View(Console(file=out, width=100, color_system=None), live=False) as view:
+        for event in (
+            Phase("staging"),
+            Finished("node3", "staging", 1.0),
+            Phase("level 0: etcd", beside=True),
+            Finished("node4", "staging", 60.0),
+            Finished("node3", "level 0: etcd", 1.0),
+        ):
+            view.emit(event)
+    told = [line.strip().partition("s  ")[2] or line.strip() for line in out.getvalue().split("\n") if line]
+    assert told == ["staging", "node3: done", "level 0: etcd", "node4: done (staging)", "node3: done"]
+
+
+def test_a_node_that_is_still_at_work_stays_in_sight_when_others_go_on() -> None:
+    out = io.StringIO()
+    view = View(Console(file=out, width=100, color_system=None), live=False)
+
+    def table() -> str:
+        console = Console(file=io.StringIO(), width=100, color_system=None)
+        with console.capture() as captured:
+            console.print(view.table())
+        return captured.get()
+
+    for event in (Phase("staging"), Working("node3", "storing etcd"), Working("node4", "storing etcd")):
+        view.emit(event)
+    view.emit(Finished("node3", "staging", 1.0))
+    view.emit(Phase("level 0: etcd", beside=True))
+    assert "node4  storing etcd" in table()
+    assert "node3" not in table()
+    view.emit(Working("node5", "waiting for node4"))
+    assert "node5  waiting for node4" in table()
+    view.emit(Phase("validating"))
+    assert table().strip() == ""
+
+
 def test_a_site_that_is_not_there_is_told_once() -> None:
     out = io.StringIO()
     with View(Console(file=out, width=100, color_system=None), live=False) as view:
