@@ -89,6 +89,7 @@ class Execution:
         A node that fails, or hangs, holds no other up but for those that need it. Raises one FleetError with every
         failure when all is done that could be.
         """
+        self._refuse_namesakes()
         schedule = Schedule(self.plan, self._first())
         with self.fleet.crew(len(self.cluster.nodes)) as crew:
             while not schedule.over:
@@ -104,6 +105,16 @@ class Execution:
                 tuple(self.failures.values()),
                 fix="mend what is said above and run the same command again: what is done already is not done twice",
             )
+
+    def _refuse_namesakes(self) -> None:
+        """A plan knows nodes by their titles."""
+        titles = [plan.node for plan in self.plan.nodes]
+        for title in titles:
+            if titles.count(title) > 1:
+                raise KubeupError(
+                    f"two nodes are called {title}; nothing was touched",
+                    fix="say `name:` under one of them in the profile",
+                )
 
     def _first(self) -> list[Trip]:
         """What comes before levels. Nodes that can reach a source fetch by themselves: cheap for many."""
