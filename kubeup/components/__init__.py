@@ -72,8 +72,8 @@ def wanted(context: Context) -> tuple[Component, ...]:
 
 
 def level_of(component: Component) -> int:
-    """A component that needs one which not every machine of its own kinds carries waits behind a barrier for the other
-    machines: it is a level further on."""
+    """A component that needs one which not every machine of its own kinds carries waits for other machines: it is a
+    level further on."""
     levels = [0]
     for name in component.after:
         needed = BY_NAME.get(name)

@@ -1,5 +1,5 @@
 """diff(desired, facts) = Plan: the only thing that is ever executed.
 
-A plan is a value: steps in order, in levels with a barrier between machines after each. Nothing in it was done yet,
-so it can be shown (``kubeup plan``), counted and compared.
+A plan is a value: steps in order, in levels between which machines may wait for one another. Nothing in it was done
+yet, so it can be shown (``kubeup plan``), counted and compared.
 """

@@ -1,4 +1,4 @@
-"""What a plan is made of: steps in order, in levels with a barrier between machines after each."""
+"""What a plan is made of: steps in order, in levels between which machines may wait for one another."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ Step = (
 
 @dataclass(frozen=True)
 class Level:
-    """What one node does between two barriers, in one trip. title: the components, for people."""
+    """What one node does without waiting for another, in one trip. title: the components, for people."""
 
     number: int
     title: str
