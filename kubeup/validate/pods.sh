@@ -108,9 +108,20 @@ ask() {
     fi
 }
 
+# until_ready: or a minute is over. kubectl's wait ends before its time where an API server that has just started, or has
+# much to do, answers with an error: it is asked again.
+until_ready() {
+    read -r now _ </proc/uptime
+    end=$((${now%.*} + 60))
+    while read -r now _ </proc/uptime && left=$((end - ${now%.*})) && [ "$left" -gt 0 ]; do
+        admin wait --for=condition=Ready pod -l "app=$LABEL,run=$RUN" --timeout="${left}s" >/dev/null 2>&1 && return
+        sleep 0.2
+    done
+}
+
 look() {
     create || return
-    admin wait --for=condition=Ready pod -l "app=$LABEL,run=$RUN" --timeout=60s >/dev/null 2>&1
+    until_ready
     admin get pods -l "app=$LABEL,run=$RUN" -o jsonpath='{range .items[*]}pod{"\t"}{.spec.nodeName}{"\t"}{.status.podIP}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' >"$work/pods"
     admin get service "$LABEL-$RUN" -o jsonpath='service{"\t"}{.spec.clusterIP}{"\t"}{.spec.ports[0].nodePort}{"\n"}'
     cat "$work/pods"
