@@ -123,15 +123,15 @@ def add_node(lab: Lab, node: LabNode) -> None:
         run(["ip", "netns", "add", name])
     run(["ip", "-n", name, "link", "set", "lo", "up"])
     link, out = lab.kind.link, lab.kind.default_route
-    _add_link(lab, name, link, node.name, f"{node.address}/24")
-    run(["ip", "-n", lab.netns, "link", "set", node.name, "master", BRIDGE])
-    if out == link:
-        run(["ip", "-n", name, "route", "replace", "default", "via", lab.gateway])
-    elif out:
+    if out not in ("", link):
         _add_link(lab, name, out, f"{node.name}-out", NAT_ADDRESS)
         # Nobody is there to answer for the gateway: what is sent to it is lost at the link's other end.
         run(["ip", "-n", name, "neigh", "replace", NAT_GATEWAY, "lladdr", NAT_MAC, "dev", out])
         run(["ip", "-n", name, "route", "replace", "default", "via", NAT_GATEWAY])
+    _add_link(lab, name, link, node.name, f"{node.address}/24")
+    run(["ip", "-n", lab.netns, "link", "set", node.name, "master", BRIDGE])
+    if out == link:
+        run(["ip", "-n", name, "route", "replace", "default", "via", lab.gateway])
 
 
 def _add_link(lab: Lab, netns: str, link: str, peer: str, address: str) -> None:

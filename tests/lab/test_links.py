@@ -18,6 +18,10 @@ nft add chain ip watch out '{ type filter hook postrouting priority 300; }'
 nft add rule ip watch out oif eth0 counter
 nft add rule ip watch out oif eth1 udp dport 8472 counter
 """
+VPN = (
+    "ip tuntap add vpn0 mode tun && ip addr add 10.200.0.1/24 dev vpn0 && ip link set vpn0 up && "
+    "ip route add default dev vpn0"
+)
 SERVICE = 'timeout 3 bash -c "exec 3<>/dev/tcp/100.0.0.1/443" && echo answers'
 
 
@@ -47,8 +51,9 @@ def test_the_link_of_the_nodes_addresses_carries_all_though_the_default_route_is
     refused = cluster.kubeup("up")
     assert refused.returncode == 1
     assert "node4: its address 10.0.2.15 is also that of node3 (node3) [duplicate-address]" in refused.stderr
-    assert "say address: for each node in the profile" in refused.stderr
     one, two = cluster.addresses
+    assert f"| it has 10.0.2.15, {two}\n" in refused.stderr
+    assert "fix: write address: ADDRESS under each node in the profile" in refused.stderr
     mapping = "{{host: {}, user: root, address: {}}}".format
     cluster.profile(nodes=f"[{mapping('node3', one)}, {mapping('node4', two)}]")
     done = cluster.kubeup("up")
@@ -73,4 +78,10 @@ def test_without_a_default_route_services_answer_on_the_machines_themselves(clus
     for node in ("node3", "node4"):
         assert cluster.on(node, SERVICE) == "answers\n"
     assert cluster.json("up", "--no-validate")["changed"] is False
+    # What leads everywhere comes later, and has another address: the nodes keep theirs.
+    said = cluster.on("node4", f"{VPN} && ip route get 1.1.1.1")
+    assert "src 10.200.0.1" in said, said
+    assert cluster.json("up", "--no-validate")["changed"] is False
+    assert cluster.kubeup("validate").returncode == 0
+    cluster.on("node4", "ip link delete vpn0")
     gone_without_a_trace(cluster, before)
