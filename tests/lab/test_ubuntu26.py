@@ -51,6 +51,8 @@ def test_up_is_well_and_a_second_one_has_nothing_to_do(cluster: Cluster, before:
     assert "Cluster validation succeeded" in done.stdout, done.stdout + done.stderr
     assert "node4: swap is on (4295 MB): pods get none of it" in done.stderr
     assert "node3: swap" not in done.stderr
+    swaps = cluster.kubectl("get nodes -o jsonpath='{.items[*].status.nodeInfo.swap.capacity}'")
+    assert swaps.split()[-1] == f"{4194300 * 1024}", "kubelet knows of it, too"
     again = cluster.json("up", "--no-validate")
     assert again["changed"] is False
 
