@@ -137,11 +137,17 @@ def job(fleet: Fleet) -> Iterator[Job]:
         log.emit_release(event)
         view.emit_release(event)
 
+    def confirm(question: str) -> bool | None:
+        if not sys.stdin.isatty():
+            return None
+        with view.paused():
+            return click.confirm(question, err=True)
+
     fleet.watch(emit)
     end = "done"
     try:
         with View(stderr, live=stderr.is_terminal and not stderr.is_dumb_terminal, verbose=verbose) as view:
-            yield Job(fleet, emit, emit_release, operator(), now, os.environ)
+            yield Job(fleet, emit, emit_release, operator(), now, os.environ, confirm)
     except KubeupError as error:
         end = f"failed: {error.title()}"
         name_log(error, log.path)

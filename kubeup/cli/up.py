@@ -30,6 +30,7 @@ from kubeup.validate.run import validate
 @THROUGH_ME
 @DRY_RUN
 @click.option("--no-validate", is_flag=True, help="Do not validate afterwards.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask whether another version of kubeup may change nodes.")
 @click.option("--restart-docker", is_flag=True, help="Restart the machines' own Docker where its options change.")
 def up_command(
     profile_path: Path | None,
@@ -40,6 +41,7 @@ def up_command(
     through_me: bool,
     dry_run: bool,
     no_validate: bool,
+    yes: bool,
     restart_docker: bool,
 ) -> None:
     """Bring a cluster up, or make a living one what the profile says.
@@ -63,6 +65,8 @@ def up_command(
             return
         up.refuse_restarts(prepared, allowed=restart_docker)
         up.refuse_kubeconfig(prepared)
+        if not up.agree_to_changes_of_kubeup(job, prepared, allowed=yes):
+            raise click.exceptions.Exit(1)
         with session.images_through_me(job, prepared, through_me) as bring_images:
             outcome = up.execute(job, prepared, bring_images, remember)
         deep = outcome.changed

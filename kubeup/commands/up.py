@@ -18,7 +18,7 @@ from kubeup.execution import executor, probing
 from kubeup.execution.fleet import Fleet
 from kubeup.execution.job import Job, NodeOutcome, Outcome, Prepared
 from kubeup.model.cluster import KUBERNETES, Cluster
-from kubeup.model.errors import FleetError, PreflightError
+from kubeup.model.errors import FleetError, PreflightError, UsageError
 from kubeup.model.events import Note, Phase
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.node.wire.packing import Packer
@@ -91,6 +91,24 @@ def refuse_restarts(prepared: Prepared, *, allowed: bool) -> None:
         )
 
 
+def agree_to_changes_of_kubeup(job: Job, prepared: Prepared, *, allowed: bool) -> bool:
+    """What another version of kubeup does to a living cluster, that cluster's owner agrees to. False: they do not.
+
+    Raises UsageError where nobody is there to ask.
+    """
+    plan = prepared.plan
+    if not plan.kubeup or allowed:
+        return True
+    what = f"kubeup {plan.kubeup} changes {sum(not node.empty for node in plan.nodes)} of {len(plan.nodes)} nodes"
+    agreed = job.confirm(f"{what}, also where the profile is as before (kubeup plan shows how). Go on?")
+    if agreed is None:
+        raise UsageError(
+            f"{what}, also where the profile is as before, and there is nobody to ask; nothing was touched",
+            fix="kubeup plan shows how; kubeup up --yes does it",
+        )
+    return agreed
+
+
 def refuse_kubeconfig(prepared: Prepared) -> None:
     """A cluster that its operator could not use is not begun. Raises UsageError."""
     if prepared.no_access:
@@ -116,7 +134,9 @@ def make_plan(
         plan = diff(node.title, desired, facts[node.endpoint], components.order(cluster, node))
         untouched = replace(plan, binaries=(), baselines=(), levels=(), to_issue=())
         plans.append(plan if is_chosen(node, limit) else untouched)
-    return in_waves(cluster, Plan(cluster.name, tuple(plans)), facts, cluster_facts)
+    by_kubeup = recorded.by_kubeup(cluster, facts, plans)
+    plan_of_all = Plan(cluster.name, tuple(plans), offers=recorded.offers(cluster), kubeup=by_kubeup)
+    return in_waves(cluster, plan_of_all, facts, cluster_facts)
 
 
 def in_waves(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts], cluster_facts: ClusterFacts) -> Plan:

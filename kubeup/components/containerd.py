@@ -13,7 +13,7 @@ from kubeup.model.resources import Action, Directory, SideEffect
 from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
-CONTAINERD = Program("containerd", "2.4.2")
+CONTAINERD = Program("containerd", "2.4.2", way_back="patch")
 STATE = "/run/kube-containerd"
 ROOT = "/var/lib/kubeup/containerd"
 SOCKET = f"{STATE}/containerd.sock"

@@ -10,7 +10,7 @@ from kubeup.model.cluster import Program, Runtime, Value
 from kubeup.model.resources import Directory, File, SideEffect
 from kubeup.release.artifacts import ReleaseRow
 
-DOCKER = Program("docker", "28.5.2")
+DOCKER = Program("docker", "28.5.2", way_back="patch")
 """The newest that Debian has; upstream maintains 29 alone, on which pods run, too, where it was there already."""
 CONTAINERD_STORE = 29
 """The first one to keep images in containerd's store by itself, where an image's id is another one than elsewhere:

@@ -15,7 +15,14 @@ from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
 
 # Below the floors authentication can be passed by: the advisories of 2026.
-ETCD = Program("etcd", "3.6.16", floors=(("3.6", "3.6.14"), ("3.7", "3.7.1")), holes="authentication")
+ETCD = Program(
+    "etcd",
+    "3.6.16",
+    floors=(("3.6", "3.6.14"), ("3.7", "3.7.1")),
+    holes="authentication",
+    way_back="none",
+    minor_by_minor=True,
+)
 DATA = "/var/lib/etcd"
 CLIENT = (
     "/opt/kubeup/bin/etcdctl --dial-timeout=2s --command-timeout=5s "

@@ -67,6 +67,7 @@ class Job:
     fleet: connections, opened when first used. emit: takes events, from any thread; emit_release: those of looking for
     and fetching files. operator: USER@HOST, written into the record of every node that is changed. now: the time, with
     its zone; certificates are issued by it. environ: this process's environment (KUBECONFIG, XDG_STATE_HOME).
+    confirm: asks whoever sits there a question; None where nobody does.
     """
 
     fleet: Fleet
@@ -75,3 +76,4 @@ class Job:
     operator: str
     now: Callable[[], datetime.datetime]
     environ: Mapping[str, str]
+    confirm: Callable[[str], bool | None] = lambda _: None

@@ -11,7 +11,7 @@ import enum
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from kubeup.model.node import Node as Node
 from kubeup.model.node import Role as Role
@@ -76,33 +76,39 @@ class Program:
     key: its word under a profile's ``versions:``. version: what a cluster gets whose profile says nothing, without a
     leading ``v``. floors: each minor version with its first patch without the known holes that ``holes`` names; minors
     older than the first of them are not tested with.
+
+    way_back: what a living cluster may go back to: any version, an older patch of its minor version, or none, since it
+    could not read what the newer one wrote. minor_by_minor: upstream supports no upgrade that passes one over.
     """
 
     key: str
     version: str
     floors: tuple[tuple[str, str], ...] = ()
     holes: str = ""
+    way_back: Literal["any", "patch", "none"] = "any"
+    minor_by_minor: bool = False
 
 
-KUBERNETES = Program("kubernetes", "1.37.2")
+KUBERNETES = Program("kubernetes", "1.37.2", way_back="patch", minor_by_minor=True)
 
 
 @dataclass(frozen=True)
 class Versions:
     """Which versions a cluster runs.
 
-    said: Program.key -> version without a leading ``v``, for those that the profile speaks of.
+    By Program.key, without a leading ``v``. said: those that the profile speaks of. kept: those that the cluster has.
     """
 
     said: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, program: Program) -> str:
-        """The version of a program: the profile's, else kubeup's own choice."""
-        return self.said.get(program.key, program.version)
+        """The version of a program: the profile's, else what the cluster has, else kubeup's own choice."""
+        return self.said.get(program.key) or self.kept.get(program.key) or program.version
 
     def with_(self, program: Program, version: str) -> Versions:
         """The same but for one program."""
-        return Versions({**self.said, program.key: version})
+        return dataclasses.replace(self, said={**self.said, program.key: version})
 
     @property
     def kubernetes(self) -> str:

@@ -59,9 +59,11 @@ FOUNDING = (
         lambda cluster: cluster.snapshotter if cluster.runtime is Runtime.CONTAINERD else "",
     ),
 )
-OF_A_NODE = frozenset({"name", "roles", "address", "runtime", "pod_cidr", CONTROL_PLANE, SERVER, SUBNETS})
+KUBEUP = "kubeup"
+"""Which version of kubeup changed the node last."""
+OF_A_NODE = frozenset({"name", "roles", "address", "runtime", "pod_cidr", "kubernetes", CONTROL_PLANE, SERVER, SUBNETS})
 
 
 def comes_first(key: str) -> bool:
     """Whether it is recorded before anything is changed: what is half done already counts as what the cluster has."""
-    return key in OF_A_NODE or any(key == one.key for one in FOUNDING)
+    return key in OF_A_NODE or key.startswith("version/") or any(key == one.key for one in FOUNDING)

@@ -29,6 +29,8 @@ class PreflightId:
 _IDS = (
     # What is to run (preflight/versions.py).
     PreflightId("end-of-life", "Upstream no longer mends this minor version of Kubernetes", "warning"),
+    PreflightId("older-version", "A program of a living cluster would be replaced by one that cannot read its data"),
+    PreflightId("skipped-version", "An upgrade of the control plane would pass a minor version over"),
     # Whose machine it is (preflight/identity.py).
     PreflightId("other-cluster", "The node belongs to another cluster, of kubeup's or of another tool's"),
     PreflightId("certificates", "Certificates of a node have less than 30 days left", "warning"),

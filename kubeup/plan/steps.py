@@ -195,15 +195,29 @@ class NodePlan:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """A newer version that the cluster may have, once its profile says so. program: its word under ``versions:``.
+    holes: what of the one that it has is known to be unsafe; empty for none."""
+
+    program: str
+    has: str
+    newer: str
+    holes: str = ""
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a command will do, for every node of the cluster, in the profile's order.
 
-    waves: in which order; each level of each node is in one of them.
+    waves: in which order; each level of each node is in one of them. offers: what stays as it is and need not.
+    kubeup: "0.1.0 -> 0.2.0" where nodes change that another version of kubeup changed last; else empty.
     """
 
     cluster: str
     nodes: tuple[NodePlan, ...]
     waves: tuple[Wave, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    kubeup: str = ""
 
     @property
     def empty(self) -> bool:

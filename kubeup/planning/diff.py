@@ -140,6 +140,9 @@ def _remember(levels: dict[int, list[Step]], desired: Desired, facts: Facts, las
     """Before the level's other steps: what was asked for is known where one of them fails."""
     changed = [(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value]
     filled = [number for number, steps in sorted(levels.items()) if steps]
+    # That another kubeup looks at it changes nothing of a node.
+    if not filled and {key for key, _ in changed} <= {founding.KUBEUP}:
+        return
     for number, first in ((filled[0] if filled else 0, True), (last if last in filled else 0, False)):
         steps: list[Step] = [SetMeta(key, value) for key, value in changed if founding.comes_first(key) is first]
         levels[number] = [*steps, *levels.get(number, ())]

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.version import Version
 
-from kubeup import addons
-from kubeup.components.base import Context
+from kubeup import __version__, addons, components
+from kubeup.components.base import Component, Context
 from kubeup.model.cluster import Cluster, Node, by_address
 from kubeup.model.facts import Facts
-from kubeup.model.founding import CONTROL_PLANE, FOUNDING, NODES, SERVER, SUBNETS
+from kubeup.model.facts import versions as versions_of
+from kubeup.model.founding import CONTROL_PLANE, FOUNDING, KUBEUP, NODES, SERVER, SUBNETS
+from kubeup.plan.steps import NodePlan, Offer, SetMeta
 from kubeup.release import pins
 from kubeup.release.artifacts import Artifact
-from kubeup.release.kubernetes import minor_of
+from kubeup.release.kubernetes import MINORS, minor_of
 
 KUBERNETES = "kubernetes"
 FIRST_SUM = "first-sum/"
@@ -32,6 +34,7 @@ def of_cluster(context: Context) -> tuple[tuple[str, str], ...]:
         ("address", context.node.address),
         *((one.key, one.value(cluster)) for one in FOUNDING),
         (SERVER, cluster.api_server),
+        (KUBEUP, __version__),
     ]
     if context.node.is_control_plane:
         pairs.append((CONTROL_PLANE, " ".join(sorted(node.name for node in cluster.control_plane))))
@@ -57,6 +60,20 @@ def meta(cluster: Cluster, node: Node, artifacts: Sequence[Artifact]) -> tuple[t
     return (
         *(((KUBERNETES, cluster.versions.kubernetes),) if node.is_control_plane else ()),
         *((f"{FIRST_SUM}{name}", value) for name, value in sorted(sums.items())),
+    )
+
+
+def of_programs(context: Context, parts: Iterable[Component]) -> tuple[tuple[str, str], ...]:
+    """What of each program the node has, as its record keeps it; of an addon that is no more, nothing."""
+    cluster = context.cluster
+    of_addons = {image.program: False for image in addons.IMAGES.values()}
+    used = {image.program for one in addons.ALL if one.name in cluster.addons for image in one.images}
+    of_parts = {part.release.program: True for part in parts if part.release}
+    has = {program: True for program in of_parts if program not in of_addons}
+    if context.node.is_control_plane:
+        has |= {program: program in used for program in of_addons}
+    return tuple(
+        (versions_of.record_key(one.key), cluster.versions.of(one) if here else "") for one, here in has.items()
     )
 
 
@@ -88,10 +105,43 @@ def kubernetes(cluster: Cluster, facts: Mapping[str, Facts]) -> str:
 
     An upgrade that broke off leaves two of them, and goes on to the newer.
     """
-    every = (
-        facts[node.endpoint].record.meta.get(KUBERNETES, "") for node in cluster.control_plane if node.endpoint in facts
-    )
-    return stays(cluster.kubernetes_asked, [one for one in every if one])
+    every = (versions_of.of_node(facts[node.endpoint]) for node in cluster.control_plane if node.endpoint in facts)
+    return stays(cluster.kubernetes_asked, [one[KUBERNETES] for one in every if KUBERNETES in one])
+
+
+def versions(cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, str]:
+    """By the programs' words under ``versions:``, the newest that a node of the cluster has. facts: by node.endpoint.
+
+    So a node that comes later gets what the others have, and an upgrade that broke off goes on.
+    """
+    found: dict[str, str] = {}
+    for node in cluster.nodes:
+        for program, version in versions_of.of_node(facts[node.endpoint]).items() if node.endpoint in facts else ():
+            found[program] = max(version, found.get(program, "0"), key=Version)
+    return found
+
+
+def offers(cluster: Cluster) -> tuple[Offer, ...]:
+    """What this kubeup would take by itself, where the cluster keeps something older. cluster: resolved."""
+    minor = cluster.kubernetes_asked
+    found = []
+    for program in components.programs().values():
+        has, newer = cluster.versions.of(program), program.version
+        if program.key == KUBERNETES:
+            newer = MINORS[minor].patch if minor in MINORS else has if minor else _next(has, newer)
+        elif program.key in cluster.versions.said:
+            newer = has
+        if Version(newer) > Version(has):
+            floor = dict(program.floors).get(minor_of(has), has)
+            found.append(Offer(program.key, has, newer, program.holes if Version(has) < Version(floor) else ""))
+    return tuple(found)
+
+
+def _next(has: str, newest: str) -> str:
+    """The control plane goes through every minor version."""
+    known = list(MINORS)
+    at = known.index(minor_of(has)) + 1 if minor_of(has) in known else 0
+    return newest if minor_of(newest) in known[: at + 1] else MINORS[known[at]].patch
 
 
 def stays(asked: str, recorded: Iterable[str]) -> str:
@@ -99,3 +149,17 @@ def stays(asked: str, recorded: Iterable[str]) -> str:
     if asked and minor_of(asked) != asked:
         return asked
     return max((one for one in recorded if asked in ("", minor_of(one))), key=Version, default="")
+
+
+def by_kubeup(cluster: Cluster, facts: Mapping[str, Facts], plans: Sequence[NodePlan]) -> str:
+    """ "0.1.0 -> 0.2.0", where nodes change that another kubeup changed last; empty where none does.
+
+    facts: by node.endpoint. plans: in the order of cluster.nodes.
+    """
+    last = {
+        facts[node.endpoint].record.meta.get(KUBEUP, "")
+        for node, plan in zip(cluster.nodes, plans, strict=True)
+        if any(not isinstance(step, SetMeta) for step in plan.steps)
+    }
+    others = sorted(last - {"", __version__})
+    return f"{', '.join(others)} -> {__version__}" if others else ""

@@ -95,7 +95,11 @@ def desired(context: Context, artifacts: Sequence[Artifact], now: datetime.datet
         actions=tuple(action for part in mine for action in part.actions(context)),
         side_effects=_traces(mine, cluster),
         to_issue=to_issue,
-        meta=(*recorded.of_cluster(context), *recorded.meta(cluster, node, artifacts)),
+        meta=(
+            *recorded.of_cluster(context),
+            *recorded.of_programs(context, mine),
+            *recorded.meta(cluster, node, artifacts),
+        ),
     )
 
 

@@ -41,7 +41,7 @@ def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
         dns_upstream=_upstreams(cluster, facts),
         ingress_nodes=chosen,
         runtime=cluster.runtime or choose_runtime(cluster, facts).runtime,
-        versions=cluster.versions.with_(KUBERNETES, kubernetes),
+        versions=replace(cluster.versions, kept=recorded.versions(cluster, facts)).with_(KUBERNETES, kubernetes),
         first_sums=recorded.first_sums(cluster, facts),
     )
 

@@ -12,7 +12,8 @@ from kubeup.validate.checks import Health
 
 
 def plan(value: Plan) -> str:
-    """``changed``; per node files, units, steps and bytes; and in ``waves`` which nodes go through a level together."""
+    """``changed``; per node files, units, steps and bytes; in ``waves`` which nodes go through a level together; in
+    ``kubeup`` which version of it comes after which; in ``offers`` newer versions that are there for the asking."""
     nodes = [
         {
             "name": node.node,
@@ -34,7 +35,9 @@ def plan(value: Plan) -> str:
         }
         for wave in value.waves
     ]
-    return _dump({"cluster": value.cluster, "changed": not value.empty, "nodes": nodes, "waves": waves})
+    offers = [{"program": one.program, "has": one.has, "newer": one.newer} for one in value.offers]
+    more = {"kubeup": value.kubeup, "offers": offers}
+    return _dump({"cluster": value.cluster, "changed": not value.empty, "nodes": nodes, "waves": waves, **more})
 
 
 def outcome(value: Outcome, health: Health | None) -> str:

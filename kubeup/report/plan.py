@@ -14,6 +14,7 @@ from kubeup.plan.steps import (
     Level,
     LinkBinary,
     NodePlan,
+    Offer,
     Plan,
     RestorePath,
     RevertSideEffect,
@@ -32,9 +33,12 @@ STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 def render(plan: Plan, *, diffs: bool = True) -> RenderableType:
     """The whole plan. diffs: with the unified diff of every file that is no secret."""
+    offered = [Text(offers(plan.offers))] if plan.offers else []
     if plan.empty:
-        return Text("Nothing to do: every node is as the profile says.")
+        return Group(Text("Nothing to do: every node is as the profile says."), *offered)
     parts: list[RenderableType] = []
+    if plan.kubeup:
+        parts.append(Text(f"kubeup {plan.kubeup}: what of this the profile did not ask for comes with it", "bold"))
     for node in plan.nodes:
         parts.extend(_node(node, diffs))
     parts.extend(Text(line) for line in order(plan.waves))
@@ -48,7 +52,17 @@ def render(plan: Plan, *, diffs: bool = True) -> RenderableType:
             "bold",
         )
     )
-    return Group(*parts)
+    return Group(*parts, *offered)
+
+
+def offers(found: Sequence[Offer]) -> str:
+    """One line: what stays as it is, and what to write for the newer."""
+    told = ", ".join(
+        f"{one.program} {one.has} -> {one.newer}{f' (known holes in its {one.holes})' if one.holes else ''}"
+        for one in found
+    )
+    versions = ", ".join(f"{one.program}: {one.newer}" for one in found)
+    return f"Newer, and yours once the profile says versions: {{{versions}}}: {told}."
 
 
 def show(console: Console, plan: Plan) -> None:
