@@ -12,6 +12,8 @@ from ipaddress import IPv4Address, IPv4Network
 
 ANY = IPv4Network("0.0.0.0/0")
 RULE = re.compile(r"^(.*?)\s+(ALLOW|DENY|REJECT|LIMIT)(?: (IN|OUT|FWD))?\s+(.*?)(?:\s+\(log[^)]*\))?(?:\s+#.*)?$")
+# 10.0.0.0/24, 10.0.0.2/tcp, 10.0.0.0/24/tcp
+ADDRESS = re.compile(r"(\d+(?:\.\d+){3}(?:/[\d.]+)?)(?:/([a-z]\w*))?")
 DEFAULT = {"IN": re.compile(r"^Default:.*\ballow \(incoming\)"), "FWD": re.compile(r"^Default:.*\ballow \(routed\)")}
 
 
@@ -97,14 +99,18 @@ def _side(text: str) -> _Side | None:
     network, ports, protocol = ANY, "", ""
     for word in text.split():
         head, _, tail = word.partition("/")
+        address = ADDRESS.fullmatch(word)
         if "(v6)" in word or "::" in word:
             return None
         if head == "Anywhere":
             protocol = tail or protocol
-        elif re.fullmatch(r"\d+(\.\d+){3}", head):
-            network = IPv4Network(word if not tail or tail[0].isdigit() else head, strict=False)
-            protocol = tail if tail and not tail[0].isdigit() else protocol
-        elif re.fullmatch(r"\d+([,:]\d+)*", head):
+        elif address:
+            try:
+                network = IPv4Network(address.group(1), strict=False)
+            except ValueError:
+                return None
+            protocol = address.group(2) or protocol
+        elif re.fullmatch(r"\d{1,5}([,:]\d{1,5})*", head):
             ports, protocol = head, tail or protocol
         else:
             return None

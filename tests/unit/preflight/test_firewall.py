@@ -37,6 +37,7 @@ UFW = {
     "Anywhere ALLOW IN Anywhere": "",
     "6443,10250/tcp ALLOW IN 10.0.0.2\n2379:2380/tcp ALLOW IN 10.0.0.2\n8472/udp ALLOW IN 10.0.0.2": "",
     "Anywhere/tcp ALLOW IN 10.0.0.2/tcp\n8472/udp ALLOW IN 10.0.0.0/8": "",
+    "10.0.0.0/24/tcp ALLOW IN 10.0.0.0/24/tcp\n8472/udp ALLOW IN 10.0.0.0/255.0.0.0": "",
     "25/tcp DENY IN Anywhere\nAnywhere ALLOW IN 10.0.0.2": "",
     "Anywhere DENY IN 10.0.0.3\nAnywhere ALLOW IN 10.0.0.0/24": "",
     "Anywhere ALLOW IN 10.0.0.2\nAnywhere DENY IN 10.0.0.0/24": "",
@@ -53,6 +54,8 @@ UFW = {
     "Anywhere ALLOW IN 10.0.0.2 53/udp": "ufw allow from 10.0.0.2",
     "Anywhere ALLOW FWD 10.0.0.2": "ufw allow from 10.0.0.2",
     "Anywhere ALLOW IN 10.0.1.0/24": "ufw allow from 10.0.0.2",
+    "Anywhere ALLOW IN 10.0.0.0/33": "ufw allow from 10.0.0.2",
+    "Anywhere ALLOW IN 300.1.1.1": "ufw allow from 10.0.0.2",
     "Anywhere (v6) ALLOW IN Anywhere (v6)": "ufw allow from 10.0.0.2",
 }
 
