@@ -71,6 +71,13 @@ def wanted(context: Context) -> tuple[Component, ...]:
     return tuple(part for part in of_node(context.cluster, context.node) if part.when(context))
 
 
+def lost(component: Component, context: Context) -> tuple[str, ...]:
+    """What it had made on a machine and is gone, in words; nothing where the machine was not asked about it."""
+    checks = context.facts.checks
+    gone = (one.gone for one in component.presence(context.cluster) if not checks.get(one.id, True))
+    return (*gone, *component.lost(context))
+
+
 def level_of(component: Component) -> int:
     """A component that needs one which not every machine of its own kinds carries waits for other machines: it is a
     level further on."""
@@ -99,6 +106,7 @@ __all__ = [
     "artifact",
     "choices",
     "level_of",
+    "lost",
     "of_node",
     "order",
     "programs",

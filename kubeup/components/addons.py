@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kubeup import addons
 from kubeup.addons import manifests
-from kubeup.components.base import ADMIN, CONTROL_PLANE, WORKER, Component, Context, Template, sh
+from kubeup.components.base import CONTROL_PLANE, WORKER, Component, Context, Template, sh
 from kubeup.model.cluster import Manifest, Value
 from kubeup.model.resources import Action, File
 
@@ -15,7 +15,7 @@ ACTION = addons.APPLIED
 OF_ADDON = "addon-"
 """What the names of components begin with that are one addon's."""
 PATIENCE, LIMIT = 30, 240
-SCRIPT = (Path(addons.__file__).parent / "apply.sh").read_text()
+CHECK, SCRIPT = ((Path(addons.__file__).parent / name).read_text() for name in ("check.sh", "apply.sh"))
 
 
 def in_use(context: Context) -> bool:
@@ -83,31 +83,12 @@ def actions(context: Context) -> tuple[Action, ...]:
             id=ACTION,
             title="addons",
             component="addons",
-            check=_check(),
+            check=f"FOLDER={manifests.FOLDER}\nINVENTORY={manifests.INVENTORY}\n{CHECK}",
             apply="".join(f"{name}={sh(str(value))}\n" for name, value in variables.items()) + SCRIPT,
             timeout=LIMIT + 120,
             reads=files,
             due=None if context.leads else False,
         ),
-    )
-
-
-def _check() -> str:
-    """The cluster's inventory is that of the files, and every pod that they want is ready. One question to the API."""
-    template = (
-        '{{range .items}}{{if eq .kind "ConfigMap"}}{{if eq .metadata.name "kubeup-addons"}}'
-        '{{.data.revision}}{{"\\n"}}{{end}}{{else if eq .kind "DaemonSet"}}'
-        '{{if ne .status.desiredNumberScheduled .status.numberReady}}short{{"\\n"}}{{end}}'
-        '{{else if .status.unavailableReplicas}}short{{"\\n"}}'
-        '{{else if .spec.replicas}}{{if not .status.readyReplicas}}short{{"\\n"}}'
-        '{{else if ne .spec.replicas .status.readyReplicas}}short{{"\\n"}}{{end}}{{end}}{{end}}'
-    )
-    return (
-        f"test -f {manifests.INVENTORY} || exit 0\n"
-        f"wanted=$(sed -n 's/^# revision //p' {manifests.INVENTORY})\n"
-        """test -n "$wanted" && """
-        f"""test "$({ADMIN} get configmaps,deployments,daemonsets,statefulsets --all-namespaces -l {manifests.LABEL} """
-        f"""-o go-template='{template}' | sort -u)" = "$wanted" """
     )
 
 

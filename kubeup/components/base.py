@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 from kubeup.components.settings import Settings
 from kubeup.model.cluster import Cluster, Node, Role, Runtime, Value
 from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.model.resources import Action, Directory, File, SideEffect
+from kubeup.model.resources import Action, Directory, File, Presence, SideEffect
 from kubeup.plan.waves import Gate
 from kubeup.release.artifacts import ReleaseRow
 
@@ -148,6 +148,8 @@ class Component:
     side_effects: what it leaves behind that no file lists, so that ``down`` can undo it.
     routes: networks that it leads to: routes into them are its own, and go with it.
     ports: TCP ports that it listens on, which nobody else may have.
+    presence: what it makes when it starts and others may take away; from the profile alone, for a probe asks for it.
+    lost: the same, where it follows from all that the nodes said: in words.
     questions: what is asked of it while it runs, as (id, shell): the output comes back with the probe. It is the same
     on every machine that carries it.
     ready: shell that succeeds on the node, as root, once it really works.
@@ -182,6 +184,8 @@ class Component:
     side_effects: tuple[SideEffect, ...] = ()
     routes: Callable[[Cluster], tuple[IPv4Network, ...]] = no_routes
     ports: tuple[int, ...] = ()
+    presence: Callable[[Cluster], tuple[Presence, ...]] = lambda _: ()
+    lost: Callable[[Context], tuple[str, ...]] = lambda _: ()
     questions: tuple[tuple[str, str], ...] = ()
     ready: Callable[[Context], str] = lambda _: ""
     timeout: int = 60

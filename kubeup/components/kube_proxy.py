@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from kubeup.components.base import PKI, WORKER, Component, Context, Flags, Template, http_ok
 from kubeup.components.settings import KEYS, LISTENS, LOGGING, Settings, owned
-from kubeup.model.cluster import Value
-from kubeup.model.resources import SideEffect
+from kubeup.model.cluster import Cluster, ProxyMode, Value
+from kubeup.model.resources import Presence, SideEffect
 from kubeup.release.catalog import kubernetes_binary
 
 KUBECONFIG = "/etc/kubernetes/kube-proxy.conf"
@@ -21,6 +21,21 @@ def flags(_: Context) -> Flags:
 
 def values(context: Context) -> Mapping[str, Value]:
     return {"conntrack_writable": context.facts.conntrack_max_writable}
+
+
+def presence(cluster: Cluster) -> tuple[Presence, ...]:
+    """The way to Services, and one of them: the API's own is always there."""
+    if cluster.proxy_mode is ProxyMode.NFTABLES:
+        rules = (
+            "nft list chain ip kube-proxy nat-prerouting | grep -q jump && "
+            "nft list map ip kube-proxy service-ips | grep -q elements"
+        )
+        return (Presence("kube-proxy-rules", rules, "its rules in the nftables table kube-proxy are gone"),)
+    chains = (
+        "iptables -w -t nat -S PREROUTING | grep -q KUBE-SERVICES && "
+        "iptables -w -t nat -S KUBE-SERVICES | grep -q -e -d"
+    )
+    return (Presence("kube-proxy-rules", chains, "its chains in iptables are gone"),)
 
 
 SETTINGS = Settings(
@@ -50,6 +65,7 @@ COMPONENT = Component(
     flags=flags,
     settings=SETTINGS,
     values=values,
+    presence=presence,
     side_effects=(
         SideEffect("nft-table", "ip kube-proxy"),
         SideEffect("nft-table", "ip6 kube-proxy"),

@@ -18,7 +18,7 @@ from kubeup.model.resources import ProbeRequest
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
-from kubeup.planning import render, resolve
+from kubeup.planning import inquiry, resolve
 
 PROBE_TIMEOUT_SECONDS = 180.0
 
@@ -107,7 +107,7 @@ def probe_nodes(fleet: Fleet, cluster: Cluster, emit: EventSink) -> Results[Fact
 
     def ask(node: Node, connection: NodeConnection) -> Facts:
         emit(Working(node.title, "asking"))
-        facts = probe(connection, render.probe_request(cluster, node))
+        facts = probe(connection, inquiry.probe_request(cluster, node))
         emit(Finished(node.title, "asked", 0.0))
         return facts
 

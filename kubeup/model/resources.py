@@ -88,7 +88,8 @@ class Unit:
     reads: paths whose change means a restart (unit file, settings, certificates, links to binaries, subnet.env).
     ready: a shell command that succeeds on the node once the unit really works; timeout in seconds.
     preexisting: a unit that is not kubeup's (docker.service): never stopped, restarted only if ``reads`` changed.
-    reloads: those of ``reads`` that it takes in while it runs (systemctl reload).
+    reloads: those of ``reads`` that it takes in while it runs (systemctl reload). lost: what it had made and is gone,
+    in words; while it runs, only a restart makes it again.
     """
 
     name: str
@@ -98,6 +99,19 @@ class Unit:
     timeout: int = 60
     preexisting: bool = False
     reloads: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Presence:
+    """What a unit makes when it starts, and others may take away while it runs: a link, a table, a file of its own.
+
+    id: what the check is called in a probe. check: POSIX shell, as an action's. gone: in words, where it fails.
+    """
+
+    id: str
+    check: str
+    gone: str
 
 
 @dataclass(frozen=True)
@@ -105,12 +119,13 @@ class Action:
     """Something to do that is no file and no unit: apply an RBAC rule, import an image.
 
     id: what the node's record calls it once it was done. check, apply, undo: POSIX shell, run as root on the node.
-    check succeeds when nothing is to be done; it rides in the probe, so it only reads and ends by itself. timeout:
-    seconds that apply, and undo, may take. reads: files that ``apply`` takes in; where one of them changes, the check
-    spoke of the old one, and it is applied whatever the check says. asked_as: what the check is called in a probe,
-    where the same thing is looked for in several ways (in each container runtime); else its id. due: whether it is to
-    be done, where that needs no check: other facts say it, or another node does it for all; one that is not due is
-    wanted all the same, so that nothing is undone where it was done earlier. None: its check says.
+    check succeeds when nothing is to be done; it rides in the probe, so it only reads and ends by itself. Where it
+    fails it may print "why: WORDS", for the plan. timeout: seconds that apply, and undo, may take. reads: files that
+    ``apply`` takes in; where one of them changes, the check spoke of the old one, and it is applied whatever the check
+    says. asked_as: what the check is called in a probe, where the same thing is looked for in several ways (in each
+    container runtime); else its id. due: whether it is to be done, where that needs no check: other facts say it, or
+    another node does it for all; one that is not due is wanted all the same, so that nothing is undone where it was
+    done earlier. None: its check says.
     """
 
     id: str

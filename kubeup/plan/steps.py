@@ -66,9 +66,10 @@ class Await:
 
 @dataclass(frozen=True)
 class RunAction:
-    """Run an action."""
+    """Run an action. why: in words, where its check said so."""
 
     action: Action
+    why: str = ""
 
 
 @dataclass(frozen=True)

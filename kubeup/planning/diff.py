@@ -78,7 +78,9 @@ def _component_steps(stage: ComponentOrder, desired: Desired, facts: Facts, earl
     )
     work: list[Step] = []
     actions = [
-        RunAction(action) for action in desired.actions if action.component == name and _to_do(action, desired, facts)
+        RunAction(action, facts.whys.get(action.answer, ""))
+        for action in desired.actions
+        if action.component == name and _to_do(action, desired, facts)
     ]
     for unit in desired.units:
         if unit.component == name:
@@ -106,7 +108,7 @@ def _start(unit: Unit, why: tuple[str, ...], desired: Desired, facts: Facts) -> 
     running = facts.unit(unit.name).running
     changed = _changed(unit, desired, facts)
     known = unit.preexisting or unit.name in facts.record.ready
-    reload = running and known and bool(changed) and set(changed) <= set(unit.reloads)
+    reload = running and known and not unit.lost and bool(changed) and set(changed) <= set(unit.reloads)
     return Start(unit, why, running, reload, resume=known and not running and not changed)
 
 
@@ -177,9 +179,10 @@ def _reasons(unit: Unit, desired: Desired, facts: Facts) -> tuple[str, ...]:
     changed = _changed(unit, desired, facts)
     if ready is None and not (unit.preexisting and now.running):
         return (NEVER_READY,) if now.running else (NOT_RUNNING,)
+    lost = unit.lost if now.running else ()
     if changed:
-        return tuple(f"{path} changes" for path in changed)
-    return () if now.running else (NOT_RUNNING,)
+        return (*(f"{path} changes" for path in changed), *lost)
+    return lost if now.running else (NOT_RUNNING,)
 
 
 def _changed(unit: Unit, desired: Desired, facts: Facts) -> tuple[str, ...]:

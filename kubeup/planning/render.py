@@ -16,56 +16,16 @@ from kubeup import components
 from kubeup.addons import manifests
 from kubeup.components.base import FOLDERS, Component, Context, Template
 from kubeup.model import resources
-from kubeup.model.cluster import Cluster, Node, Value, by_address, replace_nodes
+from kubeup.model.cluster import Cluster, Value, by_address, replace_nodes
 from kubeup.model.errors import KubeupError
-from kubeup.model.facts import ClusterFacts, Facts
-from kubeup.model.resources import Binary, Desired, Directory, File, ProbeRequest, SideEffect, Unit, sha256
+from kubeup.model.resources import Binary, Desired, File, SideEffect, Unit, sha256
 from kubeup.pki import certificates, secret_names
 from kubeup.planning import recorded
 from kubeup.planning.data import folder
 from kubeup.release.artifacts import Artifact
 
 
-def probe_request(cluster: Cluster, node: Node) -> ProbeRequest:
-    """What the probe must read on this node; needs no fact, not even the node's name.
-
-    The question does not depend on the answer: where the profile leaves a choice to the machines, they are asked what
-    every one of the choices would ask.
-    """
-    parts = [
-        _component_request(component, Context(one, node, Facts(), ClusterFacts(), {}))
-        for one in components.choices(cluster)
-        for component in components.of_node(one, node)
-    ]
-    every, public = certificates.paths(cluster, node)
-    parts.append(ProbeRequest(files=every, contents=public))
-    parts.append(_folders_request(FOLDERS))
-    return resources.merge_requests(parts)
-
-
-def _component_request(component: Component, context: Context) -> ProbeRequest:
-    texts = tuple(template.path for template in component.all_templates)
-    if component.has_settings:
-        texts = (*texts, component.defaults_path)
-    folders = _folders_request(component.directories)
-    asked = (*component.asks(context.cluster), *component.reads)
-    return ProbeRequest(
-        files=(*texts, *asked, *component.certificates, *folders.files, *filter(None, _links(component).values())),
-        contents=(*texts, *asked),
-        units=(component.unit,) if component.has_unit else (),
-        checks=tuple((action.answer, action.check) for action in component.actions(context)),
-        ports=component.ports,
-        folders=folders.folders,
-        asks=component.questions,
-    )
-
-
-def _folders_request(folders: Sequence[Directory]) -> ProbeRequest:
-    whole = tuple(folder.path for folder in folders if folder.owned_recursively)
-    return ProbeRequest(files=tuple(folder.path for folder in folders), folders=whole)
-
-
-def _links(component: Component) -> Mapping[str, str]:
+def links(component: Component) -> Mapping[str, str]:
     """Binary name -> where it is linked; empty for what only lies in the store."""
     return {name: component.links.get(name, f"{resources.BIN}/{name}") for name in component.binaries}
 
@@ -107,7 +67,7 @@ def _binaries(parts: Iterable[Component], found: Mapping[str, Artifact]) -> tupl
     """A link that several components need is made with the first of them."""
     binaries: dict[str, Binary] = {}
     for part in parts:
-        for name, link in _links(part).items():
+        for name, link in links(part).items():
             one, short = found[name], name.rpartition(":")[2]
             binary = Binary(short, one.wanted.version, one.sha256, one.size, link, part.name)
             binaries.setdefault(link or name, binary)
@@ -187,9 +147,18 @@ def _defaults(part: Component, context: Context) -> File:
 def _unit(part: Component, context: Context, files: Sequence[File]) -> Unit:
     own = (file.path for file in files if file.component == part.name)
     passed_over = {file.path for file in files if not file.read_at_start}
-    reads = dict.fromkeys((*own, *part.certificates, *part.reads, *filter(None, _links(part).values())))
+    reads = dict.fromkeys((*own, *part.certificates, *part.reads, *filter(None, links(part).values())))
     paths = tuple(path for path in reads if path not in passed_over)
-    return Unit(part.unit, part.name, paths, part.ready(context), part.timeout, part.preexisting, part.reloads)
+    return Unit(
+        part.unit,
+        part.name,
+        paths,
+        part.ready(context),
+        part.timeout,
+        part.preexisting,
+        part.reloads,
+        components.lost(part, context),
+    )
 
 
 def _traces(parts: Iterable[Component], cluster: Cluster) -> tuple[SideEffect, ...]:

@@ -124,8 +124,8 @@ def words(step: Step) -> str:
             return f"link     {binary.link} -> {binary.name} {binary.version}"
         case Start(unit=unit, why=why, restart=restart, reload=reload):
             return f"{'reload' if reload else 'restart' if restart else 'start':<8} {unit.name}: {', '.join(why)}"
-        case RunAction(action=action):
-            return f"do       {action.title}"
+        case RunAction(action=action, why=why):
+            return f"do       {action.title}{f': {why}' if why else ''}"
         case Stop(unit=name):
             return f"stop     {name}"
         case Undo(action=name):

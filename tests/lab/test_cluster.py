@@ -136,6 +136,34 @@ def test_validate_names_what_is_broken_and_up_mends_just_that(running: Cluster) 
     assert running.json("validate")["healthy"] is True
 
 
+LOSSES = {
+    "nft flush ruleset": "restart  kube-proxy.service: its rules in the nftables table kube-proxy are gone",
+    "rm /etc/kubeup/cni/net.d/10-flannel.conflist": "/etc/kubeup/cni/net.d/10-flannel.conflist is gone",
+    "sysctl -w net.ipv4.ip_forward=0": "do       IPv4 forwarding: /proc/sys/net/ipv4/ip_forward is not 1",
+    "sysctl -w net.bridge.bridge-nf-call-iptables=0": "do       rules for what crosses a bridge: ",
+    # flanneld makes the link anew by itself, but not what led over it.
+    "ip link delete flannel.1": "no route leads to the pods of node3",
+}
+
+
+def test_what_the_running_system_lost_is_named_by_plan_and_mended_by_up(running: Cluster) -> None:
+    """No pod is made before it is mended: one that comes switches forwarding on by the way."""
+    assert running.kubeup("plan", "--check").returncode == 0
+    for command in LOSSES:
+        running.on("node4", command)
+    running.kubectl("-n kube-system delete configmap coredns")
+    done = running.kubeup("plan", "--check")
+    assert done.returncode == 1
+    for line in (*LOSSES.values(), "do       addons: ConfigMap kube-system/coredns is gone"):
+        assert line in done.stdout, done.stdout
+    outcome = running.json("up")
+    nodes = outcome["nodes"]
+    assert isinstance(nodes, list)
+    assert [node["units"] for node in nodes] == [[], ["flannel.service", "kube-proxy.service"]]
+    assert running.json("validate")["healthy"] is True
+    assert running.kubeup("plan", "--check").returncode == 0
+
+
 def test_one_flag_restarts_the_kubelet_alone_and_pods_run_on(running: Cluster) -> None:
     pod = (
         '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"mine"},"spec":{"nodeName":"node4","containers":'

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.components.addons import SCRIPT
+from kubeup.components.addons import CHECK, SCRIPT
 from tests.support.sandbox import Sandbox
 
 KIND = "load-balancer\tapiextensions.k8s.io/v1\tCustomResourceDefinition\t-\tpools.metallb.io"
@@ -125,3 +125,50 @@ def test_a_list_of_what_runs_that_broke_off_is_no_list(sandbox: Sandbox) -> None
         [sandbox.shell, "-c", f"LABEL=x\n{text}"], capture_output=True, text=True, timeout=20, check=False
     )
     assert "done" not in done.stdout
+
+
+INVENTORY = f"""# revision abc
+objects: ...
+{STAYS}
+"""
+JOB = "dns\tbatch/v1\tJob\tkube-system\tonce"
+SAID = f"=found\tv1\tService\tkube-system\tkube-dns\n=revision\tabc\n{STAYS}\n{THING}\n{JOB}\n"
+CONFIG = "=found\tv1\tConfigMap\tmetallb-system\tsettings\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (f"{SAID}{CONFIG}=end", None),
+        (f"{SAID}=end", "why: ConfigMap metallb-system/settings is gone"),
+        ("=revision\tabc\n" + SAID.split("\n", 2)[2] + "=end", "why: Service kube-system/kube-dns and 1 more are gone"),
+        (f"{SAID}{CONFIG}=short\tDeployment coredns\n=end", "why: not all pods of Deployment coredns are ready"),
+        (f"{SAID}{CONFIG}", ""),
+        (f"{SAID}{CONFIG}=end".replace("abc", "old"), ""),
+        ("=end", ""),
+        ("", ""),
+    ],
+    ids=["all", "one gone", "two gone", "not ready", "broken off", "another inventory", "nothing", "silent"],
+)
+def test_an_object_that_is_gone_is_named(sandbox: Sandbox, said: str, why: str | None) -> None:
+    """A job may be set to go by itself once it is done."""
+    sandbox.write("/etc/kubeup/addons.yaml", INVENTORY)
+    sandbox.write("/etc/kubeup/addons/dns.yaml", "kind: Service\n")
+    sandbox.write("bin/kubectl", f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n", 0o755)
+    done = checked(sandbox)
+    assert (done.returncode, done.stdout.rstrip("\n")) == ((1, why) if why is not None else (0, ""))
+
+
+def test_an_api_that_does_not_answer_is_no_cluster_without_objects(sandbox: Sandbox) -> None:
+    sandbox.write("/etc/kubeup/addons.yaml", INVENTORY)
+    sandbox.write("bin/kubectl", f"#!/bin/sh\n{SLOW}\n", 0o755)
+    done = checked(sandbox)
+    assert done.returncode == 1
+    assert done.stdout.startswith("why: Error from server (Timeout)")
+
+
+def checked(box: Sandbox) -> subprocess.CompletedProcess[str]:
+    folder = box.root / "etc/kubeup"
+    text = f"FOLDER={folder}/addons\nINVENTORY={folder}/addons.yaml\n{CHECK}"
+    text = text.replace("/opt/kubeup/bin/kubectl", str(box.root / "bin/kubectl"))
+    return subprocess.run([box.shell, "-c", text], capture_output=True, text=True, timeout=20, check=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from kubeup import components
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Network, Node, Role, Runtime
 from kubeup.model.facts import AuthorityFact, ClusterFacts, Facts, FileFact, Owned, Record, UnitFact
-from kubeup.model.resources import Desired, sha256
+from kubeup.model.resources import Desired, Unit, sha256
 from kubeup.node.wire.step_lines import IssuedSecrets, content_of
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
@@ -110,9 +110,15 @@ def carried_out(done: Desired, vault: IssuedSecrets, bare: Facts) -> Facts:
         files=files,
         record=record,
         units={unit.name: UnitFact(unit.name, "loaded", "active", "running", "enabled") for unit in done.units},
-        checks={action.answer: True for action in done.actions},
+        checks={**{action.answer: True for action in done.actions}, **made_by(done.units)},
         store={binary.sha256: binary.size for binary in done.binaries},
     )
+
+
+def made_by(units: Sequence[Unit]) -> dict[str, bool]:
+    """All that components make when they start, by the ids of its checks."""
+    started = {unit.component for unit in units}
+    return {one.id: True for part in components.ALL if part.name in started for one in part.presence(two_nodes())}
 
 
 def minted(cluster: Cluster, node: Node) -> tuple[dict[str, bytes], ClusterFacts]:

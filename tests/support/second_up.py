@@ -14,7 +14,7 @@ from kubeup.model.facts import ClusterFacts, DockerFact, Facts, UnitFact
 from kubeup.model.resources import Desired, ProbeRequest, sha256
 from kubeup.pki.issue import KeyPair
 from kubeup.plan.steps import NodePlan
-from kubeup.planning import render, required, resolve
+from kubeup.planning import inquiry, render, required, resolve
 from kubeup.planning.lead import lead
 from kubeup.release.artifacts import Artifact
 from tests.support.plans import BARE, NOW, authorities, carried_out, leaves
@@ -47,7 +47,7 @@ def answered(request: ProbeRequest, facts: Facts) -> Facts:
 
 
 def asked(said: Cluster, machines: Mapping[str, Facts]) -> dict[str, Facts]:
-    return {node.host: answered(render.probe_request(said, node), machines[node.host]) for node in said.nodes}
+    return {node.host: answered(inquiry.probe_request(said, node), machines[node.host]) for node in said.nodes}
 
 
 def artifacts(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[Artifact, ...]:

@@ -32,6 +32,7 @@ class NodeObject:
 
     pod_cidr: empty until it is given one. runtime: ``containerd://2.4.2``, empty until a kubelet was there.
     address: its InternalIP. unschedulable: cordoned, by whomever. labels and annotations: kubeup's own.
+    routed: flannel runs there and told the others, which have a route to its pods.
     """
 
     name: str
@@ -43,6 +44,7 @@ class NodeObject:
     address: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    routed: bool = False
 
 
 @dataclass(frozen=True)

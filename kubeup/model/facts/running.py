@@ -36,6 +36,8 @@ NODES_TEMPLATE = (
     r'{{with .containerRuntimeVersion}}{{printf "runtime %s\n" .}}{{end}}{{end}}'
     r'{{range .status.conditions}}{{if eq .type "Ready"}}{{printf "ready %s\n" .status}}{{end}}{{end}}'
     r'{{range .status.addresses}}{{if eq .type "InternalIP"}}{{printf "address %s\n" .address}}{{end}}{{end}}'
+    r'{{with .metadata.annotations}}{{with index . "flannel.alpha.coreos.com/backend-data"}}{{printf "routed yes\n"}}'
+    "{{end}}{{end}}"
     f"{_own('.metadata.labels', 'label')}{_own('.metadata.annotations', 'annotation')}{{{{end}}}}"
 )
 """For ``kubectl get nodes -o go-template=``: "node NAME", then what it has, a word and a value a line."""
@@ -64,6 +66,7 @@ def _node(block: list[tuple[str, str]]) -> NodeObject:
         runtime=said.get("runtime", ""),
         ready=said.get("ready") == "True",
         unschedulable="unschedulable" in said,
+        routed="routed" in said,
         address=said.get("address", ""),
         labels=_pairs(block, "label"),
         annotations=_pairs(block, "annotation"),

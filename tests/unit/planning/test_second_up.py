@@ -9,7 +9,7 @@ import pytest
 
 from kubeup import profile
 from kubeup.model.facts import DockerFact
-from kubeup.planning import render, resolve
+from kubeup.planning import inquiry, resolve
 from kubeup.validate import evaluate
 from kubeup.validate.checks import Status
 from tests.support.second_up import ADDRESSES, asked, machine, plans, up
@@ -60,7 +60,7 @@ def test_a_second_up_has_nothing_to_do_whatever_the_profile_says(
 
 def test_a_profile_that_names_no_runtime_asks_about_every_runtime() -> None:
     cluster = profile.load_text(profile_text((), 1, True, True), "demo.yaml").cluster
-    request = render.probe_request(cluster, cluster.nodes[1])
+    request = inquiry.probe_request(cluster, cluster.nodes[1])
     assert {"kube-containerd.service", "cri-dockerd.service", "docker.service"} <= set(request.units)
     images = [shell for _, shell in request.checks if "pause:" in shell]
     assert len(images) == 2
@@ -71,7 +71,7 @@ def test_a_profile_that_names_no_runtime_asks_about_every_runtime() -> None:
 @pytest.mark.parametrize("runtime", ["docker", "containerd"])
 def test_a_profile_that_names_a_runtime_asks_about_no_other(runtime: str) -> None:
     cluster = profile.load_text(profile_text((f"runtime: {runtime}",), 1, True, True), "demo.yaml").cluster
-    request = render.probe_request(cluster, cluster.nodes[1])
+    request = inquiry.probe_request(cluster, cluster.nodes[1])
     assert ("kube-containerd.service" in request.units) == (runtime == "containerd")
     assert ("cri-dockerd.service" in request.units) == (runtime == "docker")
 

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from kubeup import profile
 from dataclasses import replace
-from kubeup.planning import render, resolve
+from kubeup.planning import inquiry, resolve
 from tests.support.plans import BARE, desired, plan
 said = profile.load(Path({path!r})).cluster
 machines = {{node.host: replace(BARE, hostname=f"machine{{at}}") for at, node in enumerate(said.nodes)}}
@@ -28,8 +28,8 @@ for node in cluster.nodes:
         "files": {{file.path: (file.content or b"").decode() for file in wish.files if "node-exporter" in file.path}},
         "binaries": {{binary.link: binary.version for binary in wish.binaries if "node_exporter" in binary.name}},
         "starts": [start.unit.name for start in plan(cluster, node).starts],
-        "asked": render.probe_request(said, node).units,
-        "ports": render.probe_request(said, node).ports,
+        "asked": inquiry.probe_request(said, node).units,
+        "ports": inquiry.probe_request(said, node).ports,
     }}
 print(json.dumps(found))
 """
