@@ -85,16 +85,23 @@ def up_command(
 @PARALLEL
 @OUTPUT
 @BUNDLE
+@click.option("--check", is_flag=True, help="Exit with 1 where there is something to do, or where nobody can tell.")
 def plan_command(
-    profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str, bundle: Path | None
+    profile_path: Path | None, limit: tuple[str, ...], parallel: int, output: str, bundle: Path | None, check: bool
 ) -> None:
-    """Say what `up` would do: files with their diffs, units, bytes. Touches nothing."""
+    """Say what `up` would do: files with their diffs, units, bytes. Touches nothing.
+
+    \b
+    kubeup plan --check >/dev/null || echo "the cluster is not what its profile says"    # from a timer, say
+    """
     loaded = session.load(profile_path, bundle)
     only = session.chosen(limit)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
         prepared = up.prepare(job, loaded.cluster, only)
     _warn(loaded, prepared)
     _show_plan(prepared, output)
+    if check and not prepared.plan.empty:
+        sys.exit(1)
 
 
 def _show_outcome(outcome: Outcome, found: Health | None, cluster: Cluster, output: str) -> None:

@@ -45,6 +45,13 @@ def test_a_plan_of_bare_machines_touches_nothing_and_remembers_nothing(machines:
     assert contexts(machines) == set()
 
 
+def test_a_plan_that_is_checked_exits_with_1_where_there_is_anything_to_do(machines: Kubeup) -> None:
+    done = machines("plan", "a.yaml", "--check")
+    assert (done.exit_code, "Plan: 2 of 2 nodes change: " in done.stdout) == (1, True)
+    assert machines("plan", "a.yaml", "--check", "-o", "json").exit_code == 1
+    assert machines("plan", "a.yaml", "--check", "--limit", "node9").exit_code == 2
+
+
 def test_a_plan_for_scripts_is_json(machines: Kubeup) -> None:
     told = json.loads(machines("plan", "a.yaml", "-o", "json").stdout)
     assert (told["cluster"], told["changed"]) == ("a", True)
@@ -274,6 +281,7 @@ def test_an_unchanged_up_changes_nothing_and_still_gives_access(machines: Kubeup
     assert KEYS in machines.nodes[FIRST].asked
     again = json.loads(machines("up", "a.yaml", "--no-validate", "-o", "json").stdout)
     assert [node["round_trips"] for node in again["nodes"]] == [1, 1]
+    assert machines("plan", "a.yaml", "--check").exit_code == 0
     stale = kubeconfig.Access(f"https://{FIRST}:6443", b"another cluster's", b"cert", b"key")
     kubeconfig.merge(machines.kubeconfig, "a", stale)
     renewed = json.loads(machines("up", "a.yaml", "--no-validate", "-o", "json").stdout)
