@@ -13,10 +13,9 @@ from kubeup.cli import console, session
 from kubeup.cli.options import LIMIT, OUTPUT, PARALLEL, PROFILE, VERBOSE
 from kubeup.cli.state import State
 from kubeup.commands import down, operator_access
-from kubeup.execution.job import Job
-from kubeup.model.errors import KubeupError, UsageError
+from kubeup.model.errors import UsageError
 from kubeup.model.events import Note
-from kubeup.report import data, errors, summary
+from kubeup.report import data, summary
 
 
 @click.command("down")
@@ -58,7 +57,8 @@ def down_command(
         _confirm(surveyed, yes, others)
         with session.job(fleet) as job:
             if not no_snapshot and not keep_data and not limit and surveyed.has_data:
-                _snapshot(job, surveyed, yes)
+                path = down.save_snapshot(job, surveyed, State.of(os.environ).snapshots)
+                job.emit(Note(f"snapshot of etcd, and the keys it needs: {path}"))
             outcome = down.execute(job, surveyed, skip_unreachable=skip_unreachable, forget_access=not limit)
     if not limit and not surveyed.failures:
         State.of(os.environ).forget(loaded.cluster.name)
@@ -114,17 +114,3 @@ def _confirm(surveyed: down.Surveyed, yes: bool, others: frozenset[str]) -> None
             raise UsageError(f"`{typed}` is not {surveyed.cluster.name}; nothing was touched", fix=fix)
     elif not click.confirm(question, err=True):
         raise click.exceptions.Exit(1)
-
-
-def _snapshot(job: Job, surveyed: down.Surveyed, yes: bool) -> None:
-    try:
-        path = down.save_snapshot(job, surveyed, State.of(os.environ).snapshots)
-    except KubeupError as error:
-        # A dead cluster has none to give. That is a question of its own, which --yes does not answer.
-        if yes:
-            raise
-        errors.show(console.stderr(), error)
-        if not click.confirm("Go on without a snapshot? The cluster's objects are lost then.", err=True):
-            raise click.exceptions.Exit(1) from error
-        return
-    job.emit(Note(f"snapshot of etcd, and the keys it needs: {path}"))

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubeup.commands import operator_access
+from kubeup.commands import etcd_snapshot, operator_access
 from kubeup.commands.limit import is_chosen, refuse_unknown
 from kubeup.execution import executor, probing
 from kubeup.execution.job import Job, NodeOutcome, Outcome
 from kubeup.execution.results import Results
 from kubeup.model.cluster import Cluster, Node, Role
-from kubeup.model.errors import FleetError, KubeupError, NodeError
-from kubeup.model.events import Note, Phase, Working
+from kubeup.model.errors import FleetError, KubeupError
+from kubeup.model.events import Note
 from kubeup.model.facts import Facts
-from kubeup.node.wire.remote_commands import Kind
-from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import Plan
 from kubeup.planning import waves
 from kubeup.planning.removals import empty_diff
-
-SNAPSHOT_TIMEOUT_SECONDS = 120.0
-SNAPSHOT = """\
-set -eu
-f=$(mktemp -d /var/lib/kubeup/snapshot.XXXXXX)
-trap 'rm -rf "$f"' EXIT
-p=/etc/kubernetes/pki
-etcdctl() {
-    timeout 60 /opt/kubeup/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$p/etcd/ca.crt \
-        --cert=$p/etcd/server.crt --key=$p/etcd/server.key "$@" >&2
-}
-# A member gives its data also where there is no quorum or no space left. Of one that is not there etcdctl waits for
-# long, so that is asked first.
-bash -c 'exec 3<>/dev/tcp/127.0.0.1/2379' 2>/dev/null || { echo "nothing listens on 127.0.0.1:2379" >&2; exit 1; }
-etcdctl snapshot save "$f/etcd.db"
-echo kubeup-snapshot
-tar -cf - -C "$f" etcd.db -C / etc/kubernetes/pki
-"""
 
 
 @dataclass(frozen=True)
@@ -88,55 +65,12 @@ def _as_recorded(node: Node, facts: Facts | None) -> Node:
 
 
 def save_snapshot(job: Job, surveyed: Surveyed, folder: Path) -> Path:
-    """etcd's snapshot and the PKI in one tar, 0600, on the operator's disk. Raises KubeupError when none can be had."""
+    """Whatever health says: a member that does not serve may still give its data. Raises KubeupError when none does."""
+    facts = surveyed.facts
     masters = [
-        node
-        for node in surveyed.cluster.nodes
-        if "etcd.service" in surveyed.facts.get(node.endpoint, Facts()).record.units
+        node for node in surveyed.cluster.nodes if "etcd.service" in facts.get(node.endpoint, Facts()).record.units
     ]
-    job.emit(Phase("saving a snapshot of etcd"))
-    reasons: list[str] = []
-    for master in masters:
-        job.emit(Working(master.title, "saving a snapshot"))
-        try:
-            content = _snapshot(job.fleet.connection(master))
-        except KubeupError as error:
-            reasons.extend([error.title(), *error.evidence])
-            continue
-        return _write_snapshot(folder, surveyed.cluster.name, job.now(), content)
-    raise KubeupError(
-        "no snapshot of etcd could be taken; nothing was touched",
-        evidence=reasons,
-        fix="start etcd on a control-plane node and try again; or go on without one: kubeup down --no-snapshot",
-    )
-
-
-def _snapshot(connection: NodeConnection) -> bytes:
-    reply = connection.call(Kind.PROBE, [SNAPSHOT.encode()], timeout=SNAPSHOT_TIMEOUT_SECONDS)
-    marker = b"kubeup-snapshot\n"
-    at = reply.stdout.find(marker)
-    if reply.status or at < 0:
-        lines = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line and "info" not in line]
-        raise NodeError(
-            connection.title, "snapshot", "etcd gave none", evidence=[_message(line) for line in lines[-3:]]
-        )
-    return reply.stdout[at + len(marker) :]
-
-
-def _message(line: str) -> str:
-    """etcdctl logs JSON; a person wants the error in it."""
-    found = re.search(r'"error":"([^"]+)"', line)
-    return found.group(1) if found else line
-
-
-def _write_snapshot(folder: Path, cluster: str, now: datetime.datetime, content: bytes) -> Path:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{cluster}-{now:%Y%m%d-%H%M%S}.tar"
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return path
+    return etcd_snapshot.save(job, surveyed.cluster.name, masters, folder)
 
 
 def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_access: bool) -> Outcome:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -188,6 +190,35 @@ def test_a_script_that_something_ends_gave_no_answer(connection: SshConnection, 
 def test_a_script_that_ends_in_the_middle_tells_with_which_status(connection: SshConnection) -> None:
     reply = connection.call(Kind.PROBE, [b"echo one; sh -c 'kill -9 $PPID'; echo two"])
     assert (reply.stdout, reply.status) == (b"one\n", 137)
+
+
+def test_an_answer_of_any_size_goes_through_a_sink_and_is_not_held(
+    connection: SshConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubeup.node.wire.exchange.ANSWER", 1 << 20)
+    found = hashlib.sha256()
+    sizes: list[int] = []
+
+    def sink(data: bytes) -> None:
+        found.update(data)
+        sizes.append(len(data))
+
+    script = b"yes 0123456789abcde | head -c 96000000; printf '\\nkubeup-ended 0\\n.'"
+    tracemalloc.start()
+    try:
+        reply = connection.call(Kind.SHELL, [script], sink=sink)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (reply.status, reply.stdout, sum(sizes)) == (0, b"", 96_000_000 + 17)
+    whole = hashlib.sha256(b"0123456789abcde\n" * 6_000_000 + b"\nkubeup-ended 0\n.")
+    assert found.digest() == whole.digest()
+    assert peak < 30_000_000
+
+
+def test_what_went_through_a_sink_and_broke_off_is_no_answer(connection: SshConnection) -> None:
+    with pytest.raises(NodeError, match="the answer broke off"):
+        connection.call(Kind.SHELL, [b"yes | head -c 1000000; kill -9 $$; exit"], sink=lambda _: None)
 
 
 def test_words_that_look_like_the_mark_are_part_of_an_answer(connection: SshConnection) -> None:

@@ -26,7 +26,7 @@ from kubeup.model.errors import ConnectError, KubeupError
 from kubeup.model.facts import Facts
 from kubeup.node.wire.exchange import Reply
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.node.wire.streams import Body, OnLine
+from kubeup.node.wire.streams import Body, OnLine, Sink
 from tests.support.probe_reply import probe_reply
 
 PROBE, KEYS = "kubeup-probe 1", "base64 -w 0 <"
@@ -90,7 +90,14 @@ class RecordedConnection:
         self._node = node
 
     def call(
-        self, kind: Kind, body: Body, *, on_line: OnLine | None = None, timeout: float = 600.0, operator: str = ""
+        self,
+        kind: Kind,
+        body: Body,
+        *,
+        on_line: OnLine | None = None,
+        sink: Sink | None = None,
+        timeout: float = 600.0,
+        operator: str = "",
     ) -> Reply:
         self.trips += 1
         tell = on_line or (lambda _: None)
@@ -98,6 +105,8 @@ class RecordedConnection:
         if kind is Kind.APPLY:
             return self._apply(b"".join(map(bytes, chunks)), tell)
         answer = self._node.answer(bytes(next(chunks)).decode())
+        if sink is not None:
+            sink(answer.stdout.encode("latin-1"))
         for line in answer.stdout.splitlines():
             tell(line)
         if answer.lost:

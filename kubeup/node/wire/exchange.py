@@ -157,7 +157,7 @@ class Exchange:
     def _take(self, data: bytes) -> None:
         self._lines.take(data)
         self._count.received += len(data)
-        if self._lines.received > ANSWER:
+        if len(self._lines.stdout) > ANSWER:
             raise self._late(f"answered with more than {ANSWER // 2**20} MiB")
 
     def _late(self, what: str) -> NodeError:

@@ -16,6 +16,8 @@ TAIL = 64 * 1024
 
 Body = Iterable["bytes | memoryview"]
 OnLine = Callable[[str], None]
+Sink = Callable[[bytes], None]
+"""Takes standard output as it comes, where it is too much to be held."""
 
 
 class Channel(Protocol):
@@ -36,13 +38,14 @@ class Channel(Protocol):
 
 @dataclass(frozen=True)
 class CallSpec:
-    """What a call is for. timeout: seconds for all of it, from the hello on."""
+    """What a call is for. timeout: seconds for all of it, from the hello on. sink: gets what else would be kept."""
 
     kind: Kind
     body: Body
     on_line: OnLine | None
     timeout: float
     operator: str
+    sink: Sink | None = None
 
 
 class Progress(Protocol):
@@ -163,16 +166,20 @@ class Errors(threading.Thread):
 
 
 _MARK = re.compile(rb"\n" + ENDED.encode() + rb" (\d+)\n")
+HELD = 64
+"""Bytes that a sink is not given yet: the mark may be in them."""
 
 
 class Lines:
     """The answer, cut at line breaks and nowhere else.
 
-    on_line is not told of the mark at the end of an answer, nor of the line break that belongs to it.
+    on_line is not told of the mark at the end of an answer, nor of the line break that belongs to it. With a sink
+    nothing is cut and nothing kept.
     """
 
     def __init__(self, spec: CallSpec) -> None:
         self._on_line, self._apply = spec.on_line, spec.kind is Kind.APPLY
+        self._sink = spec.sink
         self.stdout = bytearray()
         self.received = 0
         self.busy = ""
@@ -181,10 +188,19 @@ class Lines:
     def take(self, data: bytes) -> None:
         self.received += len(data)
         self.stdout += data
+        if self._sink is not None:
+            self._pass_on(HELD)
+            return
         while (end := self.stdout.find(b"\n", self._searched)) >= 0:
             self._line(self.stdout[self._begin : end])
             self._begin = self._searched = end + 1
         self._searched = len(self.stdout)
+
+    def _pass_on(self, held: int) -> None:
+        size = len(self.stdout) - held
+        if self._sink is not None and size > 0:
+            self._sink(bytes(memoryview(self.stdout)[:size]))
+            del self.stdout[:size]
 
     def _line(self, line: bytearray) -> None:
         if self._apply and line.startswith(BUSY.encode()):
@@ -210,4 +226,5 @@ class Lines:
         del found
         del self.stdout[at : at + mark]
         self.received -= mark
+        self._pass_on(0)
         return status

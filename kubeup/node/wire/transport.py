@@ -20,7 +20,7 @@ from kubeup.node.ssh.forwarding import Forwarded
 from kubeup.node.ssh.tcp import failure
 from kubeup.node.wire.exchange import Exchange, Reply
 from kubeup.node.wire.remote_commands import Kind, command
-from kubeup.node.wire.streams import Body, CallSpec, OnLine
+from kubeup.node.wire.streams import Body, CallSpec, OnLine, Sink
 
 SESSION_TRIES = 6
 TakeChannel = Callable[[paramiko.Channel], None]
@@ -48,6 +48,7 @@ class NodeConnection(Protocol):
         body: Body,
         *,
         on_line: OnLine | None = None,
+        sink: Sink | None = None,
         timeout: float = 600.0,
         operator: str = "",
     ) -> Reply: ...
@@ -81,10 +82,12 @@ class SshConnection:
         body: Body,
         *,
         on_line: OnLine | None = None,
+        sink: Sink | None = None,
         timeout: float = 600.0,
         operator: str = "",
     ) -> Reply:
-        """Run the constant command of this kind with this body; on_line sees each line of output as it comes.
+        """Run the constant command of this kind with this body; on_line sees each line of output as it comes; or
+        sink gets all of it, and the reply has none: however much it is, it is not held.
 
         The body is iterated in a thread of its own. timeout: seconds from the node's hello on. Raises ConnectError
         before the node said hello, NodeError after, and whatever body and on_line raise. An answer that is not whole is
@@ -92,7 +95,7 @@ class SshConnection:
         """
         sudo = self._target.user != "root"
         channel, started_at = self._start(command(kind, sudo=sudo))
-        spec = CallSpec(kind, body, on_line, timeout, operator)
+        spec = CallSpec(kind, body, on_line, timeout, operator, sink)
         ask = self._dialer.secrets.sudo if sudo else None
         reply = Exchange(channel, self._target, spec, self, sudo=ask).run(started_at)
         if reply.status == -1 and not self.connected:

@@ -9,7 +9,7 @@ from kubeup.model.errors import KubeupError
 from kubeup.model.events import Called, EventSink
 from kubeup.node.wire.exchange import Reply
 from kubeup.node.wire.remote_commands import Kind
-from kubeup.node.wire.streams import Body, OnLine
+from kubeup.node.wire.streams import Body, OnLine, Sink
 from kubeup.node.wire.transport import NodeConnection, TakeChannel
 
 MOST_LINES = 1000
@@ -44,6 +44,7 @@ class WatchedConnection:
         body: Body,
         *,
         on_line: OnLine | None = None,
+        sink: Sink | None = None,
         timeout: float = 600.0,
         operator: str = "",
     ) -> Reply:
@@ -62,6 +63,7 @@ class WatchedConnection:
                 kind,
                 body if kind is Kind.APPLY else _seen(body, asked),
                 on_line=heard if kind is Kind.APPLY else on_line,
+                sink=sink,
                 timeout=timeout,
                 operator=operator,
             )

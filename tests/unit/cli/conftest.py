@@ -28,7 +28,7 @@ def kubeup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kubeup:
 def demo(kubeup: Kubeup) -> Kubeup:
     """node3 (control plane and worker) and node4 are the cluster demo; its profile is profile.yaml here."""
     first = installed(3, "demo", "control-plane,worker", "etcd.service", "kube-apiserver.service", "kubelet.service")
-    snapshot = {SNAPSHOT: Answer("kubeup-snapshot\nall of etcd")}
+    snapshot = {SNAPSHOT: Answer("kubeup-snapshot 11\nall of etcd")}
     kubeup.nodes |= {
         FIRST: RecordedNode(first, dict(snapshot)),
         SECOND: RecordedNode(installed(4, "demo", "worker", "kubelet.service")),

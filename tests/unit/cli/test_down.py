@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubeup.cli.state import State
+from kubeup.model.errors import NodeError
 from kubeup.model.facts import Record
 from kubeup.pki import kubeconfig
 from tests.support.machines import bare
@@ -145,6 +146,48 @@ def test_an_etcd_that_gives_no_snapshot_is_told_with_its_reason(demo: Kubeup) ->
     assert "no snapshot of etcd could be taken" in done.stderr
     assert "etcdserver: mvcc: database space exceeded" in done.stderr
     assert "kubeup down --no-snapshot" in done.stderr
+
+
+def snapshots(demo: Kubeup) -> list[str]:
+    folder = demo.home / "state/kubeup/snapshots"
+    return [path.name for path in folder.iterdir()] if folder.exists() else []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer("kubeup-snapshot 11\nall of", lost=NodeError("node3", "shell", "the connection was lost")),
+        Answer("kubeup-snapshot 11\nall of", status=2, stderr="tar: etcd.db: Input/output error"),
+        Answer("all of etcd"),
+    ],
+    ids=["a line that is lost", "a disk that fails", "no word of its size"],
+)
+def test_half_a_snapshot_is_none_and_nothing_of_it_stays(demo: Kubeup, answer: Answer) -> None:
+    demo.nodes[FIRST].answers[SNAPSHOT] = answer
+    done = demo("down", "--yes")
+    assert done.exit_code == 1
+    assert "no snapshot of etcd could be taken; nothing was touched" in done.stderr
+    assert not demo.touched
+    assert snapshots(demo) == []
+
+
+def test_a_disk_of_the_operator_s_that_takes_no_snapshot_is_told(demo: Kubeup) -> None:
+    (demo.home / "state/kubeup/snapshots").write_text("a file where the folder should be")
+    done = demo("down", "--yes")
+    assert done.exit_code == 1
+    assert "the snapshot could not be written to " in done.stderr
+    assert "XDG_STATE_HOME=FOLDER kubeup down" in done.stderr
+    assert not demo.touched
+
+
+def test_without_a_snapshot_nobody_is_asked_whether_to_go_on(demo: Kubeup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only --no-snapshot says that the cluster's objects may be lost."""
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    demo.nodes[FIRST].answers[SNAPSHOT] = Answer("", status=1, stderr="nothing listens on 127.0.0.1:2379")
+    done = demo("down", typed="y\ny\ny\n")
+    assert done.exit_code == 1
+    assert "kubeup down --no-snapshot" in done.stderr
+    assert not demo.touched
 
 
 def test_yes_does_not_mean_without_a_snapshot(demo: Kubeup) -> None:
