@@ -92,7 +92,7 @@ def test_after_an_up_of_a_second_cluster_bare_commands_mean_that_one(machines: K
         ((FIRST, "a", "control-plane,worker"), (SECOND, "a", "worker"), (THIRD, "b", "control-plane,worker")), 3
     ):
         node = RecordedNode(installed(number, cluster, roles, "etcd.service", "kubelet.service"))
-        node.answers[SNAPSHOT] = Answer("kubeup-snapshot\nall of etcd")
+        node.answers[SNAPSHOT] = Answer("kubeup-snapshot 11\nall of etcd")
         machines.nodes[host] = node
     assert "/b.yaml" in machines("plan").stderr
     done = machines("down", "b.yaml", "--yes")
