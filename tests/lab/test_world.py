@@ -48,6 +48,11 @@ def test_nodes_download_by_themselves_and_the_operator_sends_next_to_nothing(str
     assert [one.path for one in operator if one.host == "cdn.dl.k8s.io" and one.size > MIB] == []
 
 
+def test_what_was_downloaded_stays_only_where_it_is_used(stranger: Cluster, around: World) -> None:
+    for node in ("node3", "node4"):
+        assert stranger.on(node, "find /var/lib/kubeup/incoming -type f -size +1M") == ""
+
+
 def test_the_second_plan_is_empty_and_asks_no_site(stranger: Cluster, around: World) -> None:
     before = len(around.requests())
     world.second_plan_is_empty(stranger)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
+import tarfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +15,14 @@ import pytest
 
 from kubeup.model.cluster import Proxy
 from kubeup.model.facts import FAMILIES
-from kubeup.model.resources import File, ProbeRequest, sha256
+from kubeup.model.resources import Binary, File, ProbeRequest, sha256
 from kubeup.node.agent.probe import probe_script
 from kubeup.node.wire import payload
 from kubeup.node.wire.payload import Payload, level_payload, stage_payload
 from kubeup.node.wire.remote_commands import Kind
+from kubeup.plan.steps import NodePlan
 from kubeup.plan.waves import Gate
+from kubeup.release.artifacts import Download
 from tests.support.sandbox import Sandbox
 from tests.support.sandbox_runs import BINARY, ask, done, down, inquiry, plan, up, wish
 
@@ -277,7 +282,6 @@ def test_a_node_downloads_by_itself_and_notes_what_it_cannot_reach(sandbox: Sand
     from functools import partial
 
     from kubeup.node.wire.payload import download_payload
-    from kubeup.release.artifacts import Download
 
     (tmp_path / "site").mkdir()
     (tmp_path / "site/thing").write_bytes(BINARY)
@@ -298,6 +302,45 @@ def test_a_node_downloads_by_itself_and_notes_what_it_cannot_reach(sandbox: Sand
         server.shutdown()
         server.server_close()
     assert plan(sandbox, wish())[0].binaries == ()
+
+
+def offer(sandbox: Sandbox, members: Mapping[str, bytes]) -> str:
+    """An archive that every download brings; its sha256."""
+    with tarfile.open(sandbox.root / "site.tgz", "w:gz") as tar:
+        for member, content in members.items():
+            info = tarfile.TarInfo(member)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    bring = '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\ncp "$KUBEUP_ROOT/site.tgz" "$2"\n'
+    sandbox.write("/bin/curl", bring, 0o755)
+    return sha256((sandbox.root / "site.tgz").read_bytes())
+
+
+def test_an_archive_is_gone_through_once_for_all_that_is_wanted_of_it_and_then_goes(sandbox: Sandbox) -> None:
+    wanted = {f"./bin/{name}": f"the program {name}\n".encode() for name in ("one", "two", "three")}
+    archive = offer(sandbox, {**wanted, "./bin/unwanted": b"of no use\n"})
+    sandbox.write("/bin/gzip", '#!/bin/sh\necho x >>"$KUBEUP_ROOT/passes"\nexec /usr/bin/gzip "$@"\n', 0o755)
+    binaries = tuple(Binary(member[6:], "1", sha256(content), len(content)) for member, content in wanted.items())
+    url = "https://example.com/site.tgz"
+    places = {sha256(content): Download(url, archive, member) for member, content in wanted.items()}
+    lines = sandbox.carry_out(payload.download_payload(NodePlan("n", 0, binaries), 0, 1, "a", places, Proxy()))
+    assert done(lines), lines
+    for content in wanted.values():
+        (stored,) = (sandbox.root / "var/lib/kubeup/store" / sha256(content)).iterdir()
+        assert stored.read_bytes() == content
+    assert sandbox.read("/passes") == "x\n"
+    left = [path for path in (sandbox.root / "var/lib/kubeup/incoming").rglob("*") if path.is_file()]
+    assert [path for path in left if path.name == archive or b"of no use" in path.read_bytes()] == []
+
+
+def test_a_member_that_an_archive_lacks_is_named_and_the_archive_stays_for_the_next_try(sandbox: Sandbox) -> None:
+    archive, digest = offer(sandbox, {"bin/there": BINARY}), sha256(BINARY)
+    line = "download-binary\t{0}\t{1}\thttps://example.com/site.tgz\t{2}\tbin/{1}"
+    steps = (line.format(digest, "there", archive), line.format("0" * 64, "gone", archive))
+    lines = sandbox.carry_out(Payload(steps, ("there", "gone")))
+    assert f"note\tdownloaded\t{digest}" in lines
+    assert "failed\thttps://example.com/site.tgz has no member bin/gone" in lines
+    assert (sandbox.root / "var/lib/kubeup/incoming/download" / archive).exists()
 
 
 def test_an_action_that_failed_half_way_is_undone_by_down(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -326,7 +369,7 @@ def test_a_full_disk_while_a_download_is_unpacked_is_told_as_such(sandbox: Sandb
     """What is cut off by a full disk is no download that was tampered with."""
     sandbox.write("/bin/curl", '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho archive >"$2"\n', 0o755)
     full = 'echo half; echo "tar: No space left on device" >&2; exit 2'
-    sandbox.write("/bin/tar", f'#!/bin/sh\ncase $1 in -xOf) {full} ;; esac\nexec /usr/bin/tar "$@"\n', 0o755)
+    sandbox.write("/bin/tar", f'#!/bin/sh\ncase $2 in download/*) {full} ;; esac\nexec /usr/bin/tar "$@"\n', 0o755)
     digest = sha256(BINARY)
     archive = sha256(b"archive\n")
     line = f"download-binary\t{digest}\tthing\thttps://example.com/thing.tgz\t{archive}\tbin/thing"

@@ -351,6 +351,8 @@ while IFS=$TAB read -r verb a b c d e; do
     run "$verb" "$a" "$b" "$c" "$d" "$e"
 done <steps
 docker_again
+# Archives of which all that was wanted lies in the store.
+rm -rf "$here/download" "$here/unpack"
 if [ -d "$HOME_DIR" ] && [ -f "$RECORD" ]; then
     compact || fail "the record could not be compacted (is the disk full?)"
     sweep

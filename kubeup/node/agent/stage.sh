@@ -60,12 +60,22 @@ do_download_through() {
 # via_own_proxy COMMAND...: with the proxy that the machine has for its own downloads, see remote_commands.py.
 via_own_proxy() { http_proxy=${own_http:-} https_proxy=${own_https:-} no_proxy=${own_no:-} "$@"; }
 
-# unpack ARCHIVE MEMBER PATH URL
+# unpack ARCHIVE MEMBER PATH URL: all that the trip wants of an archive comes out of it in one pass, with its first member.
 unpack() {
-    tar -xOf "$1" "$2" >"$3" 2>"$here/output" </dev/null 9>&- && return 0
-    rm -f "$3"
-    ! grep -q 'Not found in archive' "$here/output" || fail "$4 has no member $2"
-    fail "cannot unpack $2 of $4 (is the disk full?)"
+    local found
+    found=unpack/${1##*/}
+    if [ ! -f "$found/$2" ]; then
+        rm -rf "$found"
+        quietly mkdir -p "$found" || fail "cannot make room for $4 (is the disk full?)"
+        awk -F '\t' -v sum="${1##*/}" '$1 == "download-binary" && $5 == sum { print $6 }' steps >"$found.members"
+        quietly tar -xf "$1" -C "$found" --no-same-owner --verbatim-files-from -T "$here/$found.members" ||
+            grep -q 'Not found in archive' "$here/output" || {
+            rm -rf "$found"
+            fail "cannot unpack $2 of $4 (is the disk full?)"
+        }
+    fi
+    [ -f "$found/$2" ] && [ ! -L "$found/$2" ] || fail "$4 has no member $2"
+    quietly mv -T "$found/$2" "$3" || fail "cannot keep $2 of $4"
 }
 
 # download-binary SHA NAME URL SUM MEMBER: the node fetches by itself; what it cannot get is noted, and pushed later.
