@@ -8,14 +8,17 @@ from pathlib import Path
 
 from kubeup.commands import etcd_snapshot, operator_access
 from kubeup.commands.limit import is_chosen, refuse_unknown
-from kubeup.execution import executor, probing
+from kubeup.execution import executor, probing, trip
 from kubeup.execution.job import Job, NodeOutcome, Outcome
 from kubeup.execution.results import Results
 from kubeup.model.cluster import Cluster, Node, Role
 from kubeup.model.errors import FleetError, KubeupError
 from kubeup.model.events import Note
 from kubeup.model.facts import Facts
-from kubeup.plan.steps import Plan
+from kubeup.model.founding import DOWN
+from kubeup.node.wire.payload import level_payload
+from kubeup.node.wire.transport import NodeConnection
+from kubeup.plan.steps import Level, NodePlan, Plan, SetMeta
 from kubeup.planning import waves
 from kubeup.planning.removals import empty_diff
 
@@ -100,12 +103,49 @@ def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_acce
         fleet=job.fleet, cluster=reachable, plan=plan, facts=surveyed.facts, operator=job.operator, emit=job.emit
     )
     if not plan.empty:
+        execution.plan = _begin(job, reachable, plan, surveyed.facts)
         execution.run()
     if forget_access and not unreachable:
         operator_access.forget(job, surveyed.cluster.name)
     for error in unreachable:
         job.emit(Note(f"not undone, since it did not answer: {error.title()}; run `kubeup down` again when it does"))
     return Outcome(not plan.empty, _outcomes(job, reachable, plans), dict(execution.seconds))
+
+
+def _begin(job: Job, cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> Plan:
+    """Every worker knows that `down` began before the control plane's authorities go: else one that was not reached
+    any more could not be told from one whose control plane was lost. Raises FleetError where one cannot be told."""
+    pairs = list(zip(cluster.nodes, plan.nodes, strict=True))
+    deletes = any(node.is_control_plane and _deletes(one) for node, one in pairs)
+    wanted = {
+        node.endpoint: one
+        for node, one in pairs
+        if deletes and not node.is_control_plane and _deletes(one) and DOWN not in facts[node.endpoint].record.meta
+    }
+    if not wanted:
+        return plan
+    mark = Level(0, "down begins", (SetMeta(DOWN, "begun"),))
+
+    def tell(node: Node, connection: NodeConnection) -> NodePlan:
+        known = wanted[node.endpoint].generation
+        trip.carry_out(
+            node, connection, level_payload(mark, known, known + 1, job.operator, {}), job.operator, job.emit
+        )
+        return replace(wanted[node.endpoint], generation=known + 1)
+
+    told = job.fleet.each([node for node, _ in pairs if node.endpoint in wanted], tell)
+    if told.failures:
+        raise FleetError(
+            f"{len(told.failures)} nodes could not be told that `down` begins; nothing was undone",
+            list(told.failures.values()),
+            fix="mend them, and run `kubeup down` again; or without them: --skip-unreachable",
+        )
+    return replace(plan, nodes=tuple(told.values.get(node.endpoint, one) for node, one in pairs))
+
+
+def _deletes(plan: NodePlan) -> bool:
+    """Whether nothing stays of a node that has a record."""
+    return any(isinstance(step, SetMeta) and step.key == DOWN for step in plan.steps)
 
 
 def _outcomes(job: Job, cluster: Cluster, plans: Sequence[object]) -> tuple[NodeOutcome, ...]:

@@ -55,6 +55,7 @@ _IDS = (
     PreflightId("duplicate-address", "Two nodes have the same address"),
     # The control plane together (preflight/members.py).
     PreflightId("etcd-members", "A control-plane node has no etcd data while others have: members cannot be added yet"),
+    PreflightId("lost-authorities", "No control-plane node has the authorities that signed what living nodes have"),
     # The machine (preflight/machine.py).
     PreflightId("not-root", "The login is neither root nor may it use sudo"),
     PreflightId("no-systemd", "The first process is not systemd"),

@@ -141,6 +141,9 @@ def _awaits(steps: Sequence[Step]) -> list[Step]:
 def _remember(levels: dict[int, list[Step]], desired: Desired, facts: Facts, last: int) -> None:
     """Before the level's other steps: what was asked for is known where one of them fails."""
     changed = [(key, value) for key, value in desired.meta if facts.record.meta.get(key, "") != value]
+    # Only here, at the end: by then the control plane has its authorities.
+    if founding.DOWN in facts.record.meta:
+        changed.append((founding.DOWN, ""))
     filled = [number for number, steps in sorted(levels.items()) if steps]
     # That another kubeup looks at it changes nothing of a node.
     if not filled and {key for key, _ in changed} <= {founding.KUBEUP}:

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from kubeup.model.facts import Facts, FileFact, Owned
+from kubeup.model.founding import DOWN
 from kubeup.model.resources import Desired
-from kubeup.plan.steps import PUSHED, DeleteState, Level, NodePlan, RestorePath, RevertSideEffect, Step, Stop, Undo
+from kubeup.plan.steps import (
+    PUSHED,
+    DeleteState,
+    Level,
+    NodePlan,
+    RestorePath,
+    RevertSideEffect,
+    SetMeta,
+    Step,
+    Stop,
+    Undo,
+)
 
 CLEARED = (
     "docker-pods",
@@ -38,6 +50,8 @@ def empty_diff(node: str, facts: Facts, *, keep_data: bool = False) -> NodePlan:
     steps.extend(RevertSideEffect(kind, name, before) for (kind, name), before in record.side_effects.items())
     steps.sort(key=_undo_rank)
     steps.append(DeleteState(keep_data))
+    if not keep_data:
+        steps.insert(0, SetMeta(DOWN, "begun"))
     return NodePlan(node, record.generation, levels=(Level(0, "undo", tuple(steps)),))
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
 from kubeup.model.founding import NODES
-from kubeup.preflight import disk, docker, firewall, folders, identity, living, machine, network, versions
+from kubeup.preflight import authorities, disk, docker, firewall, folders, identity, living, machine, network, versions
 from kubeup.preflight.certificates import run_out
 from kubeup.preflight.disk import pressure
 from kubeup.preflight.docker import restarts
@@ -55,6 +55,7 @@ TOGETHER: tuple[Callable[[Sequence[Subject]], Iterator[PreflightProblem]], ...] 
     living.roles,
     versions.steps,
     members,
+    authorities.lost,
 )
 """Of all nodes that answered and are no other cluster's."""
 

@@ -59,6 +59,9 @@ def test_an_up_goes_on_from_wherever_it_was_killed_or_cut(faults: Faults) -> Non
 
 
 def test_a_down_goes_on_from_wherever_it_was_killed_or_cut(faults: Faults, before: Before) -> None:
+    # The worker is told that it begins, and only then anything is undone.
+    untold = faults.strike(Point("step", "node4", 1, 1), "cut", *DOWN)
+    assert "could not be told that `down` begins; nothing was undone" in untold.said
     faults.strike(Point("step", "node3", 1, 12), "kill", *DOWN)
     cut = faults.strike(Point("step", "node3", 1, 40), "cut", *DOWN)
     assert cut.status == 1

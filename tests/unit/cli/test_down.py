@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubeup.cli.state import State
-from kubeup.model.errors import NodeError
+from kubeup.model.errors import ConnectError, NodeError
 from kubeup.model.facts import Record
 from kubeup.pki import kubeconfig
 from tests.support.machines import bare
@@ -210,3 +210,33 @@ def test_for_scripts_it_is_json(demo: Kubeup) -> None:
     assert told["changed"] is True
     assert [node["name"] for node in told["nodes"]] == ["node3", "node4"]
     assert all(node["bytes"] > 0 for node in told["nodes"])
+
+
+def test_a_worker_knows_that_down_began_before_the_control_plane_goes(demo: Kubeup) -> None:
+    """Else an `up` could not tell it from one whose control plane was lost."""
+    done = demo("down", "--yes", "-o", "json")
+    assert done.exit_code == 0, done.output
+    first, second = demo.nodes[FIRST].applied, demo.nodes[SECOND].applied
+    assert ["set-meta\tdown\tbegun" in steps for steps in second] == [True, True]
+    assert "delete-state" not in second[0]
+    assert len(first) == 1
+    assert [node["round_trips"] for node in json.loads(done.stdout)["nodes"]] == [3, 3]
+
+
+def test_where_a_worker_cannot_be_told_that_down_began_nothing_is_undone(demo: Kubeup) -> None:
+    demo.nodes[SECOND].breaks = ConnectError("node4", "down begins", "the connection was lost")
+    done = demo("down", "--yes")
+    assert done.exit_code == 1
+    assert "1 nodes could not be told that `down` begins; nothing was undone" in done.stderr
+    assert demo.touched == {SECOND}
+    assert len(demo.nodes[SECOND].applied) == 1
+
+
+def test_a_down_that_keeps_the_data_begins_nothing_of_the_kind(demo: Kubeup) -> None:
+    assert demo("down", "--yes", "--keep-data").exit_code == 0
+    assert all("down\tbegun" not in steps for node in demo.nodes.values() for steps in node.applied)
+
+
+def test_a_worker_that_is_taken_out_alone_is_told_in_the_same_trip(demo: Kubeup) -> None:
+    assert demo("down", "--yes", "--limit", "node4").exit_code == 0
+    assert len(demo.nodes[SECOND].applied) == 1
