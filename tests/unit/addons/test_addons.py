@@ -270,10 +270,11 @@ THREE = tuple(Node(f"10.0.0.{n}", BOTH, name=f"m{n}", address=f"10.0.0.{n}") for
 
 
 @pytest.mark.parametrize("first", [0, 1, 2])
-def test_which_control_plane_node_is_first_decides_nothing_about_addons_by_hand(first: int) -> None:
-    """They were added while m1 was the first."""
+@pytest.mark.parametrize("holder", ["10.0.0.1", "10.0.0.3"])
+def test_which_control_plane_node_is_first_decides_nothing_about_addons_by_hand(first: int, holder: str) -> None:
+    """They were added while the holder of their record was the first."""
     facts = {node.endpoint: replace(BARE, hostname=node.name, primary_address=node.address) for node in THREE}
-    facts["10.0.0.1"] = replace(facts["10.0.0.1"], record=Record(meta={"addons": "storage"}))
+    facts[holder] = replace(facts[holder], record=Record(meta={"addons": "storage"}))
     order = (*THREE[first:], *THREE[:first])
     cluster = resolve.resolve(two_nodes(nodes=order, addons=("dns",)), facts)
     assert cluster.addons == ("dns", "storage")
