@@ -18,6 +18,11 @@ from benchmarks import kubeadm, startup
 from benchmarks.host_facts import ADMIN, HTTP, KEPT, NAME, NODES, READY, SUBNET, WAIT, bare, everywhere, ssh, timed
 from kubeup.lab import life
 
+NODE_OBJECTS = (
+    r'{{range .items}}{{printf "---\napiVersion: v1\nkind: Node\nmetadata: {name: %s}\n" .metadata.name}}'
+    r'{{printf "spec: {podCIDR: %s, podCIDRs: [%s]}\n" .spec.podCIDR .spec.podCIDR}}{{end}}'
+)
+
 
 class Bench:
     """One run; everything of it in a folder that goes."""
@@ -49,7 +54,8 @@ class Bench:
                 raise SystemExit(log.read())
 
     def keep(self) -> None:
-        """What a finished `up` brought to each node, as one archive a node."""
+        """What a finished `up` brought to each node, as one archive a node; and the Node objects, as a file."""
+        ssh(NODES[0], f"{ADMIN} get nodes -o go-template='{NODE_OBJECTS}' >/etc/kubeup/nodes.yaml")
         for node in NODES:
             with (self.home / f"{node}.tar").open("wb") as out:
                 argv = [
@@ -83,7 +89,7 @@ class Bench:
             NODES[0],
             f"mkdir -p -m 700 /var/lib/etcd; systemctl start --no-block etcd; {etcd}; "
             f"systemctl start --no-block kube-apiserver; {api}; "
-            f"{ADMIN} apply --server-side -f /etc/kubeup/cluster.yaml; "
+            f"{ADMIN} apply --server-side -f /etc/kubeup/cluster.yaml -f /etc/kubeup/nodes.yaml; "
             "systemctl start --no-block kube-controller-manager kube-scheduler",
         )
 

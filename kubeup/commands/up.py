@@ -12,7 +12,7 @@ from kubeup import components, preflight
 from kubeup.addons import rollout_errors
 from kubeup.commands import issue_certificates, operator_access
 from kubeup.commands.limit import is_chosen, refuse_unknown
-from kubeup.components import addons
+from kubeup.components import addons, node_objects
 from kubeup.components.base import Context
 from kubeup.execution import executor, probing
 from kubeup.execution.fleet import Fleet
@@ -21,11 +21,12 @@ from kubeup.model.cluster import KUBERNETES, Cluster
 from kubeup.model.errors import FleetError, PreflightError, UsageError
 from kubeup.model.events import Note, Phase
 from kubeup.model.facts import ClusterFacts, Facts
+from kubeup.model.founding import NODES, SUBNETS
 from kubeup.node.wire.packing import Packer
-from kubeup.plan.steps import Plan
+from kubeup.plan.steps import Level, NodePlan, Plan, RunAction, SetMeta, Step
 from kubeup.planning import recorded, render, required, resolve, waves
 from kubeup.planning.diff import diff
-from kubeup.planning.lead import lead
+from kubeup.planning.lead import has_worked, lead
 from kubeup.release.artifacts import Artifact, ArtifactRef
 from kubeup.sources import cache, patches, search
 
@@ -126,17 +127,37 @@ def make_plan(
     """diff of every node's desired state and facts. Pure."""
     cidrs = resolve.pod_cidrs(cluster, cluster_facts.pod_cidrs)
     first = lead(cluster, facts)
+    chosen = frozenset(node.endpoint for node in cluster.nodes if is_chosen(node, limit))
     plans = []
     for node in cluster.nodes:
-        context = Context(cluster, node, facts[node.endpoint], cluster_facts, cidrs, leads=node == first)
-        mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == facts[node.endpoint].arch)
-        desired = render.desired(context, mine, now)
-        plan = diff(node.title, desired, facts[node.endpoint], components.order(cluster, node))
-        untouched = replace(plan, binaries=(), baselines=(), levels=(), to_issue=())
-        plans.append(plan if is_chosen(node, limit) else untouched)
+        found, leads = facts[node.endpoint], node == first
+        context = Context(cluster, node, found, cluster_facts, cidrs, leads, chosen)
+        mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == found.arch)
+        plan = diff(node.title, render.desired(context, mine, now), found, components.order(cluster, node))
+        plans.append(plan if node.endpoint in chosen else _for_others(plan, found))
     by_kubeup = recorded.by_kubeup(cluster, facts, plans)
     plan_of_all = Plan(cluster.name, tuple(plans), offers=recorded.offers(cluster), kubeup=by_kubeup)
     return in_waves(cluster, plan_of_all, facts, cluster_facts)
+
+
+def _for_others(plan: NodePlan, facts: Facts) -> NodePlan:
+    """What a node does although only others are to change: where it leads, their Node objects, and the note of them."""
+    levels = []
+    for level in plan.levels if has_worked(facts) else ():
+        steps = tuple(step for step in level.steps if _is_for_others(step))
+        if any(isinstance(step, RunAction) for step in steps):
+            levels.append(Level(level.number, "", steps))
+    return replace(plan, binaries=(), baselines=(), levels=tuple(levels), to_issue=())
+
+
+def _is_for_others(step: Step) -> bool:
+    match step:
+        case RunAction(action=action):
+            return action.id == node_objects.ACTION
+        case SetMeta(key=key):
+            return key in (NODES, SUBNETS)
+        case _:
+            return False
 
 
 def in_waves(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts], cluster_facts: ClusterFacts) -> Plan:

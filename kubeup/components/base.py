@@ -22,6 +22,8 @@ FOLDERS = (Directory("/etc/kubeup", owned_recursively=True), Directory("/opt/kub
 PKI = "/etc/kubernetes/pki"
 KUBECTL = "/opt/kubeup/bin/kubectl --request-timeout=5s"
 ADMIN = f"{KUBECTL} --kubeconfig=/etc/kubernetes/admin.conf"
+PATIENT = ADMIN.replace("--request-timeout=5s", "--request-timeout=60s")
+"""For what changes objects."""
 
 
 def sh(*words: str) -> str:
@@ -43,7 +45,8 @@ class Context:
     cluster, node: as the machines know them, names and addresses filled in; while questions are gathered, as the
     profile has them, ``name`` and ``address`` perhaps empty. facts: of this node. cluster_facts: of the control plane.
     pod_cidrs: node name -> its pods' subnet. leads: what is done once for the cluster is done by this node (see
-    planning/lead.py). store: binary name -> its path in the node's store. render_text: templates of the user's.
+    planning/lead.py). chosen: endpoints of the nodes that the command may change; None: all. store: binary name -> its
+    path in the node's store. render_text: templates of the user's.
 
     What is gathered for a probe comes from a Context with empty facts, cluster_facts, pod_cidrs and store, in which no
     node leads: callables must bear that.
@@ -55,8 +58,12 @@ class Context:
     cluster_facts: ClusterFacts
     pod_cidrs: Mapping[str, str]
     leads: bool = False
+    chosen: frozenset[str] | None = None
     store: Mapping[str, str] = field(default_factory=dict)
     render_text: RenderText = lambda text, _, __: text
+
+    def may_change(self, node: Node) -> bool:
+        return self.chosen is None or node.endpoint in self.chosen
 
 
 Flags = Mapping[str, str]

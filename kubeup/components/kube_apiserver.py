@@ -6,7 +6,8 @@ for nobody) and the few RBAC rules that are not built in.
 
 from __future__ import annotations
 
-from kubeup.components.base import ADMIN, CONTROL_PLANE, PKI, Component, Context, Flags, Rolling, Template, sh
+from kubeup.components import node_objects
+from kubeup.components.base import ADMIN, CONTROL_PLANE, PATIENT, PKI, Component, Context, Flags, Rolling, Template, sh
 from kubeup.components.settings import KEYS, LISTENS, NOTHING, SERVING, Settings, owned
 from kubeup.model.facts import running
 from kubeup.model.resources import Action
@@ -15,7 +16,6 @@ from kubeup.release.catalog import kubernetes_binary
 
 OBJECTS = "/etc/kubeup/cluster.yaml"
 ACTION = "cluster-objects"
-PATIENT = ADMIN.replace("--request-timeout=5s", "--request-timeout=60s")
 
 
 def flags(context: Context) -> Flags:
@@ -58,11 +58,11 @@ def flags(context: Context) -> Flags:
 
 
 def actions(context: Context) -> tuple[Action, ...]:
-    """Of the lead only: the objects are the cluster's, not the machine's."""
+    """What all rely on, put into the API by the lead alone: it is the cluster's, not a machine's."""
     return (
         Action(
             id=ACTION,
-            title="Node objects and RBAC rules",
+            title="RBAC rules",
             component="kube-apiserver",
             # Each object carries the hash of the whole file it was applied from.
             check=f"""wanted=$(sed -n 's/^# revision //p' {OBJECTS}) && test -n "$wanted" &&
@@ -73,6 +73,7 @@ def actions(context: Context) -> tuple[Action, ...]:
             reads=(OBJECTS,),
             due=None if context.leads else False,
         ),
+        node_objects.action(context),
     )
 
 

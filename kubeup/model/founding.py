@@ -63,7 +63,9 @@ DOWN = "down"
 """That a `down` began, and is not at its end: what is still there of the cluster is to go."""
 KUBEUP = "kubeup"
 """Which version of kubeup changed the node last."""
-OF_A_NODE = frozenset({"name", "roles", "address", "runtime", "pod_cidr", "kubernetes", CONTROL_PLANE, SERVER, SUBNETS})
+OF_A_NODE = frozenset(
+    {"name", "roles", "address", "runtime", "pod_cidr", "kubernetes", CONTROL_PLANE, NODES, SERVER, SUBNETS}
+)
 
 
 def comes_first(key: str) -> bool:

@@ -119,13 +119,13 @@ class Action:
     """Something to do that is no file and no unit: apply an RBAC rule, import an image.
 
     id: what the node's record calls it once it was done. check, apply, undo: POSIX shell, run as root on the node.
-    check succeeds when nothing is to be done; it rides in the probe, so it only reads and ends by itself. Where it
-    fails it may print "why: WORDS", for the plan. timeout: seconds that apply, and undo, may take. reads: files that
-    ``apply`` takes in; where one of them changes, the check spoke of the old one, and it is applied whatever the check
-    says. asked_as: what the check is called in a probe, where the same thing is looked for in several ways (in each
-    container runtime); else its id. due: whether it is to be done, where that needs no check: other facts say it, or
-    another node does it for all; one that is not due is wanted all the same, so that nothing is undone where it was
-    done earlier. None: its check says.
+    check succeeds when nothing is to be done; it rides in the probe, so it only reads and ends by itself; it is
+    empty where ``due`` says all. Where it fails it may print "why: WORDS", for the plan. timeout: seconds that apply,
+    and undo, may take. reads: files that ``apply`` takes in; where one of them changes, the check spoke of the old one,
+    and it is applied whatever the check says. asked_as: what the check is called in a probe, where the same thing is
+    looked for in several ways (in each container runtime); else its id. due: whether it is to be done, where that needs
+    no check: other facts say it, or another node does it for all; one that is not due is wanted all the same, so that
+    nothing is undone where it was done earlier. None: its check says.
     """
 
     id: str

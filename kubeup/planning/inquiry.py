@@ -48,7 +48,7 @@ def _component_request(component: Component, context: Context) -> ProbeRequest:
         contents=(*texts, *asked),
         units=(component.unit,) if component.has_unit else (),
         checks=(
-            *((action.answer, action.check) for action in component.actions(context)),
+            *((action.answer, action.check) for action in component.actions(context) if action.check),
             *((one.id, one.check) for one in component.presence(context.cluster)),
         ),
         ports=component.ports,

@@ -19,7 +19,12 @@ def lead(cluster: Cluster, facts: Mapping[str, Facts]) -> Node:
     return min(cluster.control_plane, key=lambda node: _rank(facts.get(node.endpoint)))
 
 
+def has_worked(facts: Facts) -> bool:
+    """Whether there is an API server on the node that became ready."""
+    return kube_apiserver.COMPONENT.unit in facts.record.ready
+
+
 def _rank(facts: Facts | None) -> int:
     if facts is None:
         return 2
-    return 0 if kube_apiserver.COMPONENT.unit in facts.record.ready else 1
+    return 0 if has_worked(facts) else 1

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kubeup import components
+from kubeup.components import node_objects
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Network, Node, Role, Runtime
-from kubeup.model.facts import AuthorityFact, ClusterFacts, Facts, FileFact, Owned, Record, UnitFact
+from kubeup.model.facts import AuthorityFact, ClusterFacts, Facts, FileFact, Owned, Record, Said, UnitFact, running
 from kubeup.model.resources import Desired, Unit, sha256
 from kubeup.node.wire.step_lines import IssuedSecrets, content_of
 from kubeup.pki import issue, specs
@@ -73,7 +76,9 @@ def plan(cluster: Cluster, node: Node, facts: Facts = BARE, shared: ClusterFacts
 def built(cluster: Cluster, node: Node) -> tuple[Facts, ClusterFacts]:
     """The facts of a node on which everything was done: computed by carrying out the plan of a bare one."""
     vault, shared = minted(cluster, node)
-    return carried_out(desired(cluster, node), vault, replace(BARE, hostname=node.name)), shared
+    facts = carried_out(desired(cluster, node), vault, replace(BARE, hostname=node.name))
+    said = facts.said.get(running.NODES)
+    return facts, replace(shared, nodes=running.nodes(said.text)) if said else shared
 
 
 def carried_out(done: Desired, vault: IssuedSecrets, bare: Facts) -> Facts:
@@ -97,6 +102,7 @@ def carried_out(done: Desired, vault: IssuedSecrets, bare: Facts) -> Facts:
         unit.name: {path: files[path].target or files[path].sha256 for path in unit.reads if path in files}
         for unit in done.units
     }
+    objects = node_objects_of(done)
     record = Record(
         meta={**dict(done.meta), "generation": "5"},
         owned=owned,
@@ -111,6 +117,7 @@ def carried_out(done: Desired, vault: IssuedSecrets, bare: Facts) -> Facts:
         record=record,
         units={unit.name: UnitFact(unit.name, "loaded", "active", "running", "enabled") for unit in done.units},
         checks={**{action.answer: True for action in done.actions}, **made_by(done.units)},
+        said={running.NODES: Said(told(objects))} if objects else {},
         store={binary.sha256: binary.size for binary in done.binaries},
     )
 
@@ -119,6 +126,26 @@ def made_by(units: Sequence[Unit]) -> dict[str, bool]:
     """All that components make when they start, by the ids of its checks."""
     started = {unit.component for unit in units}
     return {one.id: True for part in components.ALL if part.name in started for one in part.presence(two_nodes())}
+
+
+def node_objects_of(done: Desired) -> list[dict[str, Any]]:
+    """Those that a lead applies; none on another node."""
+    action = next((one for one in done.actions if one.id == node_objects.ACTION and one.due), None)
+    if action is None:
+        return []
+    found: list[dict[str, Any]] = json.loads(action.apply[action.apply.index("{") : action.apply.rindex("}") + 1])[
+        "items"
+    ]
+    return found
+
+
+def told(objects: Sequence[Mapping[str, Any]]) -> str:
+    """What the cluster says once it has them."""
+    lines = []
+    for one in objects:
+        lines += [f"node {one['metadata']['name']}", f"pod_cidr {one['spec']['podCIDR']}"]
+        lines += [f'annotation {key} "{value}"' for key, value in one["metadata"]["annotations"].items()]
+    return "\n".join(lines)
 
 
 def minted(cluster: Cluster, node: Node) -> tuple[dict[str, bytes], ClusterFacts]:

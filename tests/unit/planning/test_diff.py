@@ -8,7 +8,7 @@ import pytest
 
 from kubeup.model.cluster import Override
 from kubeup.model.facts import Facts, FileFact, Owned, Record, UnitFact
-from kubeup.model.resources import Desired, File, Unit
+from kubeup.model.resources import Action, Desired, File, Unit, sha256
 from kubeup.plan.steps import (
     ComponentOrder,
     CreateDirectory,
@@ -87,13 +87,14 @@ def test_a_missing_rbac_rule_is_an_action_and_restarts_nothing() -> None:
 
 def test_what_is_applied_from_a_file_is_applied_again_when_the_file_changes() -> None:
     """The check spoke of the file that is there now."""
-    cluster = two_nodes()
-    facts, shared = built(cluster, cluster.nodes[0])
-    first, second = cluster.nodes
-    changed = replace(cluster, nodes=(first, replace(second, labels={"disk": "ssd"})))
-    found = plan(changed, first, facts, shared)
-    assert [put.file.path for put in found.files] == ["/etc/kubeup/cluster.yaml"]
-    assert [step.action.id for step in found.steps if isinstance(step, RunAction)] == ["cluster-objects"]
+    rules = File("/etc/kubeup/cluster.yaml", b"new\n", component="x")
+    action = Action("rules", "rules", "x", check="true", apply="true", reads=(rules.path,))
+    now = FileFact(rules.path, "file", 0o644, "root:root", 4, sha256(b"old\n"))
+    facts = Facts(files={rules.path: now}, checks={"rules": True})
+    found = diff("n", Desired(files=(rules,), actions=(action,)), facts, (ComponentOrder("x", 0),))
+    assert [type(step) for step in found.steps] == [WriteFile, RunAction]
+    elsewhere = Desired(files=(rules,), actions=(replace(action, due=False),))
+    assert [type(step) for step in diff("n", elsewhere, facts, (ComponentOrder("x", 0),)).steps] == [WriteFile]
 
 
 def test_a_docker_whose_options_an_up_wrote_that_was_cut_off_is_still_told_to_read_them() -> None:

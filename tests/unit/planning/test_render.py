@@ -45,12 +45,6 @@ def test_kubelet_starts_on_a_machine_that_swaps_where_it_keeps_pods_out_of_it(ku
     assert ("swapBehavior: NoSwap" in text) is starts
 
 
-def test_the_nodes_of_the_control_plane_show_it_and_no_other_does() -> None:
-    control_plane, worker, *_ = content(two_nodes(), "/etc/kubeup/cluster.yaml").split("---")
-    assert 'node-role.kubernetes.io/control-plane: ""' in control_plane
-    assert "node-role" not in worker
-
-
 def test_root_s_kubectl_is_given_the_cluster_s_own_kubeconfig() -> None:
     text = content(two_nodes(), "/usr/local/bin/kubectl")
     assert "KUBECONFIG=/etc/kubernetes/admin.conf" in text
