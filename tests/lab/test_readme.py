@@ -48,6 +48,42 @@ def test_the_second_plan_is_empty_and_the_second_up_one_round_trip_a_node(readme
     assert [node["round_trips"] for node in nodes if node["name"] != "node3"] == [1]
 
 
+def test_the_same_nodes_in_another_order_are_nothing_to_do(readme: Cluster) -> None:
+    """With nodes and roles exchanged the control plane is listed last."""
+    path = readme.home / "profile.yaml"
+    text = path.read_text()
+    nodes = f"nodes: [{', '.join(f'root@{address}' for address in reversed(readme.addresses))}]"
+    turned = re.sub(
+        r"^roles: .*$", "roles: i ai", re.sub(r"^nodes: .*$", nodes, text, flags=re.MULTILINE), flags=re.MULTILINE
+    )
+    assert turned != text
+    path.write_text(turned)
+    try:
+        planned = readme.kubeup("plan")
+        assert "Nothing to do" in planned.stdout, planned.stdout
+        again = readme.json("up", "--no-validate")
+        assert again["changed"] is False
+    finally:
+        path.write_text(text)
+
+
+def test_a_node_object_that_is_not_as_wanted_is_one_thing_that_the_lead_does_and_costs_its_node_nothing(
+    readme: Cluster,
+) -> None:
+    """Without kubeup's mark it is to the others what a node that joins is."""
+    subnet = "kubectl get node node4 -o jsonpath={.spec.podCIDR}"
+    before = readme.on("node3", subnet)
+    readme.on("node3", "kubectl annotate node node4 kubeup.io/revision-")
+    planned = readme.kubeup("plan", "--limit", "node4")
+    assert "node3\n  do       Node object node4\n" in planned.stdout, planned.stdout
+    mended = readme.json("up", "--limit", "node4", "--no-validate")
+    nodes = mended["nodes"]
+    assert isinstance(nodes, list)
+    assert {node["name"]: node["round_trips"] for node in nodes} == {"node3": 2, "node4": 1}
+    assert readme.on("node3", subnet) == before
+    assert "Nothing to do" in readme.kubeup("plan").stdout
+
+
 def test_validate_calls_it_healthy(readme: Cluster) -> None:
     done = readme.kubeup("validate")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -73,13 +73,15 @@ def installed(number: int, cluster: str, roles: str, *units: str) -> Facts:
     return bare(number, record=record, units=running, home=True)
 
 
-def fill_cache(cluster: Cluster, facts: Mapping[str, Facts], root: Path) -> tuple[Artifact, ...]:
-    """All binaries that a cluster needs, each a few bytes long."""
+def fill_cache(
+    cluster: Cluster, facts: Mapping[str, Facts], root: Path, programs: Mapping[str, bytes] | None = None
+) -> tuple[Artifact, ...]:
+    """All binaries that a cluster needs, each a few bytes long. programs: those that are to do something."""
     found = []
     for one in required.for_cluster(cluster, facts):
         path = root / "incoming"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(f"{one.name} {one.version}".encode())
+        path.write_bytes((programs or {}).get(one.name, f"{one.name} {one.version}".encode()))
         found.append(cache.take_in(root, one, path, "a test"))
     return tuple(found)
 

@@ -20,7 +20,9 @@ def probe_reply(facts: Facts) -> bytes:
     text = "\n".join(["kubeup-probe 1", *lines, "tar"])
     contents = {path: fact.content for path, fact in facts.files.items() if fact.content is not None}
     return (
-        text.encode() + b"\n" + _tar({**contents, **({RECORD: _record(facts.record)} if facts.record.exists else {})})
+        text.encode()
+        + b"\n"
+        + _tar({**contents, **({RECORD: record_text(facts.record).encode()} if facts.record.exists else {})})
     )
 
 
@@ -78,7 +80,8 @@ def _kubeup(facts: Facts) -> Iterator[str]:
         yield f"busy\t{facts.busy}"
 
 
-def _record(record: Record) -> bytes:
+def record_text(record: Record) -> str:
+    """The file, as kubeup writes one."""
     lines = [f"meta\t{name}\t{value}" for name, value in record.meta.items()]
     for path, one in record.owned.items():
         lines.append(f"own\t{path}\t{one.kind}\t{one.value}\t{'yes' if one.had_original else 'no'}")
@@ -87,7 +90,7 @@ def _record(record: Record) -> bytes:
         lines.append("\t".join(["ready", name, "=", *(f"{path}={value}" for path, value in read.items())]))
     lines += [f"action\t{name}\tdone" for name in record.actions]
     lines += [f"trace\t{kind} {name}\t{before}" for (kind, name), before in record.side_effects.items()]
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:
