@@ -26,6 +26,11 @@ def certificates_id(node: str) -> str:
     return f"certificates/{node}"
 
 
+def kept_id(node: str, what: str) -> str:
+    """what: the id of the check that rode in the probe."""
+    return f"kept/{node}/{what}"
+
+
 def component_id(component: str, node: str) -> str:
     """What a component says of itself."""
     return f"{component}/{node}"

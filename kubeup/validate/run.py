@@ -12,7 +12,7 @@ from kubeup.model.events import Phase, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
-from kubeup.validate import certificates, evaluate, workloads
+from kubeup.validate import certificates, evaluate, losses, workloads
 from kubeup.validate.checks import Check, Health
 from kubeup.validate.held_pods import HeldPods
 from kubeup.validate.rows import ProbePod, ProbeService, Rows, read, split
@@ -46,6 +46,7 @@ def validate(
         evaluate.unreachable(node, unreachable[node.endpoint]) for node in cluster.nodes if node.endpoint in unreachable
     ]
     checks += evaluate.units(cluster, facts or {})
+    checks += losses.check(cluster, facts or {})
     checks += certificates.check(cluster, facts or {}, job.now())
     checks += evaluate.components(cluster, said.values)
     checks += evaluate.nodes(cluster, said.values)
