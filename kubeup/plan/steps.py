@@ -160,7 +160,7 @@ class NodePlan:
     the plan. binaries: what its store lacks; staged, with the files, before any level. baselines: side effects whose
     state before kubeup is written into the record, before anything can change them. levels: by number, none empty.
     to_issue: certificates that are made for it once the plan is carried out; their files are among the steps, without
-    content.
+    content. own: its name, address and pods' subnet: plans that differ in nothing but these are told as one.
     """
 
     node: str
@@ -169,6 +169,7 @@ class NodePlan:
     baselines: tuple[SideEffect, ...] = ()
     levels: tuple[Level, ...] = ()
     to_issue: tuple[CertificateSpec, ...] = ()
+    own: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:

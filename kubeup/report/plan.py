@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from kubeup.model.listing import listed
 from kubeup.plan.steps import (
     CreateDirectory,
-    Level,
     LinkBinary,
     NodePlan,
     Offer,
@@ -31,6 +33,14 @@ from kubeup.report.progress import size
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
+@dataclass(frozen=True)
+class Line:
+    """style: as rich has it."""
+
+    text: str
+    style: str = ""
+
+
 def render(plan: Plan, *, diffs: bool = True) -> RenderableType:
     """The whole plan. diffs: with the unified diff of every file that is no secret."""
     offered = [Text(offers(plan.offers))] if plan.offers else []
@@ -39,8 +49,7 @@ def render(plan: Plan, *, diffs: bool = True) -> RenderableType:
     parts: list[RenderableType] = []
     if plan.kubeup:
         parts.append(Text(f"kubeup {plan.kubeup}: what of this the profile did not ask for comes with it", "bold"))
-    for node in plan.nodes:
-        parts.extend(_node(node, diffs))
+    parts.extend(Text(line.text, line.style) for line in _nodes(plan.nodes, diffs))
     parts.extend(Text(line) for line in order(plan.waves))
     files = sum(len(node.files) for node in plan.nodes)
     starts = sum(len(node.starts) for node in plan.nodes)
@@ -91,24 +100,42 @@ def _those(waves: Sequence[Wave], one: str, several: str) -> str:
     return ", ".join(told)
 
 
-def _node(node: NodePlan, diffs: bool) -> Iterator[RenderableType]:
-    yield Text(f"{node.node}", "bold")
-    if node.empty:
-        yield Text("  nothing to do")
-        return
+def _nodes(nodes: Sequence[NodePlan], diffs: bool) -> Iterator[Line]:
+    """Each node with its lines; those whose lines are the same, but for what is each one's own, behind the first."""
+    told = {node.node: list(_node(node, diffs)) for node in nodes}
+    alike: dict[tuple[str, ...], list[NodePlan]] = {}
+    for node in nodes:
+        alike.setdefault(tuple(_neutral(line.text, node.own) for line in told[node.node]), []).append(node)
+    for first, *others in alike.values():
+        titles = [node.node for node in others]
+        if first.empty:
+            yield Line(listed([first.node, *titles]), "bold")
+            yield Line("  nothing to do")
+            continue
+        yield Line(first.node, "bold")
+        yield from told[first.node]
+        if others:
+            literally = all(told[title] == told[first.node] for title in titles)
+            yield Line(listed(titles), "bold")
+            yield Line(f"  the same as {first.node}{'' if literally else ', each with its own name and addresses'}")
+
+
+def _neutral(text: str, own: Sequence[str]) -> str:
+    for word in filter(None, own):
+        text = re.sub(rf"(?<![\w-]){re.escape(word)}(?![\w-])", "\0", text)
+    return text
+
+
+def _node(node: NodePlan, diffs: bool) -> Iterator[Line]:
     for binary in node.binaries:
-        yield Text(f"  send     {binary.name} {binary.version} ({size(binary.size)})")
-    for level in node.levels:
-        yield from _level(level, diffs)
-
-
-def _level(level: Level, diffs: bool) -> Iterator[RenderableType]:
-    for step in level.steps:
-        line = words(step)
-        if line:
-            yield Text(f"  {line}")
+        yield Line(f"  send     {binary.name} {binary.version} ({size(binary.size)})")
+    steps = [step for step in node.steps if words(step)]
+    for step in steps:
+        yield Line(f"  {words(step)}")
         if diffs and isinstance(step, WriteFile):
             yield from _diff(step)
+    if not steps and not node.binaries and not node.empty:
+        yield Line("  note     what the cluster is by now, in its record")
 
 
 def words(step: Step) -> str:
@@ -139,12 +166,12 @@ def words(step: Step) -> str:
             return ""
 
 
-def _diff(step: WriteFile) -> Iterator[RenderableType]:
+def _diff(step: WriteFile) -> Iterator[Line]:
     file, before = step.file, step.before
     if file.secret or file.content is None:
-        yield Text(f"           ({'secret' if file.secret else 'made when this is carried out'}, not shown)", "dim")
+        yield Line(f"           ({'secret' if file.secret else 'made when this is carried out'}, not shown)", "dim")
         return
     old = (before.content or b"").decode("utf-8", "replace").split("\n") if before.exists else []
     new = file.content.decode("utf-8", "replace").split("\n")
     for line in difflib.unified_diff(old, new, f"{file.path} (now)", f"{file.path} (then)", lineterm="", n=2):
-        yield Text(f"           {line}", STYLES.get(line[:1], ""))
+        yield Line(f"           {line}", STYLES.get(line[:1], ""))

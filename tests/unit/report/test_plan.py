@@ -7,8 +7,20 @@ from dataclasses import replace
 
 from kubeup.model.cluster import Override
 from kubeup.model.facts import Facts, FileFact, Owned
-from kubeup.model.resources import File
-from kubeup.plan.steps import Level, NodePlan, Plan, RestorePath, RevertSideEffect, Step, Stop, Undo, WriteFile
+from kubeup.model.resources import File, Unit
+from kubeup.plan.steps import (
+    Level,
+    NodePlan,
+    Plan,
+    RestorePath,
+    RevertSideEffect,
+    SetMeta,
+    Start,
+    Step,
+    Stop,
+    Undo,
+    WriteFile,
+)
 from kubeup.plan.waves import Gate, Wave
 from kubeup.planning.removals import empty_diff
 from kubeup.report import data, plan
@@ -133,3 +145,65 @@ def test_scripts_are_told_the_waves_too() -> None:
             "after": ["etcd.service"],
         }
     ]
+
+
+def flag(number: int, *, edited: bool = False) -> NodePlan:
+    """nodeN of which one flag changes, beside a line of its own."""
+    name = f"node{number}"
+    now, then = f"--node={name}\n--v={7 if edited else 1}\n", f"--node={name}\n--v=3\n"
+    file = File("/etc/default/kubelet", then.encode(), component="kubelet")
+    unit = Unit("kubelet.service", "kubelet")
+    steps = (WriteFile(file, FileFact(file.path, "file", content=now.encode())), Start(unit, ("a flag",), restart=True))
+    return NodePlan(name, 1, levels=(Level(1, "kubelet", steps),), own=(name, f"10.0.0.{number}"))
+
+
+def test_a_plan_of_thirty_nodes_fits_a_screen(shown: Shown) -> None:
+    nodes = [flag(number, edited=number == 9) for number in range(3, 33)]
+    nodes[1], nodes[2] = (NodePlan(name, 1) for name in ("node4", "node5"))
+    assert shown(plan.show, Plan("demo", tuple(nodes))) == (
+        "node3\n"
+        "  change   /etc/default/kubelet\n"
+        "           --- /etc/default/kubelet (now)\n"
+        "           +++ /etc/default/kubelet (then)\n"
+        "           @@ -1,3 +1,3 @@\n"
+        "            --node=node3\n"
+        "           ---v=1\n"
+        "           +--v=3\n"
+        "\n"
+        "  restart  kubelet.service: a flag\n"
+        "node6, node7, ... node32 (26 nodes)\n"
+        "  the same as node3, each with its own name and addresses\n"
+        "node4, node5\n"
+        "  nothing to do\n"
+        "node9\n"
+        "  change   /etc/default/kubelet\n"
+        "           --- /etc/default/kubelet (now)\n"
+        "           +++ /etc/default/kubelet (then)\n"
+        "           @@ -1,3 +1,3 @@\n"
+        "            --node=node9\n"
+        "           ---v=7\n"
+        "           +--v=3\n"
+        "\n"
+        "  restart  kubelet.service: a flag\n"
+        "Plan: 28 of 30 nodes change: 28 files, 28 units, 555 B to send."
+    )
+
+
+def test_what_is_literally_the_same_is_told_as_such(shown: Shown) -> None:
+    same = replace(wrote(File("/etc/x", b"new\n")).nodes[0], node="node4")
+    text = shown(plan.show, Plan("demo", (*wrote(File("/etc/x", b"new\n")).nodes, same)))
+    assert "\nnode4\n  the same as node3\nPlan: " in text
+
+
+def test_another_node_s_name_or_address_is_no_name_of_one_s_own(shown: Shown) -> None:
+    """10.0.0.1 is not within 10.0.0.11, and what points to somebody else differs."""
+    one, two = (
+        replace(wrote(File("/etc/x", f"peer={peer}\n".encode())).nodes[0], node=name, own=(name, address))
+        for name, address, peer in (("n1", "10.0.0.1", "10.0.0.11"), ("n11", "10.0.0.11", "10.0.0.11"))
+    )
+    assert "the same" not in shown(plan.show, Plan("demo", (one, two)))
+
+
+def test_a_node_of_which_only_the_record_changes_is_not_told_by_its_name_alone(shown: Shown) -> None:
+    noted = NodePlan("node3", 1, levels=(Level(0, "", (SetMeta("nodes", "a=b"),)),))
+    assert "node3\n  note     what the cluster is by now, in its record\n" in shown(plan.show, Plan("demo", (noted,)))
