@@ -22,7 +22,7 @@ echo >>"{root}/count"
 exec {program} "$@"
 """
 MINE = {"/etc/default/thing": "mine=yes\n", "/etc/thing/other": "also mine\n"}
-IGNORED = ("bin", "count", "counted", "die", "units", "systemctl.log", "began", "undone")
+IGNORED = ("bin", "count", "counted", "die", "units", "invocations", "systemctl.log", "began", "undone")
 STRIDE = 13
 FOREVER = 1_000_000
 
