@@ -65,6 +65,7 @@ COMPONENT = Component(
     templates=(Template("kube-containerd.toml", CONFIG),),
     reads=(CONFIG,),
     files=registries.containerd_files,
+    asks=lambda _: (registries.PROXY,),
     values=values,
     actions=actions,
     directories=(Directory(ROOT, 0o711, owned_recursively=True),),

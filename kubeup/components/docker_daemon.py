@@ -17,10 +17,9 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kubeup.components import daemon_json
+from kubeup.components import daemon_json, proxy
 from kubeup.model.cluster import Cluster, Proxy
 from kubeup.model.facts import DockerFact, Facts
-from kubeup.model.networks import no_proxy
 from kubeup.model.resources import ORIGINAL, File, sha256
 from kubeup.model.severity import Severity
 
@@ -107,11 +106,11 @@ def merge(cluster: Cluster, facts: Facts) -> Merged:
     # What kubeup merged once stays its file, also where someone wrote the same into it since.
     if daemon != own.daemon or DAEMON in facts.record.owned:
         files.append(_daemon_file(own, daemon, facts, conflicts))
-    proxy, clash = _proxy(cluster, own)
+    environment, clash = _proxy(cluster, facts, own)
     conflicts += clash
-    files += proxy
-    if flags or proxy:
-        files.append(_drop_in(own, flags, bool(proxy)))
+    files += environment
+    if flags or environment:
+        files.append(_drop_in(own, flags, bool(environment)))
     return Merged(tuple(files), tuple(conflicts))
 
 
@@ -249,7 +248,7 @@ def _daemon_file(own: _Own, daemon: Mapping[str, object], facts: Facts, conflict
     return File(DAEMON, content, mode=mode, owner=owner, secret=secret, shared_with_owner=True)
 
 
-def _proxy(cluster: Cluster, own: _Own) -> tuple[list[File], list[Conflict]]:
+def _proxy(cluster: Cluster, facts: Facts, own: _Own) -> tuple[list[File], list[Conflict]]:
     """Environment variables for dockerd, unless it has a proxy of its own."""
     wanted = cluster.proxy
     if not _wants_proxy(wanted):
@@ -274,11 +273,7 @@ def _proxy(cluster: Cluster, own: _Own) -> tuple[list[File], list[Conflict]]:
                     "take that one out, or `proxy:` out of the profile; both stay as they are until then",
                 )
             ]
-    lines = [f"HTTP_PROXY={wanted.http}"] if wanted.http else []
-    lines += [f"HTTPS_PROXY={wanted.https}"] if wanted.https else []
-    lines.append(f"NO_PROXY={no_proxy(cluster)}")
-    text = "# Written by kubeup, out of the profile's proxy.\n" + "".join(f"{line}\n" for line in lines)
-    return [File(PROXY, text.encode(), mode=0o600, secret=True)], []
+    return [proxy.environment(PROXY, cluster, facts)], []
 
 
 def _drop_in(own: _Own, flags: Sequence[str], proxy: bool) -> File:

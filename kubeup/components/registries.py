@@ -12,9 +12,9 @@ import json
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from kubeup.components import proxy
 from kubeup.components.base import Context
 from kubeup.model.cluster import Registries
-from kubeup.model.networks import no_proxy
 from kubeup.model.resources import File
 
 FOLDER = "/etc/kubeup/certs.d"
@@ -35,7 +35,9 @@ def containerd_files(context: Context) -> tuple[File, ...]:
         File(f"{FOLDER}/{name}/ca.crt", text.encode(), read_at_start=False)
         for name, text in sorted(registries.ca.items())
     ]
-    return (*files, *_proxy(context))
+    if context.cluster.proxy.http or context.cluster.proxy.https:
+        files.append(proxy.environment(PROXY, context.cluster, context.facts))
+    return tuple(files)
 
 
 def kubelet_files(context: Context) -> tuple[File, ...]:
@@ -45,17 +47,6 @@ def kubelet_files(context: Context) -> tuple[File, ...]:
     auths = {host: {"auth": base64.b64encode(login.encode()).decode()} for host, login in sorted(logins.items())}
     text = json.dumps({"auths": auths}, indent=2) + "\n"
     return (File(LOGINS, text.encode(), mode=0o600, secret=True, read_at_start=False),)
-
-
-def _proxy(context: Context) -> tuple[File, ...]:
-    proxy = context.cluster.proxy
-    lines = [f"HTTP_PROXY={proxy.http}"] if proxy.http else []
-    lines += [f"HTTPS_PROXY={proxy.https}"] if proxy.https else []
-    if not lines:
-        return ()
-    lines.append(f"NO_PROXY={no_proxy(context.cluster)}")
-    text = "# Written by kubeup, out of the profile's proxy.\n" + "".join(f"{line}\n" for line in lines)
-    return (File(PROXY, text.encode(), mode=0o600, secret=True),)
 
 
 def _hosts(name: str, registries: Registries) -> str:

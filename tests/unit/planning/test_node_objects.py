@@ -20,10 +20,10 @@ FIRST, SECOND, THIRD = "m0", "m1", "m2"
 OBJECT = "node-objects"
 
 
-def cluster(*hosts: str, roles: str = "ai i i", labels: str = "") -> Cluster:
+def cluster(*hosts: str, roles: str = "ai i i", labels: str = "", more: str = "") -> Cluster:
     said = {host: host for host in hosts} | ({THIRD: f"{{host: {THIRD}, labels: {{{labels}}}}}"} if labels else {})
     text = f"nodes: [{', '.join(said[host] for host in hosts)}]\nroles: {' '.join(roles.split()[: len(hosts)])}\n"
-    return profile.load_text(f"{text}addons: []\n", "demo.yaml").cluster
+    return profile.load_text(f"{text}addons: []\n{more}", "demo.yaml").cluster
 
 
 def living(*hosts: str, roles: str = "ai i i") -> dict[str, Facts]:
