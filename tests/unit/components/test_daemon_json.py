@@ -39,7 +39,8 @@ value = st.recursive(
     ),
     max_leaves=8,
 )
-document = st.lists(st.tuples(key, value), max_size=4).map(pairs)
+own_list = st.tuples(st.sampled_from(sorted(LISTS)), st.lists(word, max_size=3).map(json.dumps))
+document = st.lists(st.one_of(own_list, st.tuples(key, value)), max_size=4).map(pairs)
 spaced = st.builds(
     lambda text, space, end: text.replace(",", f",{space}").replace("{", f"{{{space}") + end,
     document, st.sampled_from(["", "\n  ", "\n\t", "\r\n    ", "\n"]), st.sampled_from(["", "\n", "\r\n", "\0", " x"]),

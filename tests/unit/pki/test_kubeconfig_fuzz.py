@@ -148,20 +148,20 @@ def seen(path: Path) -> Any:
 
 @pytest.mark.skipif(KUBECTL is None, reason="there is no kubectl to ask")
 @fuzz(1 / 25)
-@given(dressed)
-def test_no_merge_makes_anything_but_three_entries_more_for_kubectl(before: str) -> None:
+@given(dressed, st.sampled_from(["demo", "2024", "yes", "null"]))
+def test_no_merge_makes_anything_but_three_entries_more_for_kubectl(before: str, cluster: str) -> None:
     with a_file(before.encode()) as path:
         earlier = seen(path)
         assume(earlier is not None)
         try:
-            kubeconfig.merge(path, "demo", ACCESS)
+            kubeconfig.merge(path, cluster, ACCESS)
         except KubeupError:
             assume(False)
         now = seen(path)
         assert now is not None
-        assert now["current-context"] == "demo"
+        assert now["current-context"] == cluster
         for kind in ("clusters", "users", "contexts"):
-            others = [entry for entry in now[kind] or [] if entry["name"] != "demo"]
+            others = [entry for entry in now[kind] or [] if entry["name"] != cluster]
             assert others == (earlier[kind] or []), kind
             assert len(now[kind]) == len(others) + 1
 
