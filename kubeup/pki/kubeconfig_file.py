@@ -17,6 +17,8 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from kubeup.model.errors import KubeupError
 
+UNREADABLE = (YAMLError, ValueError, TypeError, AttributeError, LookupError, RuntimeError, AssertionError)
+"""What the reader raises where there is no YAML, or such as it stumbles over: `{!!clusters: []}`, ten thousand `[`."""
 KINDS = {"clusters": "cluster", "users": "user", "contexts": "context"}
 """Lists of a kubeconfig, and the key of an entry that holds what is named."""
 
@@ -52,7 +54,7 @@ def parse(content: bytes, path: Path) -> Any:
         yaml = YAML()
         yaml.preserve_quotes = True
         document = yaml.load(content.decode() or "{}")
-    except (YAMLError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise KubeupError(
             f"the kubeconfig {path} cannot be read",
             evidence=str(error).split("\n")[:6],
@@ -134,7 +136,7 @@ def dump(document: Any, path: Path) -> bytes:
     try:
         yaml.dump(document, out)
         same = parse(out.getvalue(), path) == document
-    except (YAMLError, KubeupError):
+    except (*UNREADABLE, KubeupError):
         same = False
     if not same:
         raise KubeupError(

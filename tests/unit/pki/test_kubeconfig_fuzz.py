@@ -192,6 +192,14 @@ def test_comments_between_entries_outlive_a_merge() -> None:
     assert text.index("# at home") < text.index("name: home") < text.index("# no more") < text.index("name: demo")
 
 
+@pytest.mark.parametrize("before", ["{!!clusters: [{name: x}]}", "[" * 10_000])
+def test_what_the_reader_stumbles_over_is_an_error(before: str) -> None:
+    with a_file(before.encode()) as path:
+        with pytest.raises(KubeupError, match="cannot be read"):
+            kubeconfig.merge(path, "demo", ACCESS)
+        assert path.read_text() == before
+
+
 def test_what_cannot_be_written_again_without_loss_is_left_alone_and_said_beforehand() -> None:
     with a_file(b"? {}") as path:
         refusal = kubeconfig.refusal({"KUBECONFIG": str(path)}, "demo")
