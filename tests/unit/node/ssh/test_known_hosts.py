@@ -70,7 +70,9 @@ before = st.sampled_from(
     [*[""] * 12, "@revoked ", "@cert-authority ", "@revoked\t", "@revoked @revoked ", "@other ", "@ ", " ", "#", "\t# "]
 )
 after = st.sampled_from(["", "", " a comment", "\r", " \r", "\t#", "\u2028", "\x85"])
+plain = st.builds("{} {}".format, st.sampled_from([*NAMES, *(name.upper() for name in NAMES)]), st.sampled_from(KEYS))
 line = st.one_of(
+    plain,
     st.tuples(before, hosts, space, key, after).map("".join),
     st.text(st.characters(exclude_characters="\n\0", exclude_categories=["Cs"]), max_size=20),
 )
