@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 from kubeup import preflight, profile
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
+from kubeup.pki.issue import KeyPair
 from kubeup.planning import resolve
 from tests.support.machines import bare
-from tests.support.plans import carried_out, desired, minted
+from tests.support.plans import NOW, authorities, carried_out, desired, leaves
 
 HOSTS = ("192.168.200.13", "192.168.200.14", "192.168.200.15")
 PROFILE = """\
@@ -27,19 +29,23 @@ def said(*lines: str, drop: str = "") -> Cluster:
     return profile.load_text("\n".join([*kept, *lines]) + "\n", "demo.yaml").cluster
 
 
-def built(cluster: Cluster) -> dict[str, Facts]:
-    """The machines after an `up` of it."""
-    cluster = resolve.resolve(cluster, MACHINES)
-    vaults = {node.host: minted(cluster, cluster.nodes[0])[0] for node in cluster.nodes}
-    done = {
-        node.host: carried_out(desired(cluster, node, MACHINES[node.host]), vaults[node.host], MACHINES[node.host])
-        for node in cluster.nodes
-    }
-    masters = {node.host for node in cluster.control_plane}
-    return MACHINES | {
-        host: replace(facts, kept_data=("/var/lib/etcd/member",) if host in masters else ())
-        for host, facts in done.items()
-    }
+def built(said: Cluster) -> dict[str, Facts]:
+    """The machines after an `up` of it, by host."""
+    cluster = resolve.resolve(said, MACHINES)
+    common, pairs = _authorities()
+    done: dict[str, Facts] = {}
+    for node in cluster.nodes:
+        wish = desired(cluster, node, MACHINES[node.host], resolve.gather_cluster(cluster, done))
+        facts = carried_out(wish, {**common, **leaves(cluster, node, pairs, NOW)}, MACHINES[node.host])
+        data = ("/var/lib/etcd/member",) if node.is_control_plane else ()
+        done[node.host] = replace(facts, kept_data=data)
+    return MACHINES | done
+
+
+@functools.cache
+def _authorities() -> tuple[dict[str, bytes], dict[str, KeyPair]]:
+    """Making keys takes longer than all else here."""
+    return authorities(NOW)
 
 
 LIVING = built(said())
