@@ -30,7 +30,7 @@ from kubeup.plan.steps import (
     Step,
     WriteFile,
 )
-from kubeup.planning import required, resolve
+from kubeup.planning import recorded, required, resolve
 from kubeup.planning.lead import lead
 from kubeup.sources import cache, search
 
@@ -111,7 +111,7 @@ def _is_ours(step: Step) -> bool:
         case RestorePath(owned=owned):
             return owned.path.startswith(f"{manifests.FOLDER}/")
         case SetMeta(key=key):
-            return key == addons.BY_HAND
+            return recorded.is_of_addons(key)
         case _:
             return False
 

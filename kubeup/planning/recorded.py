@@ -77,6 +77,12 @@ def of_programs(context: Context, parts: Iterable[Component]) -> tuple[tuple[str
     )
 
 
+def is_of_addons(key: str) -> bool:
+    """Whether it says something of addons alone: which there are beside the profile's, their versions and downloads."""
+    versions = {versions_of.record_key(image.program.key) for image in addons.IMAGES.values()}
+    return key == addons.BY_HAND or key in versions or key.startswith(f"{FIRST_SUM}image:")
+
+
 def first_sums(cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, str]:
     """sha256 of first downloads, by name; the control plane's word is the last. facts: by node.endpoint."""
     return {
