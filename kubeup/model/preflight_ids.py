@@ -76,6 +76,7 @@ _IDS = (
     PreflightId("ipvs-in-use", "IPVS is in use, and kube-proxy's nftables mode flushes its whole table"),
     # The network (preflight/network.py, preflight/firewall.py).
     PreflightId("address-not-here", "The node's address is on none of the machine's links"),
+    PreflightId("address-leased", "A machine that is to join has its address by DHCP, and may lose it", "warning"),
     PreflightId("no-address", "The machine has no default route, and the profile does not say the node's address"),
     PreflightId("port-taken", "A port that a component needs is taken by another program"),
     PreflightId("firewall", "A firewall would drop what nodes and pods send each other"),

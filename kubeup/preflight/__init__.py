@@ -36,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     machine.clock,
     machine.cgroups,
     network.address,
+    network.lease,
     network.ports,
     machine.tools,
     docker.docker,

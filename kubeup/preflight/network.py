@@ -54,6 +54,16 @@ def addresses_it_has(s: Subject) -> list[str]:
     return [f"it has {', '.join(known)}"] if known else []
 
 
+def lease(s: Subject) -> Iterator[PreflightProblem]:
+    """Told before a node joins: afterwards nothing changes any more by knowing it, and one that changed is an error."""
+    if s.node.address in s.facts.leased and not s.facts.record.exists:
+        yield s.problem(
+            "address-leased",
+            f"its address {s.node.address} is leased (DHCP), and the cluster knows it by that address for good",
+            f"give it a fixed address, or let the DHCP server reserve {s.node.address} for it",
+        )
+
+
 def _is_of_use(address: str) -> bool:
     ip = ipaddress.IPv4Address(address)
     return not (ip.is_loopback or ip.is_unspecified or ip.is_link_local or ip.is_multicast)

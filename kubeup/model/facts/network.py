@@ -29,7 +29,8 @@ class Listener:
 @dataclass(frozen=True)
 class NetworkFacts:
     """addresses: IPv4 as ``a.b.c.d/len``. link_addresses: those of links that lead out of the machine, by the names of
-    the links, without their lengths. primary_address, primary_device: of packets that leave the machine.
+    the links, without their lengths. leased: addresses that end by themselves (DHCP). primary_address, primary_device:
+    of packets that leave the machine.
 
     routes: (destination or "default", device) of the main table, one for each device of a route with several next
     hops; the device is empty for a route that leads nowhere (unreachable, blackhole, prohibit, throw). gateways:
@@ -39,6 +40,7 @@ class NetworkFacts:
 
     addresses: tuple[str, ...] = ()
     link_addresses: tuple[str, ...] = ()
+    leased: tuple[str, ...] = ()
     primary_address: str = ""
     primary_device: str = ""
     routes: tuple[tuple[str, str], ...] = ()
@@ -64,6 +66,13 @@ def parse(answer: Answer) -> NetworkFacts:
             for link in answer.objects("ip_addr")
             if not INSIDE.match(str(link.get("ifname", "lo")))
             for address in _addresses(link)
+        ),
+        leased=tuple(
+            str(info.get("local"))
+            for link in answer.objects("ip_addr")
+            for info in _objects(link.get("addr_info"))
+            # Set for what has a lifetime: ip-address(8).
+            if info.get("dynamic") is True and _is_ipv4(str(info.get("local")))
         ),
         primary_address=str(primary.get("prefsrc", "")),
         primary_device=str(primary.get("dev", "")),

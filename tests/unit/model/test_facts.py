@@ -264,3 +264,10 @@ def test_a_sandbox_s_folder_is_no_part_of_a_path() -> None:
     text = f"file\tregular file\t644\troot:root\t3\t/tmp/x/etc/y\nsha256sum\t{digest}  /tmp/x/etc/y"
     found = read(parse_lines(text, {"/etc/y": b"abc"}, root="/tmp/x")).file("/etc/y")
     assert (found.exists, found.mode, found.sha256, found.content) == (True, 0o644, digest, b"abc")
+
+
+def test_an_address_that_ends_by_itself_is_leased() -> None:
+    """As iproute2 prints one that networkd got by DHCP, beside one that somebody set."""
+    lease = '{"local":"10.0.2.15","prefixlen":24,"scope":"global","dynamic":true,"valid_life_time":86012}'
+    fixed = '{"local":"10.0.3.7","prefixlen":24,"scope":"global","valid_life_time":4294967295}'
+    assert facts(f'ip_addr -> [{{"ifname":"eth0","addr_info":[{lease},{fixed}]}}]').leased == ("10.0.2.15",)

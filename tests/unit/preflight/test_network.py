@@ -128,3 +128,15 @@ def test_machines_that_have_the_same_address_beside_another_are_told_what_to_cho
         "    | it has 10.0.2.15, 192.168.56.7\n"
         "    fix: write address: ADDRESS under each node in the profile, the one by which the other nodes reach it"
     ]
+
+
+def test_an_address_that_is_leased_is_told_before_a_node_joins_and_not_ever_after() -> None:
+    leased = replace(SOUND, addresses=("10.0.0.1/24",), leased=("10.0.0.1",))
+    (found,) = problems(leased)
+    assert found.format() == (
+        "one: its address 10.0.0.1 is leased (DHCP), and the cluster knows it by that address for good "
+        "[address-leased]\n    fix: give it a fixed address, or let the DHCP server reserve 10.0.0.1 for it"
+    )
+    assert found.severity == "warning"
+    assert problems(replace(leased, leased=("10.9.0.1",))) == []
+    assert problems(replace(leased, record=Record(meta={"cluster": "demo"}))) == []
