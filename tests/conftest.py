@@ -28,7 +28,7 @@ ORDER = (
     "lab/test_routes",
     "lab/test_links",
     "lab/test_ubuntu26",
-    "lab/test_ufw",
+    "lab/test_firewalls",
     "lab/test_registries",
     "lab/test_images",
     "lab/test_air_gapped",
