@@ -40,25 +40,33 @@ def ensure(lab: Lab, say: Callable[[str], None]) -> Path:
 
 
 def _ensure(name: str, say: Callable[[str], None]) -> Path:
-    image = IMAGES[name]
-    below = _ensure(image.over, say) if image.over else None
-    suite = image.ubuntu or SUITE
-    included = ",".join(filter(None, (*COMMON, "" if image.ubuntu else OF_DEBIAN, image.packages)))
-    said = (below.name, *image.newer) if below else (suite, included, _clamp())
-    recipe = "\n".join((*said, (FOLDER / image.script).read_text()))
-    base = cache_root() / f"{name}-{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    base = folder(name)
     if base.is_dir():
         _users()
         return base
+    image = IMAGES[name]
     partial = base.with_name(f"{base.name}.partial")
     remove_tree(partial)
-    if below:
-        _build_over(below, image, partial, say)
+    if image.over:
+        _build_over(_ensure(image.over, say), image, partial, say)
     else:
-        _build(name, included, partial, say)
+        _build(name, _included(image), partial, say)
     partial.rename(base)
     prune(keep=base)
     return base
+
+
+def folder(name: str) -> Path:
+    """Where an image is, once it is built: one of another recipe is another image."""
+    image = IMAGES[name]
+    suite = image.ubuntu or SUITE
+    said = (folder(image.over).name, *image.newer) if image.over else (suite, _included(image), _clamp())
+    recipe = "\n".join((*said, (FOLDER / image.script).read_text()))
+    return cache_root() / f"{name}-{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+
+
+def _included(image: Image) -> str:
+    return ",".join(filter(None, (*COMMON, "" if image.ubuntu else OF_DEBIAN, image.packages)))
 
 
 def _build(name: str, included: str, partial: Path, say: Callable[[str], None]) -> None:
@@ -79,8 +87,8 @@ def _build(name: str, included: str, partial: Path, say: Callable[[str], None]) 
 
 def _build_over(below: Path, image: Image, partial: Path, say: Callable[[str], None]) -> None:
     say(f"building a base image out of {below.name}: {', '.join(image.newer)} of Debian sid come to it (once)")
-    with tempfile.TemporaryDirectory() as folder:
-        debs = packages.lacking(Path(folder), "sid", below, image.newer)
+    with tempfile.TemporaryDirectory() as lists:
+        debs = packages.lacking(Path(lists), "sid", below, image.newer)
         build = ["--kill-child", "--mount-proc", "--net", "sh", str(FOLDER / "layer.sh"), str(partial), str(below)]
         run(
             [*ALONE, *build, str(FOLDER / image.script), str(debs[0].parent)],

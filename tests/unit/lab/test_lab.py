@@ -60,6 +60,18 @@ def test_every_kind_stands_on_an_image_that_there_is(name: str) -> None:
         image = IMAGES[image].over
 
 
+def test_an_image_that_is_there_needs_the_one_it_was_made_of_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBEUP_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KUBEUP_LAB_DIR", str(tmp_path / "labs"))
+    made = image_builder.folder("ubuntu26")
+    made.mkdir(parents=True)
+    said: list[str] = []
+    assert image_builder.ensure(Lab(like="ubuntu26"), said.append) == made
+    assert said == []
+
+
 def test_a_lab_owns_its_names_and_not_those_of_a_longer_one() -> None:
     lab = Lab("lab")
     assert lab.owns("kubeup-lab")
