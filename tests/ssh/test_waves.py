@@ -17,11 +17,12 @@ from kubeup.execution.executor import Execution
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster, Role
 from kubeup.model.errors import FleetError
-from kubeup.model.events import Event, Failed, Finished, Working
+from kubeup.model.events import Event, Failed, Finished, Skipped, Working
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.resources import Action
 from kubeup.node.wire.transport import SshConnection
 from kubeup.plan.steps import Level, NodePlan, Plan, RunAction
+from kubeup.plan.waves import Gate, Trip
 from kubeup.planning import waves
 from tests.ssh.conftest import Operator
 from tests.ssh.machine import Daemon, Machine
@@ -194,6 +195,28 @@ def test_a_machine_that_hangs_for_good_is_given_up_and_is_the_only_one_that_fail
     assert {node for node, _ in told.ended} == {"node3", "node5"}
     assert ("node3", "level 2") in told.ended
     assert told.failed == [HANGS]
+
+
+def test_a_gate_that_stays_shut_fails_its_node_with_who_is_in_the_way_and_what_to_type(
+    execution: tuple[Execution, Told], machines: dict[str, tuple[Machine, Daemon]]
+) -> None:
+    run, told = execution
+    machines[HANGS][0].run("touch /tmp/go")
+    gate = Gate("waiting for two others", "echo node4 is not healthy; false", "too few", "mend node4 first", timeout=1)
+    first = run.plan.waves[0]
+    assert first.trips == (Trip(0, "node3"), Trip(0, "node4"), Trip(0, "node5"))
+    others = replace(first, nodes=("node4", "node5"))
+    alone = replace(first, nodes=("node3",), before=(gate,), rolling=("etcd",), restarts=("etcd",))
+    run.plan = replace(run.plan, waves=(others, alone, *run.plan.waves[1:]))
+    with pytest.raises(FleetError) as raised:
+        run.run()
+    (error,) = raised.value.causes
+    assert error.title() == "node3: waiting for two others: too few"
+    assert error.evidence == ("node4 is not healthy",)
+    assert error.fix == "mend node4 first"
+    assert set(told.ended) == {("node4", "level 0"), ("node5", "level 0")}
+    held = "node3 failed, and with it the API server everything after needs"
+    assert {one.node: one.reason for one in told.events if isinstance(one, Skipped)} == {"node4": held, "node5": held}
 
 
 def test_ctrl_c_ends_at_once_though_a_machine_hangs(
