@@ -91,7 +91,8 @@ class Execution:
         """
         self._refuse_namesakes()
         schedule = Schedule(self.plan, self._first())
-        with self.fleet.crew(len(self.cluster.nodes)) as crew:
+        peers = max((len(wave.nodes) for wave in self.plan.waves if wave.rolling), default=1)
+        with self.fleet.crew(len(self.cluster.nodes), least=peers) as crew:
             while not schedule.over:
                 self._begin_all(schedule, crew)
                 self._tell_who_waits(schedule)

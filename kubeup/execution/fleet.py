@@ -72,10 +72,11 @@ class Fleet:
         values[node.endpoint] = work(node, connection)
 
     @contextmanager
-    def crew(self, size: int) -> Iterator[Crew]:
-        """Threads for so many nodes at once, but no more than this fleet may have. Whatever is raised meanwhile, Ctrl-C
-        above all, closes all connections: the nodes' halves end at their next step."""
-        pool = ThreadPoolExecutor(max_workers=max(1, min(self._parallel, size)))
+    def crew(self, size: int, least: int = 1) -> Iterator[Crew]:
+        """Threads for so many nodes at once, but no more than this fleet may have; least: nodes that wait for one
+        another. Whatever is raised meanwhile, Ctrl-C above all, closes all connections: the nodes' halves end at their
+        next step."""
+        pool = ThreadPoolExecutor(max_workers=max(least, min(self._parallel, size)))
         try:
             yield Crew(pool, self.connection)
         except BaseException:

@@ -115,6 +115,15 @@ def test_a_node_whose_gate_stays_shut_is_not_touched_and_says_what_is_in_the_way
     assert touchable(sandbox) == before
 
 
+def test_an_action_that_says_nothing_for_long_gives_signs_of_life_and_leaves_nobody_who_does(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Who only follows a node does not wait for one that is silent; and who is done lets go of the connection."""
+    lines = up(sandbox, wish(action="sleep 2.5"), tmp_path)
+    assert done(lines)
+    assert lines.count("wait") == 2
+
+
 def touchable(sandbox: Sandbox) -> dict[str, tuple[int, str]]:
     """All but what a trip brings along, and who held the lock last."""
     passing = ("var/lib/kubeup/incoming", "var/lib/kubeup/lock")
@@ -218,7 +227,7 @@ def test_every_line_that_the_probe_prints_is_one_that_a_family_of_facts_reads(sa
     ("late", "told"),
     [
         (
-            'sleep 0.5; echo new >"$1/invocations/$2"; echo failed >"$1/units/$2"',
+            'sleep 0.5; echo failed >"$1/units/$2"; echo new >"$1/invocations/$2"',
             "thing.service did not become ready within 3 s",
         ),
         ("true", "thing.service was not restarted within 3 s: the process of before still runs"),

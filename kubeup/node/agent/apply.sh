@@ -39,6 +39,17 @@ fail() {
 # What it starts does not hold the node's lock.
 quietly() { "$@" >"$here/output" 2>&1 </dev/null 9>&-; }
 
+# alive COMMAND...: however long it is at work, the operator sees that this machine lives.
+alive() {
+    local beat status
+    { while kill -0 $$ && say wait; do sleep 2 >/dev/null 2>&1 3>&-; done; } 9>&- &
+    beat=$!
+    "$@"
+    status=$?
+    kill "$beat" 2>/dev/null
+    return "$status"
+}
+
 # remember KIND KEY VALUE...: a line of the record; the last of a kind and key counts.
 remember() {
     local line field
@@ -295,7 +306,7 @@ do_run_action() {
     # One that fails half-way stays in the record, with its undo: nobody knows how far it came.
     remember action "$1" begun
     # What it has to say while it runs goes through descriptor 3 to the operator.
-    quietly timeout "$4" sh "blob/$2" 3>&1 || fail "it did not succeed"
+    alive quietly timeout "$4" sh "blob/$2" 3>&1 || fail "it did not succeed"
     remember action "$1" 'done'
 }
 

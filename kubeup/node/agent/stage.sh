@@ -97,7 +97,7 @@ do_download_binary() {
     site=${site%%/*}
     case " $dead " in *" $site "*) say "note${TAB}missing$TAB$1$TAB$site was not reached" && return 0 ;; esac
     if [ ! -f "download/$4" ]; then
-        quietly fetch "$3" "download/$4.part" || {
+        alive quietly fetch "$3" "download/$4.part" || {
             # A site that was not there is asked once, not once a binary.
             dead="$dead $site"
             say "note${TAB}missing$TAB$1$TAB$(tail -n 1 output)"
