@@ -45,12 +45,14 @@ echo 'KUBELET_EXTRA="--mine"' >/etc/default/kubelet && chmod 640 /etc/default/ku
 mkdir -p /etc/cni/net.d && echo '{"name": "mine"}' >/etc/cni/net.d/10-mine.conflist
 systemd-run --unit=mine sleep infinity
 mkdir -p /srv/mine/sub && echo precious >/srv/mine/sub/file
+umount /var/lib/kubelet && rmdir /var/lib/kubelet && mkdir -p /srv/kubelet && ln -s /srv/kubelet /var/lib/kubelet
 for _ in 1 2 3; do bash -c 'echo >/dev/tcp/127.0.0.1/9' 2>/dev/null || true; done
 """
 WORK_3 = """
 ip tuntap add vpn1 mode tun && ip addr add 10.98.1.1/24 dev vpn1 && ip link set vpn1 up
 sysctl -qw net.ipv4.conf.vpn1.forwarding=1 net.ipv4.conf.all.accept_redirects=0
 ip netns add mine
+mkdir -p /var/lib/etcd && mount -t tmpfs etcd /var/lib/etcd && mkdir /var/lib/etcd/lost+found
 """
 COUNTERS = """
 nft list chain inet mine in | grep -o 'packets [0-9]*'
@@ -131,6 +133,8 @@ def test_down_leaves_a_machine_at_work_as_it_was(cluster: Cluster, before: list[
     done = cluster.kubeup("up")
     assert done.returncode == 0, done.stderr
     start_pod(cluster, "node4")
+    assert cluster.on("node4", "ls /srv/kubelet/pods")
+    assert cluster.json("up", "--no-validate")["changed"] is False, "a link and a disk of its own are folders enough"
     assert cluster.on("node4", SEEN) == docker
     assert cluster.kubeup("down", "--yes", "--no-snapshot").returncode == 0
     assert cluster.on("node4", SEEN) == docker
