@@ -15,7 +15,7 @@ import paramiko
 from kubeup.node.ssh.sshconfig import Settings, home
 
 FIX = "install OpenSSH's client, which kubeup asks then: apt-get install openssh-client"
-NOT_PLAIN = re.compile(r"\s*(include|match|canonicalize\w+)\b|[^#]*\S\s+#|[^#]*[\"'\\]", re.IGNORECASE)
+NOT_PLAIN = re.compile(r"(?!\s*#)(?:\s*(include|match|canonicalize\w+)\b|[^#]*\S\s+#|[^#]*[\"'\\])", re.IGNORECASE)
 
 
 class NeedsSsh(ValueError):

@@ -31,7 +31,12 @@ setting = st.sampled_from(sorted(VALUES)).flatmap(
     lambda key: st.tuples(st.sampled_from([key, key.lower(), f"  {key}"]), st.sampled_from(["=", " ", " = "]),
                           st.sampled_from(VALUES[key]))
 )  # fmt: skip
-line = st.one_of(setting.map("".join), st.sampled_from(PATTERNS).map("Host {}".format), st.just("# words"), st.just(""))
+line = st.one_of(
+    setting.map("".join),
+    st.sampled_from(PATTERNS).map("Host {}".format),
+    st.sampled_from(["# words", " # don't # Include"]),
+    st.just(""),
+)
 
 
 def target(found: sshconfig.Settings, host: str) -> Target:
