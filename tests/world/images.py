@@ -9,7 +9,6 @@ import re
 import tarfile
 import tempfile
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,13 +61,13 @@ class Images:
 
     def __init__(self, shelf: Shelf, folder: Path) -> None:
         self._shelf, self._folder = shelf, folder
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks = packing.Locks()
         self._manifests: dict[tuple[str, str], Manifest] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def manifest(self, repository: str, reference: str) -> Manifest | None:
         """repository: HOST/PATH. reference: a tag, or the digest of what a tag led to."""
-        with self._locks[repository]:
+        with self._locks.of(repository):
             if (repository, reference) not in self._manifests and not reference.startswith("sha256:"):
                 for row in table.IMAGES:
                     fields = table.matched(row.tag, reference) if row.repository == repository else None

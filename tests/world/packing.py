@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
 CHUNK = 1 << 20
 LEVEL = 1
+
+
+class Locks:
+    """One for each thing that is made once."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, threading.Lock] = {}
+
+    def of(self, what: str) -> threading.Lock:
+        return self._locks.setdefault(what, threading.Lock())
 
 
 def sum_of(path: Path) -> str:

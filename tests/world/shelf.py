@@ -6,10 +6,7 @@ Nothing is held in memory: what is packed lies in a folder, and what is not is s
 from __future__ import annotations
 
 import re
-import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.world import packing, table
@@ -40,7 +37,7 @@ class Shelf:
 
     def __init__(self, cache: Path, folder: Path) -> None:
         self._cache, self._folder = cache / "release", folder
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks = packing.Locks()
         self._sums: dict[Path, str] = {}
 
     def file(self, url: str) -> Path | None:
@@ -65,7 +62,7 @@ class Shelf:
 
     def sum_of(self, path: Path) -> str:
         """sha256 of a file, hashed once."""
-        with self._alone(f"sum {path}"):
+        with self._locks.of(f"sum {path}"):
             if path not in self._sums:
                 self._sums[path] = packing.sum_of(path)
             return self._sums[path]
@@ -78,7 +75,7 @@ class Shelf:
         if "" in there:
             return there[""]
         target = self._folder / "files" / row.at(version, arch)
-        with self._alone(str(target)):
+        with self._locks.of(str(target)):
             if not target.exists():
                 folders = [one.format(v=version, arch=arch) for one in row.folders]
                 packing.put(target, lambda out: packing.tgz(out, folders, there))
@@ -96,7 +93,7 @@ class Shelf:
 
     def _text(self, url: str, text: str) -> Path:
         target = self._folder / "files" / url
-        with self._alone(str(target)):
+        with self._locks.of(str(target)):
             if not target.exists():
                 packing.put(target, lambda out: out.write(text.encode()))
         return target
@@ -110,8 +107,3 @@ class Shelf:
         if not stand_in and not any((self._cache / name / version / one / name).is_file() for one in MACHINES):
             return None
         return self._text(f"stand-in/{name}-{version}-{arch}", f"#!/bin/sh\necho {name} {version} {arch}\n")
-
-    @contextmanager
-    def _alone(self, what: str) -> Iterator[None]:
-        with self._locks[what]:
-            yield
