@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from kubeup import components
-from kubeup.components import node_objects
+from kubeup.components import images, node_objects
 from kubeup.components.base import Context
 from kubeup.model.cluster import Cluster, Network, Node, Role, Runtime
 from kubeup.model.facts import AuthorityFact, ClusterFacts, Facts, FileFact, Owned, Record, Said, UnitFact, running
-from kubeup.model.resources import Desired, Unit, sha256
+from kubeup.model.resources import Action, Desired, Unit, sha256
 from kubeup.node.wire.step_lines import IssuedSecrets, content_of
 from kubeup.pki import issue, specs
 from kubeup.pki.certificates import SERVICE_ACCOUNT_KEY, SERVICE_ACCOUNT_PUB
 from kubeup.pki.issue import KeyPair
-from kubeup.plan.steps import (
-    NodePlan,
-)
+from kubeup.plan.steps import PUSHED, NodePlan
 from kubeup.planning import render, required, resolve
 from kubeup.planning.diff import diff
 from kubeup.planning.lead import lead
@@ -116,10 +114,16 @@ def carried_out(done: Desired, vault: IssuedSecrets, bare: Facts) -> Facts:
         files=files,
         record=record,
         units={unit.name: UnitFact(unit.name, "loaded", "active", "running", "enabled") for unit in done.units},
-        checks={**{action.answer: True for action in done.actions}, **made_by(done.units)},
+        checks={**{id_: True for action in done.actions for id_ in done_with(action)}, **made_by(done.units)},
         said={running.NODES: Said(told(objects))} if objects else {},
         store={binary.sha256: binary.size for binary in done.binaries},
     )
+
+
+def done_with(action: Action) -> tuple[str, ...]:
+    """The checks that hold once it was run: bringing an image to Docker keeps it there, too."""
+    kept = f"{images.KEPT}{action.id.removeprefix(PUSHED)}"
+    return (action.answer, kept) if action.id.startswith(PUSHED) else (action.answer,)
 
 
 def made_by(units: Sequence[Unit]) -> dict[str, bool]:
