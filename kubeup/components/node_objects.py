@@ -42,11 +42,8 @@ def _due(context: Context) -> Mapping[str, Mapping[str, object]]:
     """Name -> the object that is to be applied."""
     told = context.cluster_facts.nodes
     living = {} if isinstance(told, Unknown) else {one.name: one for one in told}
-    wanted = {
-        node.name: _wanted(node, living.get(node.name, NodeObject(node.name)), context.pod_cidrs)
-        for node in context.cluster.workers
-        if context.may_change(node)
-    }
+    may_change = (node for node in context.cluster.workers if context.may_change(node))
+    wanted = {node.name: _wanted(node, context.pod_cidrs[node.name]) for node in may_change}
     return {name: _with_revision(one) for name, one in wanted.items() if _revision(one) != _applied(living.get(name))}
 
 
@@ -54,10 +51,9 @@ def _applied(living: NodeObject | None) -> str:
     return living.annotations.get(REVISION, "") if living else ""
 
 
-def _wanted(node: Node, living: NodeObject, pod_cidrs: Mapping[str, str]) -> Mapping[str, object]:
+def _wanted(node: Node, subnet: str) -> Mapping[str, object]:
+    """subnet: the one that its object has, if it has one: the API refuses another."""
     role = {"node-role.kubernetes.io/control-plane": ""} if node.is_control_plane else {}
-    # Once given, a Node keeps its subnet: the API refuses another.
-    subnet = living.pod_cidr or pod_cidrs[node.name]
     taints = [{"key": one.key, "value": one.value, "effect": one.effect} for one in node.taints]
     return {
         "apiVersion": "v1",

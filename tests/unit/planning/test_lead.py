@@ -46,6 +46,16 @@ def test_a_profile_that_lists_the_nodes_in_another_order_is_an_empty_plan(
         assert not steps(in_order(order, masters), after), order
 
 
+def test_subnets_are_given_and_name_servers_asked_by_address_whatever_the_order() -> None:
+    """Of machines that know different name servers, one of them none but itself."""
+    servers = {"m0": ("10.0.0.53",), "m1": ("127.0.0.1",), "m2": ("10.0.0.54",)}
+    facts = {host: replace(one, nameservers=servers[host]) for host, one in machines().items()}
+    for order in itertools.permutations(range(len(ADDRESSES))):
+        cluster = resolve.resolve(in_order(order, 1), facts)
+        assert cluster.dns_upstream == ("10.0.0.53", "10.0.0.54")
+        assert next(iter(resolve.pod_cidrs(cluster, {}).items())) == ("machine0", "10.244.0.0/24")
+
+
 def test_addresses_are_ordered_as_numbers() -> None:
     nodes = tuple(Node(f"10.0.0.{n}", BOTH, f"m{n}", f"10.0.0.{n}") for n in (10, 9, 100))
     assert [node.name for node in two_nodes(nodes=nodes).control_plane] == ["m9", "m10", "m100"]

