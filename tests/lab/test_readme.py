@@ -107,7 +107,7 @@ CHANGES = {
     "roles: ai i": "roles: i ai",
     "sources:": "runtime: docker\nversions: {etcd: 3.6.14}\nsources:",
 }
-WORDS = ("(flannel_net)", "(dns_server_ip)", "(runtime)", "[roles]", "[etcd-members]", "[older-version]")
+WORDS = ("(flannel_net)", "(dns_server_ip)", "(runtime)", "[roles]", "[older-version]")
 
 
 def test_what_a_living_cluster_cannot_become_is_refused_before_anything_is_touched(readme: Cluster) -> None:
