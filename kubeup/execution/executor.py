@@ -9,9 +9,9 @@ from pathlib import Path
 
 from kubeup.execution import trip as trips
 from kubeup.execution.fleet import Crew, Fleet
-from kubeup.execution.schedule import Schedule
+from kubeup.execution.schedule import Schedule, State
 from kubeup.model.cluster import Cluster, Node
-from kubeup.model.errors import REPORT, FleetError, KubeupError
+from kubeup.model.errors import REPORT, FleetError, GateError, KubeupError
 from kubeup.model.events import EventSink, Failed, Finished, Note, Phase, Skipped, Working
 from kubeup.model.facts import Facts
 from kubeup.node.wire import payload
@@ -204,7 +204,8 @@ class Execution:
         title = self._title(trip.level)
         self.seconds[title] = time.monotonic() - self._begun[title]
         self._heard.pop(trip.node, None)
-        schedule.end(trip, failed=error is not None)
+        shut = isinstance(error, GateError)
+        schedule.end(trip, State.DONE if error is None else State.SHUT if shut else State.FAILED)
         if error is not None:
             self.failures[node.endpoint] = error
             self.emit(Failed(node.title, error))

@@ -15,13 +15,18 @@ IsSilent = Callable[[str], bool]
 
 
 class State(enum.Enum):
-    """UNTOUCHED: it does not begin, for its node failed, or is held, before."""
+    """SHUT: it failed at its gate, and nothing was touched. UNTOUCHED: it does not begin, for its node failed, or is
+    held, before."""
 
     WAITING = "waiting"
     UNDER_WAY = "under way"
     DONE = "done"
     FAILED = "failed"
+    SHUT = "shut"
     UNTOUCHED = "untouched"
+
+
+FAILURES = (State.FAILED, State.SHUT)
 
 
 class Schedule:
@@ -47,10 +52,10 @@ class Schedule:
     def begin(self, trip: Trip) -> None:
         self._state[trip] = State.UNDER_WAY
 
-    def end(self, trip: Trip, *, failed: bool = False) -> None:
-        """What its node had before it if it failed, it has no more: nothing further is done there."""
-        self._state[trip] = State.FAILED if failed else State.DONE
-        if failed:
+    def end(self, trip: Trip, state: State = State.DONE) -> None:
+        """How it ended. Where it was not done, nothing further is done on its node."""
+        self._state[trip] = state
+        if state is not State.DONE:
             self._give_up(trip.node)
 
     def next(self, is_silent: IsSilent) -> Trip | None:
@@ -96,14 +101,14 @@ class Schedule:
         wave = self._waves.get(trip)
         if wave is None:
             return ""
-        lost = [one for one in wave.needs if self._state.get(one) in (State.FAILED, State.UNTOUCHED)]
+        lost = [one for one in wave.needs if self._state.get(one) in (*FAILURES, State.UNTOUCHED)]
         lost += [one for one in wave.trusts if self._state.get(one) is State.FAILED]
         for one in lost:
             what = "failed" if self._has_failed(one.node) else "is not touched further"
             return f"{one.node} {what}, and with it the API server everything after needs"
         for one, state in self._state.items():
             same = [name for name in wave.rolling if name in self._rolling(one)]
-            if wave.alone and state is State.FAILED and same:
+            if wave.alone and state in FAILURES and same:
                 verb = "restarts" if len(same) == 1 else "restart"
                 return f"{one.node} failed, and {' and '.join(same)} {verb} nowhere else before that is mended"
         return ""
@@ -112,7 +117,7 @@ class Schedule:
         return self._state.get(trip) in (State.WAITING, State.UNDER_WAY)
 
     def _has_failed(self, node: str) -> bool:
-        return any(trip.node == node and state is State.FAILED for trip, state in self._state.items())
+        return any(trip.node == node and state in FAILURES for trip, state in self._state.items())
 
     def _rolling(self, trip: Trip) -> tuple[str, ...]:
         wave = self._waves.get(trip)

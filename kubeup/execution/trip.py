@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kubeup.model.cluster import Node
-from kubeup.model.errors import StepError
+from kubeup.model.errors import GateError, StepError
 from kubeup.model.events import EventSink, Note, Sending, Working
 from kubeup.node.wire import payload
 from kubeup.node.wire.described import described
@@ -87,12 +87,12 @@ class _Progress:
     def _title(self) -> str:
         return self._trip.titles[self._step - 1] if 0 < self._step <= len(self._trip.titles) else "unpacking"
 
-    def _fix(self) -> str:
-        return self._trip.fixes.get(self._step, RESUME)
-
     def conclude(self, reply: Reply) -> None:
+        gate = self._trip.gates.get(self._step)
+        if self._failure and gate:
+            raise GateError(self._node.title, self._title(), self._failure, evidence=self._output, fix=gate.fix)
         if self._failure:
-            raise StepError(self._node.title, self._title(), self._failure, evidence=self._output, fix=self._fix())
+            raise StepError(self._node.title, self._title(), self._failure, evidence=self._output, fix=RESUME)
         if reply.status or not self._done:
             errors = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line][-10:]
             raise StepError(

@@ -7,6 +7,7 @@
     ├── NodeError               one node and one step of it failed
     │   ├── ConnectError        SSH did not get there: address, port, host key, login, sudo
     │   ├── StepError           a step on the node failed; carries its output and journal
+    │   │   └── GateError       what must hold before the node is touched did not: nothing was
     │   └── UnexpectedError     a fault of kubeup's own; its cause is in the log of the run
     ├── FleetError              several nodes failed; carries every one of them
     ├── ReleaseError            a binary could not be had, or is not what it should be
@@ -77,6 +78,10 @@ class StepError(NodeError):
 
 
 REPORT = "this is a fault in kubeup: report it with the log of this run"
+
+
+class GateError(StepError):
+    """What must hold before a node is touched did not hold in time, so it is as it was."""
 
 
 class UnexpectedError(NodeError):

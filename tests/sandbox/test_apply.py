@@ -111,7 +111,7 @@ def test_a_node_whose_gate_stays_shut_is_not_touched_and_says_what_is_in_the_way
     assert lines[-3:-1] == ["out\tnode4 is not healthy", "failed\ttoo few; nothing was touched"]
     assert "live\tnode4 is not healthy" in lines
     step = int(next(line for line in reversed(lines) if line.startswith("step")).split("\t")[1])
-    assert (trip.titles[step - 1], trip.fixes[step]) == ("waiting for two", "mend")
+    assert (trip.titles[step - 1], trip.gates[step]) == ("waiting for two", gate)
     assert touchable(sandbox) == before
 
 

@@ -28,8 +28,7 @@ Arrived = Callable[[int], None]
 class Payload:
     """One trip: its steps with a title each (for progress), its small blobs, its large pieces.
 
-    timeout: seconds it may take, where that is more than usual. fixes: number of a step, from 1 -> what to type where
-    it failed, if that is not the usual.
+    timeout: seconds it may take, where that is more than usual. gates: number of a step, from 1 -> the gate that it is.
     """
 
     lines: tuple[str, ...]
@@ -37,7 +36,7 @@ class Payload:
     blobs: Mapping[str, bytes] = field(default_factory=dict)
     pieces: tuple[Piece, ...] = ()
     timeout: float = 0.0
-    fixes: Mapping[int, str] = field(default_factory=dict)
+    gates: Mapping[int, Gate] = field(default_factory=dict)
 
 
 def stage_payload(
@@ -113,7 +112,7 @@ def level_payload(
 def finished(writer: Writer, pieces: Iterable[Piece] = ()) -> Payload:
     """The trip of all that was written."""
     return Payload(
-        tuple(writer.lines), tuple(writer.titles), dict(writer.blobs), tuple(pieces), fixes=dict(writer.fixes)
+        tuple(writer.lines), tuple(writer.titles), dict(writer.blobs), tuple(pieces), gates=dict(writer.gates)
     )
 
 

@@ -34,13 +34,13 @@ IssuedSecrets = Mapping[str, bytes]
 
 
 class Writer:
-    """Collects lines, their titles, the blobs they name, and what to type where one failed (by its number, from 1)."""
+    """Collects lines, their titles, the blobs they name, and which of them are gates (by number, from 1)."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.titles: list[str] = []
         self.blobs: dict[str, bytes] = {}
-        self.fixes: dict[int, str] = {}
+        self.gates: dict[int, Gate] = {}
 
     def line(self, title: str, *fields: str) -> None:
         for value in fields:
@@ -63,7 +63,7 @@ class Writer:
 
     def gate(self, gate: Gate) -> None:
         self.line(gate.title, "gate", self.script(gate.check), str(gate.timeout), gate.lacks)
-        self.fixes[len(self.lines)] = gate.fix
+        self.gates[len(self.lines)] = gate
 
 
 def content_of(file: File, issued: IssuedSecrets) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubeup.execution.schedule import Schedule
+from kubeup.execution.schedule import Schedule, State
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import ClusterFacts
 from kubeup.model.resources import Action
@@ -63,9 +63,9 @@ class Run:
     def at_work(self) -> list[tuple[int, str]]:
         return [(trip.level, trip.node) for trip in self.schedule.under_way]
 
-    def end(self, node: str, *, failed: bool = False) -> None:
+    def end(self, node: str, *, failed: bool = False, shut: bool = False) -> None:
         trip = next(trip for trip in self.schedule.under_way if trip.node == node)
-        self.schedule.end(trip, failed=failed)
+        self.schedule.end(trip, State.FAILED if failed else State.SHUT if shut else State.DONE)
         self.held.update(self.schedule.hold())
         self.go_on()
 
@@ -137,6 +137,14 @@ def test_after_one_member_failed_no_other_is_restarted_and_all_else_goes_on() ->
     assert run.held == dict.fromkeys(("node3", "node5"), reason)
     # The API server of node3, which was not touched, serves the workers as it is.
     assert run.at_work == [(0, "node7"), (1, "node6")]
+
+
+def test_a_node_whose_gate_stayed_shut_serves_the_others_as_it_is_and_holds_its_kind() -> None:
+    run = Run(planned(cluster(3, 1), {**dict.fromkeys(THREE, restart(ETCD)), "node6": restart(KUBELET)}), [])
+    assert run.waits["node6"] == "waiting for node3"
+    run.end("node3", shut=True)
+    assert run.at_work == [(1, "node6")]
+    assert set(run.held) == {"node4", "node5"}
 
 
 def test_what_failed_of_one_kind_does_not_hold_another() -> None:
