@@ -20,6 +20,7 @@ ORDER = (
     "lab/test_faults",
     "lab/test_docker_runtime",
     "lab/test_undo",
+    "lab/test_waves",
     "lab/test_world",
     "lab/test_docker_newer",
     "lab/test_addons",
