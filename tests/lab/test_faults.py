@@ -53,8 +53,8 @@ def test_an_up_goes_on_from_wherever_it_was_killed_or_cut(faults: Faults) -> Non
     # The level's trip is the second one: after its staging.
     faults.strike(Point("step", "node3", 2, 12), "kill", *UP)
     assert faults.strike(Point("step", "node4", 1, 9), "cut", *UP).status == 1
-    # Between levels, before anyone is asked to go on: both connections are gone.
-    assert faults.strike(Point("phase", number=4), "cut", *UP).status == 0
+    # Between levels, where the worker waits for the API and nobody is at a trip: both connections are gone.
+    assert faults.strike(Point("phase", number=5), "cut", *UP).status == 0
     faults.finish_up(validate=True)
 
 
