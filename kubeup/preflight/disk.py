@@ -50,16 +50,17 @@ def room(s: Subject) -> Iterator[PreflightProblem]:
 
 def mounts(s: Subject) -> Iterator[PreflightProblem]:
     for folder, (mount, options) in s.facts.mounted.items():
+        where = f"{folder} is" if mount == folder else f"{folder} is on {mount}, which is"
         if "ro" in options:
             yield s.problem(
                 "read-only",
-                f"{folder} is on {mount}, which is mounted read-only",
+                f"{where} mounted read-only",
                 f"mount -o remount,rw {mount} on the node; dmesg says whether its disk is failing",
             )
         elif "noexec" in options and folder == STORE:
             yield s.problem(
                 "noexec",
-                f"{folder} is on {mount}, which is mounted noexec: programs that lie there cannot run",
+                f"{where} mounted noexec: programs that lie there cannot run",
                 f"mount -o remount,exec {mount} on the node, and take noexec out of its line in /etc/fstab",
             )
 

@@ -135,3 +135,16 @@ def test_kubeup_s_own_folder_may_be_a_link_and_a_disk_with_lost_and_found(sandbo
     assert done(down(sandbox))
     assert [path.name for path in real.iterdir()] == ["lost+found"]
     assert not ask(sandbox, wish()).home
+
+
+def test_a_disk_that_lets_nothing_run_is_seen_also_where_it_is_mounted_over_another(mounted: Sandbox) -> None:
+    """Both are known to mount at the same place; the last one is what a program would meet."""
+    store = mounted.root / "var/lib/kubeup"
+    store.mkdir(parents=True)
+    run(mounted, f"mount -t tmpfs none '{store}' && mount -t tmpfs -o noexec,size=3m none '{store}'")
+    facts = ask(mounted, wish())
+    mount, options = facts.mounted["/var/lib/kubeup"]
+    assert mount == "/var/lib/kubeup"
+    assert "noexec" in options
+    assert facts.disk("/var/lib/kubeup").size == 3 << 20
+    assert "noexec" not in facts.mounted["/etc"][1]

@@ -20,6 +20,7 @@ ask_disks() {
     # A network's disk that is gone may answer never.
     timeout 10 df -P -k -- "$@" 2>/dev/null | sed 1d | each disk
     for folder in /etc /opt /var/lib/kubeup; do
-        fact mounted "$folder" "$(timeout 10 findmnt --noheadings --output TARGET,OPTIONS --target "$(nearest "$folder")" 2>/dev/null)"
+        # Of several that are mounted there the last one counts.
+        fact mounted "$folder" "$(timeout 10 findmnt --noheadings --output TARGET,OPTIONS --target "$(nearest "$folder")" 2>/dev/null | tail -n 1)"
     done
 }

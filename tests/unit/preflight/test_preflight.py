@@ -442,6 +442,8 @@ def test_a_disk_that_is_mounted_as_kubeup_cannot_use_it_is_told(option: str) -> 
     folder, text = MOUNTED[option]
     found = problems(replace(SOUND, mounted={folder: ("/var", frozenset({option, "nodev"}))}))
     assert [one.format() for one in found] == [text]
+    (itself,) = problems(replace(SOUND, mounted={folder: (folder, frozenset({option}))}))
+    assert itself.message.startswith(f"{folder} is mounted ")
     assert problems(replace(SOUND, mounted={"/opt": ("/opt", frozenset({"rw", "noexec"}))})) == []
 
 
