@@ -34,7 +34,9 @@ def problems(*masters: Facts) -> list[PreflightProblem]:
         for number in range(1, len(masters) + 1)
     )
     facts = {node.host: replace(one, machine_id=node.name) for node, one in zip(nodes, masters, strict=True)}
-    return [one for one in preflight.check(two_nodes(nodes=nodes), facts) if one.severity == "error"]
+    found = preflight.check(two_nodes(nodes=nodes), facts)
+    # These nodes have no keys at all, which is another check's business.
+    return [one for one in found if one.severity == "error" and one.id != "lost-authorities"]
 
 
 @pytest.mark.parametrize("new", [BARE, WORKER, LOST], ids=["bare", "worker", "lost its data"])
