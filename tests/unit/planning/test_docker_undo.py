@@ -33,6 +33,8 @@ def test_an_image_is_undone_when_no_pod_uses_it_any_more() -> None:
     )
     order = [told(step) for step in empty_diff("node3", Facts(record=record)).steps]
     assert order == [
+        # That down began is noted before anything goes.
+        "SetMeta",
         "kubelet.service",
         "cri-dockerd.service",
         "docker-pods",
