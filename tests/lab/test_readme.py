@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from kubeup.lab import state
 from tests.lab.conftest import Cluster, kubelet
+from tests.support.bad_line import BadLine
+from tests.support.polling import settle
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
@@ -99,6 +102,33 @@ def test_a_proxy_that_the_machine_gives_to_every_login_is_not_asked_for_the_clus
         assert readme.json("up", "--no-validate")["changed"] is False
     finally:
         readme.on("node3", "rm /etc/environment; [ ! -e /root/environment ] || mv /root/environment /etc/environment")
+
+
+# What node3 itself sends to its API server takes another way; connections that are there stay.
+DETOUR = "add table ip slow; add chain ip slow out {{ type nat hook output priority -101; }}; "
+DETOUR += "add rule ip slow out ip daddr {0} tcp dport 6443 dnat to {1}"
+
+
+# Two minutes of waiting; tests/sandbox/test_validate.py and test_addons.py have an API that is as slow each time.
+@pytest.mark.soak
+def test_an_api_server_that_takes_fifteen_seconds_is_neither_well_nor_as_it_should_be(readme: Cluster) -> None:
+    assert readme.kubeup("up").returncode == 0
+    lab = state.find(readme.name)
+    assert lab is not None
+    address = readme.addresses[0]
+    with BadLine(6443, host=address, at=lab.host_address, delay=7.5) as line:
+        readme.on("node3", f"nft '{DETOUR.format(address, f'{lab.host_address}:{line.port}')}'")
+        try:
+            planned = readme.kubeup("plan", "--check")
+            assert planned.returncode == 1, planned.stdout
+            assert "Nothing to do" not in planned.stdout
+            looked = readme.kubeup("validate", "--read-only")
+            assert looked.returncode == 1, looked.stdout
+            assert "succeeded" not in looked.stdout
+            assert line.connections
+        finally:
+            readme.on("node3", "nft delete table ip slow")
+    settle(lambda: readme.kubeup("plan", "--check").returncode == 0, 60, "the plan to be empty again")
 
 
 CHANGES = {

@@ -10,7 +10,7 @@ from types import TracebackType
 
 
 class BadLine:
-    """Forwards a port of the loopback, to a port there or on another host.
+    """Forwards a port of the loopback, or of this machine's address ``at``, to a port there or on another host.
 
     delay: seconds each way. cut_after: bytes towards the server, then both ends are closed. rate: bytes a second
     towards the server. connections: how many were made. carried: bytes towards the server, over all of them.
@@ -21,6 +21,7 @@ class BadLine:
         port: int,
         *,
         host: str = "127.0.0.1",
+        at: str = "127.0.0.1",
         delay: float = 0.0,
         cut_after: int | None = None,
         rate: float | None = None,
@@ -28,7 +29,7 @@ class BadLine:
         self._to = (host, port)
         self.delay, self.cut_after, self.rate = delay, cut_after, rate
         self.connections = self.carried = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((at, 0))
         self.port = int(self._listener.getsockname()[1])
         self._sockets: list[socket.socket] = []
         self._near: set[socket.socket] = set()
