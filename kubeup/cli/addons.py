@@ -57,7 +57,7 @@ def list_command(arguments: tuple[str, ...], parallel: int, output: str) -> None
     """What is installed, against what there is."""
     loaded, _ = _read(arguments)
     with session.fleet(loaded.cluster, parallel) as fleet, session.job(fleet) as job:
-        answers = probing.ask_all(job, loaded.cluster)
+        answers = probing.ask_to_change(job, loaded.cluster)
         probing.refuse_strangers(answers.cluster, answers.facts)
         found = command.installed(job, answers.cluster, answers.facts)
     if output == "json":
@@ -129,6 +129,7 @@ def _carry_out(cluster: Cluster, parallel: int, output: str, dry_run: bool, *, t
         prepared = command.prepare(job, cluster)
         if dry_run:
             print(data.plan(prepared.plan)) if output == "json" else plan.show(console.stdout(), prepared.plan)
+            session.tell_absence(prepared, "what they lack is not in this plan")
             return
         with session.images_through_me(job, prepared, through_me) as bring_images:
             changed = command.execute(job, prepared, bring_images)
@@ -136,6 +137,7 @@ def _carry_out(cluster: Cluster, parallel: int, output: str, dry_run: bool, *, t
         print(report.changes_json(changed))
     else:
         report.show_changes(console.stdout(), prepared.cluster, changed)
+    session.tell_absence(prepared, "nothing was done there")
 
 
 def _check_needs(cluster: Cluster) -> None:

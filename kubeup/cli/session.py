@@ -119,6 +119,13 @@ def images_through_me(job: Job, prepared: Prepared, wanted: bool) -> Iterator[Ca
         yield lambda: pull_via_proxy.pull(job, prepared.cluster, prepared.facts, way.url, way.no_proxy)
 
 
+def tell_absence(prepared: Prepared, what: str) -> None:
+    """The end of a command that went on without nodes. what: became of them. Raises FleetError where there are any."""
+    found = prepared.absence(what)
+    if found:
+        raise found
+
+
 @contextmanager
 def job(fleet: Fleet) -> Iterator[Job]:
     """Everything a command needs, with its view on and its log begun. What is a fault of kubeup's own ends as an error

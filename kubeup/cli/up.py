@@ -19,6 +19,8 @@ from kubeup.report import data, health, plan, summary
 from kubeup.validate.checks import Health
 from kubeup.validate.run import validate
 
+NOT_PLANNED = "what they lack is not in this plan"
+
 
 @click.command("up")
 @VERBOSE
@@ -62,6 +64,7 @@ def up_command(
         _warn(loaded, prepared)
         if dry_run:
             _show_plan(prepared, output)
+            session.tell_absence(prepared, NOT_PLANNED)
             return
         up.refuse_restarts(prepared, allowed=restart_docker)
         up.refuse_kubeconfig(prepared)
@@ -71,9 +74,12 @@ def up_command(
             outcome = up.execute(job, prepared, bring_images, remember)
         deep = outcome.changed
         known = {} if deep else prepared.facts
-        found = None if no_validate else validate(job, prepared.cluster, deep=deep, facts=known)
+        found = (
+            None if no_validate else validate(job, prepared.cluster, deep=deep, facts=known, problems=prepared.failures)
+        )
     remember()
     _show_outcome(outcome, found, loaded.cluster, output)
+    session.tell_absence(prepared, "nothing was done there; the others are as the plan has them")
     if found and not found.healthy:
         sys.exit(1)
 
@@ -100,6 +106,7 @@ def plan_command(
         prepared = up.prepare(job, loaded.cluster, only)
     _warn(loaded, prepared)
     _show_plan(prepared, output)
+    session.tell_absence(prepared, NOT_PLANNED)
     if check and not prepared.plan.empty:
         sys.exit(1)
 

@@ -61,7 +61,7 @@ class Installed:
 
 def prepare(job: Job, cluster: Cluster) -> Prepared:
     """The plan of what concerns addons, and nothing else. cluster: with the addons it is to have."""
-    answers = probing.ask_all(job, cluster)
+    answers = probing.ask_to_change(job, cluster)
     cluster, facts = answers.cluster, answers.facts
     probing.refuse_strangers(cluster, facts)
     first = lead(cluster, facts)
@@ -75,7 +75,7 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
     artifacts = search.for_cluster(cluster, images, emit=job.emit_release)
     whole = up.make_plan(cluster, facts, cluster_facts, artifacts, job.now())
     plan = up.in_waves(cluster, only_addons(whole), facts, cluster_facts)
-    return Prepared(cluster, facts, cluster_facts, plan, artifacts)
+    return Prepared(cluster, facts, cluster_facts, plan, artifacts, failures=answers.failures)
 
 
 def only_addons(plan: Plan) -> Plan:

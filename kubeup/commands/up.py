@@ -24,7 +24,7 @@ from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.founding import NODES, SUBNETS
 from kubeup.node.wire.packing import Packer
 from kubeup.plan.steps import Level, NodePlan, Plan, RunAction, SetMeta, Step
-from kubeup.planning import recorded, render, required, resolve, waves
+from kubeup.planning import absent, recorded, render, required, resolve, waves
 from kubeup.planning.diff import diff
 from kubeup.planning.lead import has_worked, lead
 from kubeup.release.artifacts import Artifact, ArtifactRef
@@ -36,10 +36,12 @@ ADDONS_LEVEL = components.level_of(addons.COMPONENT)
 def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> Prepared:
     """Probe, preflight, plan. limit: titles of the nodes to change; control-plane nodes are read all the same.
 
+    A node that does not answer holds the others up only where they cannot do without it (``ask_to_change``).
+
     Raises PreflightError or FleetError with everything that is wrong, UsageError where ``limit`` names no node; nothing
     was touched then.
     """
-    answers = probing.ask_all(job, cluster)
+    answers = probing.ask_to_change(job, cluster)
     cluster, facts = with_newest_patch(job, answers.cluster, answers.facts), answers.facts
     refuse_unknown(cluster, limit)
     problems = preflight.check(cluster, facts)
@@ -64,7 +66,7 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     warnings += preflight.restarts(cluster, plan, facts)
     warnings += preflight.pressure(cluster, plan, facts)
     no_access = operator_access.refusal(job, cluster.name)
-    return Prepared(cluster, facts, cluster_facts, plan, artifacts, tuple(warnings), no_access)
+    return Prepared(cluster, facts, cluster_facts, plan, artifacts, tuple(warnings), no_access, answers.failures)
 
 
 def _resolve(job: Job, cluster: Cluster, needed: Sequence[ArtifactRef], *, need_file: bool) -> tuple[Artifact, ...]:
@@ -124,12 +126,19 @@ def make_plan(
     now: datetime.datetime,
     limit: frozenset[str] = frozenset(),
 ) -> Plan:
-    """diff of every node's desired state and facts. Pure."""
-    cidrs = resolve.pod_cidrs(cluster, cluster_facts.pod_cidrs)
+    """diff of every node's desired state and facts; nothing for a node without facts, which did not answer. Pure.
+
+    Raises KubeupError where it would have to guess what such a node has.
+    """
+    chosen = frozenset(one.endpoint for one in cluster.nodes if one.endpoint in facts and is_chosen(one, limit))
+    absent.refuse_to_guess_subnets(cluster, facts, cluster_facts, chosen)
+    cidrs = resolve.pod_cidrs(cluster, cluster_facts.pod_cidrs, cluster_facts.absent)
     first = lead(cluster, facts)
-    chosen = frozenset(node.endpoint for node in cluster.nodes if is_chosen(node, limit))
     plans = []
     for node in cluster.nodes:
+        if node.endpoint not in facts:
+            plans.append(NodePlan(node.title, 0))
+            continue
         found, leads = facts[node.endpoint], node == first
         context = Context(cluster, node, found, cluster_facts, cidrs, leads, chosen)
         mine = tuple(artifact for artifact in artifacts if artifact.wanted.arch == found.arch)
@@ -137,7 +146,9 @@ def make_plan(
         plan = plan if node.endpoint in chosen else _for_others(plan, found)
         plans.append(replace(plan, own=(node.name, node.address, cidrs.get(node.name, ""))))
     by_kubeup = recorded.by_kubeup(cluster, facts, plans)
-    plan_of_all = Plan(cluster.name, tuple(plans), offers=recorded.offers(cluster), kubeup=by_kubeup)
+    absentees = tuple(node.title for node in cluster.nodes if node.endpoint not in facts)
+    offers = recorded.offers(cluster)
+    plan_of_all = Plan(cluster.name, tuple(plans), offers=offers, kubeup=by_kubeup, absent=absentees)
     return in_waves(cluster, plan_of_all, facts, cluster_facts)
 
 
@@ -222,4 +233,5 @@ def outcomes(fleet: Fleet, prepared: Prepared) -> tuple[NodeOutcome, ...]:
             tuple(start.unit.name for start in plan.starts),
         )
         for node, plan in zip(prepared.cluster.nodes, prepared.plan.nodes, strict=True)
+        if node.endpoint in prepared.facts
     )

@@ -121,7 +121,8 @@ class Execution:
         """What comes before levels. Nodes that can reach a source fetch by themselves: cheap for many."""
         found = []
         for node, plan in self._pairs():
-            if self.facts[node.endpoint].downloader and any(one.sha256 in self.downloads for one in plan.binaries):
+            # Who did not answer has none, and no facts.
+            if any(one.sha256 in self.downloads for one in plan.binaries) and self.facts[node.endpoint].downloader:
                 found.append(Trip(DOWNLOADING, plan.node))
             if plan.binaries or plan.files or plan.baselines:
                 found.append(Trip(STAGING, plan.node))

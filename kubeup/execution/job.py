@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from kubeup.execution.fleet import Fleet
 from kubeup.model.cluster import Cluster
-from kubeup.model.errors import UsageError
+from kubeup.model.errors import FleetError, KubeupError, UsageError
 from kubeup.model.events import EventSink
 from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.pki import kubeconfig
@@ -16,13 +16,16 @@ from kubeup.plan.steps import Plan
 from kubeup.preflight import problem
 from kubeup.release.artifacts import Artifact, ReleaseEvent
 
+AGAIN = "mend what is said above and run the same command again"
+
 
 @dataclass(frozen=True)
 class Prepared:
     """All that was found out before anything is touched.
 
     cluster: resolved, with names, addresses and runtime as the machines know them. facts: by node.endpoint, of every
-    node. plan: nodes in the order of cluster.nodes. artifacts: every binary and image archive that any node needs,
+    node that answered; failures: why the others did not. plan: nodes in the order of cluster.nodes, with nothing for
+    those that did not answer. artifacts: every binary and image archive that any node needs,
     those that it has included. warnings: of preflight; what it calls an error has ended the command before.
     no_access: why the operator's kubeconfig cannot take the cluster's context; None where it can.
     """
@@ -34,6 +37,17 @@ class Prepared:
     artifacts: tuple[Artifact, ...]
     warnings: tuple[problem.PreflightProblem, ...] = ()
     no_access: UsageError | None = None
+    failures: Mapping[str, KubeupError] = field(default_factory=dict)
+
+    def absence(self, what: str) -> FleetError | None:
+        """How a command ends that went on without nodes; None where all answered. what: became of them, in words."""
+        if not self.failures:
+            return None
+        return FleetError(
+            f"{len(self.failures)} of {len(self.cluster.nodes)} nodes did not answer, and {what}",
+            list(self.failures.values()),
+            fix=AGAIN,
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kubeup import preflight
 from kubeup.execution.fleet import Fleet
-from kubeup.execution.job import Job
+from kubeup.execution.job import AGAIN, Job
 from kubeup.execution.results import Results, tell_failures
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import FleetError, KubeupError, NodeError
@@ -18,7 +18,7 @@ from kubeup.model.resources import ProbeRequest
 from kubeup.node.agent.probe import parse, probe_script
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.node.wire.transport import NodeConnection
-from kubeup.planning import inquiry, resolve
+from kubeup.planning import absent, inquiry, resolve
 
 PROBE_TIMEOUT_SECONDS = 180.0
 
@@ -79,20 +79,22 @@ def refuse_strangers(cluster: Cluster, facts: Mapping[str, Facts]) -> None:
         )
 
 
-def ask_all(job: Job, cluster: Cluster) -> Answers:
-    """``ask``, for what must not begin before every node is known. The runtime, where kubeup chose it, is told.
+def ask_to_change(job: Job, cluster: Cluster) -> Answers:
+    """``ask``, before something is changed on those that answer. The runtime, where kubeup chose it, is told.
 
-    Raises FleetError where one does not answer, with what preflight has against the others: all is mended in one go.
+    Raises FleetError where the others cannot be changed without one that does not answer: where no control-plane node
+    answers, or a new control plane lacks one, or preflight has something against the others: then all is mended in
+    one go.
     """
     answers = ask(job, cluster)
     if answers.failures:
         problems = preflight.check(answers.cluster, answers.facts)
-        told = list(answers.failures.values())
-        raise FleetError(
-            f"{len(told)} of {len(cluster.nodes)} nodes did not answer; nothing was touched",
-            [*told, *(problem.error() for problem in problems if problem.severity == "error")],
-            fix="mend what is said above and run the same command again",
-        )
+        errors = [problem.error() for problem in problems if problem.severity == "error"]
+        why = absent.why_not_without(answers.cluster, answers.facts) or ("others have problems" if errors else "")
+        if why:
+            told = [*answers.failures.values(), *errors]
+            counted = f"{len(answers.failures)} of {len(cluster.nodes)} nodes did not answer"
+            raise FleetError(f"{counted}, and {why}; nothing was touched", told, fix=AGAIN)
     runtime = answers.cluster.runtime
     if cluster.runtime is None and runtime is not None:
         why = resolve.choose_runtime(cluster, answers.facts).why

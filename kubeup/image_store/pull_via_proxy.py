@@ -57,7 +57,7 @@ def pull(job: Job, cluster: Cluster, facts: Mapping[str, Facts], way: Way, no_pr
 
         connection.call(Kind.SHELL, [f"{script}\n".encode()], on_line=heard, timeout=TIMEOUT_SECONDS)
 
-    for host, error in job.fleet.each(cluster.workers, work).failures.items():
+    for host, error in job.fleet.each([one for one in cluster.workers if one.endpoint in facts], work).failures.items():
         job.emit(Note(_told(error), host))
 
 

@@ -19,6 +19,9 @@ NODES = "nodes"
 """NAME=ADDRESS of all nodes; as SUBNETS."""
 SERVER = "server"
 """URL of the API server that workers and the operator ask."""
+DNS_UPSTREAM = "dns_upstream"
+"""Whom the cluster's DNS asks, where that followed from what some machines lack; on control-plane nodes. While a
+machine does not answer, it stays."""
 
 
 @dataclass(frozen=True)

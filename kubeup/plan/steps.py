@@ -213,6 +213,7 @@ class Plan:
 
     waves: in which order; each level of each node is in one of them. offers: what stays as it is and need not.
     kubeup: "0.1.0 -> 0.2.0" where nodes change that another version of kubeup changed last; else empty.
+    absent: titles of nodes that did not answer, for which nothing is planned.
     """
 
     cluster: str
@@ -220,6 +221,7 @@ class Plan:
     waves: tuple[Wave, ...] = ()
     offers: tuple[Offer, ...] = ()
     kubeup: str = ""
+    absent: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -11,13 +11,16 @@ from kubeup.components.base import Component, Context
 from kubeup.model.cluster import Cluster, Node, by_address
 from kubeup.model.facts import Facts
 from kubeup.model.facts import versions as versions_of
-from kubeup.model.founding import CONTROL_PLANE, FOUNDING, KUBEUP, NODES, SERVER, SUBNETS
+from kubeup.model.founding import CONTROL_PLANE, DNS_UPSTREAM, FOUNDING, KUBEUP, NODES, SERVER, SUBNETS
 from kubeup.plan.steps import NodePlan, Offer, SetMeta
 from kubeup.release import pins
 from kubeup.release.artifacts import Artifact
 from kubeup.release.kubernetes import MINORS, minor_of
 
 KUBERNETES = "kubernetes"
+MACHINES_OWN = ("/etc/resolv.conf",)
+"""As the cluster's DNS takes it: it asks whomever the machine that it runs on asks."""
+NOBODY = "nobody"
 FIRST_SUM = "first-sum/"
 """Followed by a name as pins have them."""
 
@@ -39,9 +42,11 @@ def of_cluster(context: Context) -> tuple[tuple[str, str], ...]:
     if context.node.is_control_plane:
         pairs.append((CONTROL_PLANE, " ".join(sorted(node.name for node in cluster.control_plane))))
         pairs.append((addons.BY_HAND, " ".join(cluster.addons_by_hand)))
-        pairs.append((NODES, _kept(context, NODES, {one.name: one.address for one in cluster.nodes})))
+        pairs.append((NODES, _kept(context, NODES, {one.name: one.address for one in cluster.nodes if one.name})))
         given = {**context.cluster_facts.pod_cidrs, **context.pod_cidrs}
         pairs.append((SUBNETS, _kept(context, SUBNETS, given)))
+        upstream = "" if cluster.dns_upstream == MACHINES_OWN else " ".join(cluster.dns_upstream) or NOBODY
+        pairs.append((DNS_UPSTREAM, upstream))
     if context.node.is_worker:
         pairs.append(("pod_cidr", context.pod_cidrs[context.node.name]))
     return tuple(pairs)
@@ -49,9 +54,18 @@ def of_cluster(context: Context) -> tuple[tuple[str, str], ...]:
 
 def _kept(context: Context, key: str, pairs: Mapping[str, str]) -> str:
     """NAME=VALUE of every node. What grows with each of them is kept up to date by the lead alone: who joins costs the
-    others no trip."""
-    known = "" if context.leads else context.facts.record.meta.get(key, "")
-    return known or " ".join(f"{name}={value}" for name, value in sorted(pairs.items()))
+    others no trip. Nobody is struck off while a node does not answer: it may be the one whose name is not known."""
+    known = context.facts.record.meta.get(key, "")
+    if known and not context.leads:
+        return known
+    if context.cluster_facts.absent:
+        pairs = {**of_each(known), **pairs}
+    return " ".join(f"{name}={value}" for name, value in sorted(pairs.items()))
+
+
+def of_each(text: str) -> dict[str, str]:
+    """NAME=VALUE of every node, as NODES and SUBNETS have it: name -> value."""
+    return {name: value for name, _, value in (word.partition("=") for word in text.split())}
 
 
 def meta(cluster: Cluster, node: Node, artifacts: Sequence[Artifact]) -> tuple[tuple[str, str], ...]:
@@ -104,6 +118,15 @@ def api_address(cluster: Cluster, facts: Mapping[str, Facts]) -> str:
     asked = (*cluster.control_plane, *cluster.workers)
     said = (facts[node.endpoint].record.meta.get(SERVER, "") for node in asked if node.endpoint in facts)
     return next((here[url] for url in said if url in here), next(iter(here.values()), ""))
+
+
+def dns_upstream(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[str, ...] | None:
+    """Whom the living cluster's DNS asks, by the control plane's records; None where they say nothing of a cluster."""
+    for node in cluster.control_plane:
+        if node.endpoint in facts and facts[node.endpoint].record.exists:
+            said = facts[node.endpoint].record.meta.get(DNS_UPSTREAM, "")
+            return () if said == NOBODY else tuple(said.split()) or MACHINES_OWN
+    return None
 
 
 def kubernetes(cluster: Cluster, facts: Mapping[str, Facts]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts, NodeObject, Said, Unknown, running
 from kubeup.model.founding import SUBNETS
 from kubeup.pki import ca_state
-from kubeup.planning import recorded
+from kubeup.planning import absent, recorded
 
 T = TypeVar("T")
 OLDEST_DOCKER = (23, 0)
@@ -26,9 +26,11 @@ UNTRIED_DOCKER = (30, 0)
 def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
     """The cluster with the names and addresses that only the machines know, and a runtime chosen.
 
-    facts: by node.endpoint; a node that did not answer keeps what the profile says.
+    facts: by node.endpoint; a node that did not answer is called as the control plane's records call who has its
+    address or its name, and else keeps what the profile says.
     """
     nodes = tuple(_resolve_node(node, facts.get(node.endpoint)) for node in cluster.nodes)
+    nodes = absent.known_by_others(nodes, facts)
     cluster = replace_nodes(cluster, nodes)
     masters = (facts[node.endpoint] for node in cluster.control_plane if node.endpoint in facts)
     cluster = addons.with_recorded(cluster, *masters)
@@ -54,12 +56,17 @@ def _upstreams(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[str, ...]:
     """Whom the cluster's DNS asks for other names: whom the profile says, else those of the machine that it runs on.
 
     Where some machines have none, those of the others; nobody where all know only themselves: it would ask itself.
+    It stays what it was while a machine does not answer.
     """
     workers = [facts[node.endpoint] for node in cluster.workers if node.endpoint in facts]
     if cluster.dns_upstream:
         return cluster.dns_upstream
+    if len(workers) < len(cluster.workers):
+        known = recorded.dns_upstream(cluster, facts)
+        if known is not None:
+            return known
     if workers and all(one.real_nameservers for one in workers):
-        return ("/etc/resolv.conf",)
+        return recorded.MACHINES_OWN
     return tuple(dict.fromkeys(server for one in workers for server in one.real_nameservers))[:MOST_UPSTREAMS]
 
 
@@ -143,6 +150,7 @@ def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts
         members=_by_anyone(titled, running.MEMBERS, running.members),
         etcd=_by_each(titled, running.ETCD_STATUS, running.etcd_status),
         api_versions=_by_each(titled, running.API_VERSION, running.api_version),
+        absent=frozenset(node.endpoint for node in cluster.nodes if node.endpoint not in facts),
     )
 
 
@@ -174,24 +182,27 @@ def _known_cidrs(
     """Subnets given away earlier, also those of nodes that left the profile and may run on: as the cluster's Node
     objects have them; else as each node recorded its own, and the control plane all of them.
 
-    The subnet of a node that is neither in the profile nor among the Node objects is free again.
+    The subnet of a node that is neither in the profile nor among the Node objects is free again, once all answer: who
+    does not may be it, under a name that nobody knows.
     """
     known: dict[str, str] = {}
     every = reversed(by_address(cluster.nodes))
     asked = [(node, facts[node.endpoint].record.meta) for node in every if node.endpoint in facts]
     for _, meta in asked:
-        pairs = (word.partition("=") for word in meta.get(SUBNETS, "").split())
-        known.update((name, subnet) for name, _, subnet in pairs)
+        known |= recorded.of_each(meta.get(SUBNETS, ""))
     known.update((node.name, meta["pod_cidr"]) for node, meta in asked if meta.get("pod_cidr"))
     if isinstance(nodes, Unknown):
         return known
     here = {node.name for node in cluster.nodes}
+    unsure = len(asked) < len(cluster.nodes)
     objects = {one.name: one.pod_cidr for one in nodes if one.pod_cidr}
-    return {name: subnet for name, subnet in known.items() if name in here} | objects
+    return {name: subnet for name, subnet in known.items() if name in here or unsure} | objects
 
 
-def pod_cidrs(cluster: Cluster, known: Mapping[str, str]) -> dict[str, str]:
+def pod_cidrs(cluster: Cluster, known: Mapping[str, str], without: Container[str] = ()) -> dict[str, str]:
     """Node name -> its pod subnet: what it has, else the next free one out of flannel_net, by their addresses.
+
+    without: endpoints of nodes that did not answer, which are given none, but keep what they have.
 
     known: by node name, such as ClusterFacts.pod_cidrs; a subnet of whatever length that overlaps one of them is taken.
     Raises KubeupError where flannel_net has none left.
@@ -199,6 +210,8 @@ def pod_cidrs(cluster: Cluster, known: Mapping[str, str]) -> dict[str, str]:
     free = _free(cluster.network, known.values())
     given = {}
     for node in cluster.workers:
+        if node.endpoint in without and node.name not in known:
+            continue
         subnet = known.get(node.name) or next(free, "")
         if not subnet:
             gone = sorted(known.keys() - {node.name for node in cluster.nodes})

@@ -85,7 +85,7 @@ def pressure(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[
         return ()
     found = []
     for machine, node in zip(cluster.nodes, plan.nodes, strict=True):
-        if machine.is_worker:
+        if machine.is_worker and machine.endpoint in facts:
             stored = sum(binary.size for binary in node.binaries)
             found += list(_pressure(cluster, node.node, facts[machine.endpoint], stored))
     return tuple(found)

@@ -67,7 +67,7 @@ def restarts(cluster: Cluster, plan: Plan, facts: Mapping[str, Facts]) -> tuple[
     """Restarts of a Docker that is the machine's own, while containers of the user's run on it."""
     found = []
     for machine, node in zip(cluster.nodes, plan.nodes, strict=True):
-        about = facts[machine.endpoint]
+        about = facts.get(machine.endpoint, Facts())
         for start in node.starts:
             if start.unit.preexisting and start.restart and not start.reload and about.docker.containers:
                 found.append(

@@ -92,7 +92,9 @@ def roles(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
 def _gone_from_control_plane(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
     """Their members stay in etcd's list, and count for its majority."""
     living = [s for s in subjects if s.node.is_control_plane and lives(s.facts)]
-    named = {name for s in subjects for name in (s.node.name, s.facts.record.meta.get("name", ""))}
+    # Who did not answer is in the profile all the same.
+    named = {node.name for s in subjects[:1] for node in s.cluster.nodes}
+    named |= {s.facts.record.meta.get("name", "") for s in subjects}
     for s in living[:1]:
         every = {name for one in living for name in one.facts.record.meta.get(CONTROL_PLANE, "").split()}
         for name in sorted(every - named):

@@ -12,11 +12,13 @@ from kubeup.validate.checks import Health
 
 
 def plan(value: Plan) -> str:
-    """``changed``; per node files, units, steps and bytes; in ``waves`` which nodes go through a level together; in
-    ``kubeup`` which version of it comes after which; in ``offers`` newer versions that are there for the asking."""
+    """``changed``; per node files, units, steps and bytes, none where it has not ``answered``; in ``waves`` which nodes
+    go through a level together; in ``kubeup`` which version of it comes after which; in ``offers`` newer versions that
+    are there for the asking."""
     nodes = [
         {
             "name": node.node,
+            "answered": node.node not in value.absent,
             "changed": not node.empty,
             "files": [put.file.path for put in node.files],
             "units": [start.unit.name for start in node.starts],

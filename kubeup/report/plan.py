@@ -45,7 +45,8 @@ def render(plan: Plan, *, diffs: bool = True) -> RenderableType:
     """The whole plan. diffs: with the unified diff of every file that is no secret."""
     offered = [Text(offers(plan.offers))] if plan.offers else []
     if plan.empty:
-        return Group(Text("Nothing to do: every node is as the profile says."), *offered)
+        which = "every node that answered" if plan.absent else "every node"
+        return Group(Text(f"Nothing to do: {which} is as the profile says."), *offered)
     parts: list[RenderableType] = []
     if plan.kubeup:
         parts.append(Text(f"kubeup {plan.kubeup}: what of this the profile did not ask for comes with it", "bold"))

@@ -75,9 +75,10 @@ def wish(cluster: Cluster, node: Node, facts: Mapping[str, Facts]) -> Desired:
     return render.desired(context, artifacts(cluster, facts), NOW)
 
 
-def plans(said: Cluster, machines: Mapping[str, Facts], *limit: str) -> tuple[NodePlan, ...]:
-    """What another `up` would do. limit: hosts of the nodes that it is told to change."""
-    facts = asked(said, machines)
+def plans(said: Cluster, machines: Mapping[str, Facts], *limit: str, off: str = "") -> tuple[NodePlan, ...]:
+    """What another `up` would do. limit: hosts of the nodes that it is told to change. off: the host of one that does
+    not answer."""
+    facts = {host: found for host, found in asked(said, machines).items() if host != off}
     cluster = resolve.resolve(said, facts)
     cluster_facts = resolve.gather_cluster(cluster, facts)
     return make_plan(cluster, facts, cluster_facts, artifacts(cluster, facts), NOW, frozenset(limit)).nodes

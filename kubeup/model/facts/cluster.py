@@ -87,6 +87,7 @@ class ClusterFacts:
     Of the running cluster, by its own word. nodes: every Node object; members: of etcd; both by the first control-plane
     node that could tell. etcd: title of a control-plane node -> what its member says of itself. api_versions: title ->
     version of the API server that runs there, ``v1.37.2``. The last two have every control-plane node that answered.
+    absent: endpoints of the profile's nodes that did not answer; nothing on the others changes because of that.
     """
 
     authorities: Mapping[str, AuthorityFact] = field(default_factory=dict)
@@ -97,3 +98,4 @@ class ClusterFacts:
     members: tuple[Member, ...] | Unknown = Unknown()
     etcd: Mapping[str, EtcdStatus | Unknown] = field(default_factory=dict)
     api_versions: Mapping[str, str | Unknown] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()

@@ -223,14 +223,6 @@ def test_a_node_that_left_the_profile_and_not_the_cluster_is_told_to_the_letter(
     assert "node3: it is a node" not in done.stderr
 
 
-def test_one_machine_that_is_off_stops_it_before_anything_is_touched(machines: Kubeup) -> None:
-    machines.nodes[SECOND].off = True
-    done = machines("up", "a.yaml", "--no-validate")
-    assert done.exit_code == 1
-    assert "1 of 2 nodes did not answer; nothing was touched" in done.stderr
-    assert not machines.touched
-
-
 FOREIGN = {
     "a context of that name": "contexts: [{name: a, context: {cluster: work, user: me}}]\n",
     "a user of that name": "users: [{name: a, user: {token: abc}}]\n",

@@ -56,6 +56,9 @@ def test_a_second_up_has_nothing_to_do_whatever_the_profile_says(
         assert all(facts.record.owned for facts in after.values())
         second = plans(cluster, after)
         assert not [(plan.node, step) for plan in second for step in plan.steps], text
+        # Nor where the last worker does not answer, under whatever name.
+        without = plans(cluster, after, off=cluster.nodes[-1].host) if masters == 1 else ()
+        assert not [(plan.node, step) for plan in without for step in plan.steps], text
 
 
 def test_a_profile_that_names_no_runtime_asks_about_every_runtime() -> None:
