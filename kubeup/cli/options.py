@@ -13,6 +13,13 @@ OUTPUT = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or scripts."
 )
 LIMIT = click.option("--limit", multiple=True, metavar="NODE", help="Change only this node; may be given again.")
+DRAIN_TIMEOUT = click.option(
+    "--drain-timeout",
+    default=300,
+    show_default=True,
+    metavar="SECONDS",
+    help="So long the pods of a node have to go before it does.",
+)
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 THROUGH_ME = click.option(
     "--proxy-through-me",

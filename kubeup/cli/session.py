@@ -21,7 +21,7 @@ from kubeup.cli.state import State
 from kubeup.execution.fleet import Connect, Fleet
 from kubeup.execution.job import Job, Prepared
 from kubeup.image_store import pull_via_proxy
-from kubeup.model.cluster import Cluster, Source
+from kubeup.model.cluster import Cluster, Node, Source
 from kubeup.model.errors import REPORT, FleetError, KubeupError, UnexpectedError, UsageError
 from kubeup.model.events import Event, Failed
 from kubeup.node.ssh.connector import Connector
@@ -117,6 +117,14 @@ def images_through_me(job: Job, prepared: Prepared, wanted: bool) -> Iterator[Ca
     way = Tunnel(prepared.cluster, job.fleet.connection, job.emit)
     with closing(way):
         yield lambda: pull_via_proxy.pull(job, prepared.cluster, prepared.facts, way.url, way.no_proxy)
+
+
+def nodes_of_last_up(name: str) -> tuple[Node, ...]:
+    """As the copy of the cluster's last profile has them; none where there is none that can be read."""
+    try:
+        return profile.load(State.of(os.environ).copy_of(name)).cluster.nodes
+    except (KubeupError, OSError):
+        return ()
 
 
 def tell_absence(prepared: Prepared, what: str) -> None:

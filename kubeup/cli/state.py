@@ -62,6 +62,10 @@ class State:
             original = Path()
         return original if original.is_file() else self.root / f"{name}.yaml"
 
+    def copy_of(self, name: str) -> Path:
+        """The profile as the last ``up`` had it, whatever its file became since."""
+        return self.root / f"{name}.yaml"
+
     def last_name(self) -> str:
         """The name of the cluster last brought up; empty where there is none."""
         try:

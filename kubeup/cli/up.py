@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from kubeup.cli import console, session
-from kubeup.cli.options import BUNDLE, DRY_RUN, LIMIT, OUTPUT, PARALLEL, PROFILE, THROUGH_ME, VERBOSE
+from kubeup.cli.options import BUNDLE, DRAIN_TIMEOUT, DRY_RUN, LIMIT, OUTPUT, PARALLEL, PROFILE, THROUGH_ME, VERBOSE
 from kubeup.cli.state import State
-from kubeup.commands import up
+from kubeup.commands import leave, up
 from kubeup.execution.job import Outcome, Prepared
 from kubeup.model.cluster import Cluster
 from kubeup.profile import LoadedProfile
@@ -33,6 +33,8 @@ NOT_PLANNED = "what they lack is not in this plan"
 @DRY_RUN
 @click.option("--no-validate", is_flag=True, help="Do not validate afterwards.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask whether another version of kubeup may change nodes.")
+@click.option("--remove", is_flag=True, help="Do not ask: drain and remove nodes that left the profile.")
+@DRAIN_TIMEOUT
 @click.option("--restart-docker", is_flag=True, help="Restart the machines' own Docker where its options change.")
 def up_command(
     profile_path: Path | None,
@@ -44,6 +46,8 @@ def up_command(
     dry_run: bool,
     no_validate: bool,
     yes: bool,
+    remove: bool,
+    drain_timeout: int,
     restart_docker: bool,
 ) -> None:
     """Bring a cluster up, or make a living one what the profile says.
@@ -70,15 +74,21 @@ def up_command(
         up.refuse_kubeconfig(prepared)
         if not up.agree_to_changes_of_kubeup(job, prepared, allowed=yes):
             raise click.exceptions.Exit(1)
+        leaving = leave.agree(job, prepared, allowed=remove)
+        before = session.nodes_of_last_up(loaded.cluster.name)
+        leave.lift_cordons(job, prepared, leaving)
         with session.images_through_me(job, prepared, through_me) as bring_images:
             outcome = up.execute(job, prepared, bring_images, remember)
-        deep = outcome.changed
+        stayed = leave.remove(job, prepared, leaving, before, drain_timeout)
+        deep = outcome.changed or bool(leaving)
         known = {} if deep else prepared.facts
         found = (
             None if no_validate else validate(job, prepared.cluster, deep=deep, facts=known, problems=prepared.failures)
         )
     remember()
     _show_outcome(outcome, found, loaded.cluster, output)
+    if stayed:
+        raise stayed
     session.tell_absence(prepared, "nothing was done there; the others are as the plan has them")
     if found and not found.healthy:
         sys.exit(1)
@@ -107,7 +117,7 @@ def plan_command(
     _warn(loaded, prepared)
     _show_plan(prepared, output)
     session.tell_absence(prepared, NOT_PLANNED)
-    if check and not prepared.plan.empty:
+    if check and (not prepared.plan.empty or prepared.plan.leaving):
         sys.exit(1)
 
 

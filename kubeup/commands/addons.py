@@ -80,7 +80,7 @@ def prepare(job: Job, cluster: Cluster) -> Prepared:
 
 def only_addons(plan: Plan) -> Plan:
     """Nothing of what else the profile would change; in which order is another question."""
-    return replace(plan, nodes=tuple(_only(node) for node in plan.nodes), waves=(), offers=(), kubeup="")
+    return replace(plan, nodes=tuple(_only(node) for node in plan.nodes), waves=(), offers=(), kubeup="", leaving=())
 
 
 def _only(node: NodePlan) -> NodePlan:

@@ -24,7 +24,7 @@ from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.founding import NODES, SUBNETS
 from kubeup.node.wire.packing import Packer
 from kubeup.plan.steps import Level, NodePlan, Plan, RunAction, SetMeta, Step
-from kubeup.planning import absent, recorded, render, required, resolve, waves
+from kubeup.planning import absent, leaving, recorded, render, required, resolve, waves
 from kubeup.planning.diff import diff
 from kubeup.planning.lead import has_worked, lead
 from kubeup.release.artifacts import Artifact, ArtifactRef
@@ -61,7 +61,7 @@ def prepare(job: Job, cluster: Cluster, limit: frozenset[str] = frozenset()) -> 
     plan = make_plan(cluster, facts, cluster_facts, artifacts, job.now(), limit)
     warnings = [problem for problem in problems if problem.severity != "error"]
     warnings += preflight.end_of_life(cluster, job.now().date())
-    warnings += preflight.outsiders(cluster, cluster_facts)
+    warnings += preflight.outsiders(cluster, cluster_facts, plan)
     warnings += preflight.run_out(cluster, facts, job.now())
     warnings += preflight.restarts(cluster, plan, facts)
     warnings += preflight.pressure(cluster, plan, facts)
@@ -149,6 +149,8 @@ def make_plan(
     absentees = tuple(node.title for node in cluster.nodes if node.endpoint not in facts)
     offers = recorded.offers(cluster)
     plan_of_all = Plan(cluster.name, tuple(plans), offers=offers, kubeup=by_kubeup, absent=absentees)
+    if not limit:
+        plan_of_all = replace(plan_of_all, leaving=leaving.of(cluster, cluster_facts))
     return in_waves(cluster, plan_of_all, facts, cluster_facts)
 
 

@@ -208,12 +208,23 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Leaving:
+    """A node of the cluster that its profile does not have any more: once that is agreed to, it is cordoned and
+    drained, its machine is undone, and its Node object is deleted. ready: its kubelet gives signs of life."""
+
+    name: str
+    address: str
+    ready: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a command will do, for every node of the cluster, in the profile's order.
 
     waves: in which order; each level of each node is in one of them. offers: what stays as it is and need not.
     kubeup: "0.1.0 -> 0.2.0" where nodes change that another version of kubeup changed last; else empty.
-    absent: titles of nodes that did not answer, for which nothing is planned.
+    absent: titles of nodes that did not answer, for which nothing is planned. leaving: nodes that are taken out when
+    all else is done, if whoever runs it agrees.
     """
 
     cluster: str
@@ -222,6 +233,7 @@ class Plan:
     offers: tuple[Offer, ...] = ()
     kubeup: str = ""
     absent: tuple[str, ...] = ()
+    leaving: tuple[Leaving, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -145,8 +145,9 @@ def _remember(levels: dict[int, list[Step]], desired: Desired, facts: Facts, las
     if founding.DOWN in facts.record.meta:
         changed.append((founding.DOWN, ""))
     filled = [number for number, steps in sorted(levels.items()) if steps]
-    # That another kubeup looks at it changes nothing of a node.
-    if not filled and {key for key, _ in changed} <= {founding.KUBEUP}:
+    # That another kubeup looks at it changes nothing of a node; nor does it that another node's subnet is free again:
+    # until that one or the next is given one, the list is as good with it.
+    if not filled and {key for key, _ in changed} <= {founding.KUBEUP, founding.SUBNETS}:
         return
     for number, first in ((filled[0] if filled else 0, True), (last if last in filled else 0, False)):
         steps: list[Step] = [SetMeta(key, value) for key, value in changed if founding.comes_first(key) is first]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import ClusterFacts, Unknown
+from kubeup.plan.steps import Plan
 from kubeup.preflight.problem import PreflightProblem, problem
 
 
-def outsiders(cluster: Cluster, told: ClusterFacts) -> list[PreflightProblem]:
-    """A warning for each: a machine does not leave the cluster by leaving the profile. None where nobody could tell."""
+def outsiders(cluster: Cluster, told: ClusterFacts, plan: Plan) -> list[PreflightProblem]:
+    """A warning for each that the plan does not take out: a machine does not leave the cluster by leaving the profile.
+    None where nobody could tell."""
     if isinstance(told.nodes, Unknown):
         return []
-    here = {node.name for node in cluster.nodes}
+    here = {node.name for node in cluster.nodes} | {one.name for one in plan.leaving}
     return [
         problem(
             "not-in-profile",

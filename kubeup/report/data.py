@@ -14,7 +14,7 @@ from kubeup.validate.checks import Health
 def plan(value: Plan) -> str:
     """``changed``; per node files, units, steps and bytes, none where it has not ``answered``; in ``waves`` which nodes
     go through a level together; in ``kubeup`` which version of it comes after which; in ``offers`` newer versions that
-    are there for the asking."""
+    are there for the asking; in ``leaving`` nodes that are to be removed."""
     nodes = [
         {
             "name": node.node,
@@ -38,7 +38,7 @@ def plan(value: Plan) -> str:
         for wave in value.waves
     ]
     offers = [{"program": one.program, "has": one.has, "newer": one.newer} for one in value.offers]
-    more = {"kubeup": value.kubeup, "offers": offers}
+    more = {"kubeup": value.kubeup, "offers": offers, "leaving": [one.name for one in value.leaving]}
     return _dump({"cluster": value.cluster, "changed": not value.empty, "nodes": nodes, "waves": waves, **more})
 
 

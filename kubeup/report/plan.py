@@ -14,6 +14,7 @@ from rich.text import Text
 from kubeup.model.listing import listed
 from kubeup.plan.steps import (
     CreateDirectory,
+    Leaving,
     LinkBinary,
     NodePlan,
     Offer,
@@ -44,14 +45,17 @@ class Line:
 def render(plan: Plan, *, diffs: bool = True) -> RenderableType:
     """The whole plan. diffs: with the unified diff of every file that is no secret."""
     offered = [Text(offers(plan.offers))] if plan.offers else []
+    leaving = [Text(line) for line in leaves(plan.leaving)]
     if plan.empty:
         which = "every node that answered" if plan.absent else "every node"
-        return Group(Text(f"Nothing to do: {which} is as the profile says."), *offered)
+        does = "Nothing else to do" if leaving else "Nothing to do"
+        return Group(*leaving, Text(f"{does}: {which} is as the profile says."), *offered)
     parts: list[RenderableType] = []
     if plan.kubeup:
         parts.append(Text(f"kubeup {plan.kubeup}: what of this the profile did not ask for comes with it", "bold"))
     parts.extend(Text(line.text, line.style) for line in _nodes(plan.nodes, diffs))
     parts.extend(Text(line) for line in order(plan.waves))
+    parts.extend(leaving)
     files = sum(len(node.files) for node in plan.nodes)
     starts = sum(len(node.starts) for node in plan.nodes)
     total = sum(node.bytes_to_send for node in plan.nodes)
@@ -63,6 +67,15 @@ def render(plan: Plan, *, diffs: bool = True) -> RenderableType:
         )
     )
     return Group(*parts, *offered)
+
+
+def leaves(found: Sequence[Leaving]) -> list[str]:
+    """Who goes, and by which steps."""
+    lines = []
+    for one in found:
+        steps = "cordon, drain, " if one.ready else "its kubelet gives no sign of life: cordon, "
+        lines.append(f"{one.name}\n  leaves   {steps}undo its machine ({one.address}), delete its Node object")
+    return [*lines, "They are not in the profile any more: `kubeup up` asks before it removes them."] if lines else []
 
 
 def offers(found: Sequence[Offer]) -> str:

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from kubeup.components import pause
 from kubeup.lab import state
+from kubeup.node.agent.snapshot import Things
 from tests.lab.conftest import Cluster, kubelet
+from tests.lab.snapshots import differences, look
 from tests.support.bad_line import BadLine
 from tests.support.polling import settle
 
@@ -33,6 +36,13 @@ def readme(cluster: Cluster) -> Cluster:
     return cluster
 
 
+@pytest.fixture(scope="module")
+def found(readme: Cluster) -> Things:
+    """node4 before kubeup was there."""
+    return look(readme, 1)
+
+
+@pytest.mark.usefixtures("found")
 def test_the_first_up_of_a_stranger_ends_in_a_cluster_that_is_well(readme: Cluster) -> None:
     done = readme.kubeup("up")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -91,6 +101,69 @@ def test_validate_calls_it_healthy(readme: Cluster) -> None:
     done = readme.kubeup("validate")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Cluster validation succeeded" in done.stdout
+
+
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      nodeName: node4
+      terminationGracePeriodSeconds: 0
+      containers: [{name: web, image: IMAGE, imagePullPolicy: Never}]
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: one-web}
+spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
+"""
+
+
+def test_a_node_leaves_once_its_pods_may_and_comes_back(readme: Cluster, found: Things) -> None:
+    path = readme.home / "profile.yaml"
+    text = path.read_text()
+    alone = re.sub(r"^nodes: .*$", f"nodes: [root@{readme.addresses[0]}]", text, flags=re.MULTILINE)
+    alone = re.sub(r"^roles: .*$", "roles: ai", alone, flags=re.MULTILINE)
+    readme.feed(
+        "node3",
+        f"kubectl apply -f - <<'end'\n{WEB.replace('IMAGE', f'registry.k8s.io/pause:{pause.PAUSE.version}')}\nend",
+    )
+    ready = "kubectl get deployment web -o jsonpath={.status.readyReplicas}"
+    settle(lambda: readme.on("node3", ready) == "1", 30, "the pod on node4 to be ready")
+    path.write_text(alone)
+    asked = readme.kubeup("up")
+    assert asked.returncode == 2, asked.stdout + asked.stderr
+    assert "kubeup up --remove drains and removes what left the profile" in asked.stderr
+    held = readme.kubeup("up", "--remove", "--drain-timeout", "8", "--no-validate")
+    assert held.returncode == 1, held.stdout + held.stderr
+    assert re.search(r"default/web-\S+ is held by the PodDisruptionBudget one-web", held.stderr), held.stderr
+    assert readme.on("node3", "kubectl get node node4 -o jsonpath={.spec.unschedulable}") == ""
+    marks = readme.on("node3", "kubectl get node node4 -o jsonpath={.metadata.annotations}")
+    assert "kubeup.io/revision" in marks
+    assert "kubeup.io/leaving" not in marks
+    readme.on(
+        "node3",
+        "kubectl delete poddisruptionbudget one-web; kubectl patch deployment web -p "
+        """'{"spec":{"replicas":0}}'""",
+    )
+    gone = readme.kubeup("up", "--remove", "--no-validate")
+    assert gone.returncode == 0, gone.stdout + gone.stderr
+    assert "the machine of node4 is as it was found" in gone.stderr
+    assert readme.on("node3", "kubectl get nodes -o name").split() == ["node/node3"]
+    planned = readme.kubeup("plan", "--check")
+    assert planned.returncode == 0, planned.stdout
+    readme.on("node3", "kubectl delete deployment web")
+    path.write_text(text)
+    assert differences(found, look(readme, 1)) == ""
+    back = readme.kubeup("up")
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert "Cluster validation succeeded" in back.stdout
+    subnets = readme.on("node3", "kubectl get nodes -o jsonpath='{.items[*].spec.podCIDR}'").split()
+    assert len(set(subnets)) == 2
 
 
 def test_a_proxy_that_the_machine_gives_to_every_login_is_not_asked_for_the_cluster(readme: Cluster) -> None:

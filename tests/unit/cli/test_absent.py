@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from dataclasses import replace
 
@@ -11,23 +10,12 @@ import pytest
 from kubeup import profile
 from kubeup.model.facts import Said, running
 from kubeup.planning import resolve
-from tests.support.machines import bare, built_nodes, fill_cache
+from tests.support.machines import bare, fill_cache
 from tests.support.recorded import Kubeup, RecordedNode
-from tests.unit.cli.conftest import FIRST, SECOND
+from tests.unit.cli.conftest import FIRST, SECOND, THIRD, told
 
-THIRD = "192.168.200.15"
 OFF = f"  {THIRD}: connecting: nothing answers\n    fix: switch it on\n"
 AGAIN = "fix: mend what is said above and run the same command again\n"
-
-
-@pytest.fixture
-def built(kubeup: Kubeup) -> Kubeup:
-    """a.yaml is a cluster that an `up` built of node3 (control plane and worker), node4 and node5."""
-    facts = {host: bare(number) for number, host in ((3, FIRST), (4, SECOND), (5, THIRD))}
-    cluster = resolve.resolve(profile.load(kubeup.profile("a", *facts)).cluster, facts)
-    found = fill_cache(cluster, facts, kubeup.home / "cache")
-    kubeup.nodes |= built_nodes(cluster, facts, found, datetime.datetime.now(datetime.timezone.utc))
-    return kubeup
 
 
 @pytest.fixture
@@ -37,11 +25,6 @@ def new(kubeup: Kubeup) -> Kubeup:
     kubeup.nodes |= {host: RecordedNode(one) for host, one in facts.items()}
     fill_cache(resolve.resolve(profile.load(kubeup.profile("a", *facts)).cluster, facts), facts, kubeup.home / "cache")
     return kubeup
-
-
-def told(stderr: str) -> str:
-    """From the last error on."""
-    return stderr[stderr.rindex("error: ") :]
 
 
 def test_a_worker_that_is_off_changes_nothing_for_the_others_and_is_told(built: Kubeup) -> None:

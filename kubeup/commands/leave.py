@@ -1,0 +1,177 @@
+"""A node leaves: its pods are drained, its machine is undone as ``down`` does, its Node object deleted."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kubeup.commands import down
+from kubeup.execution.job import Job, Prepared
+from kubeup.model.cluster import Cluster, Node, Role
+from kubeup.model.errors import FleetError, KubeupError, NodeError, UsageError
+from kubeup.model.events import Note, Phase, Working
+from kubeup.model.facts import Unknown
+from kubeup.model.listing import listed
+from kubeup.node.agent import probe
+from kubeup.node.wire.remote_commands import Kind
+from kubeup.plan.steps import Leaving
+from kubeup.planning.lead import lead
+
+SCRIPT = Path(probe.__file__).with_name("leave.sh")
+MARK = "kubeup.io/leaving"
+"""Annotation of a Node object that kubeup cordoned, as leave.sh writes it."""
+SLACK_SECONDS = 240.0
+"""For the calls of the API around the drain."""
+
+
+def agree(job: Job, prepared: Prepared, *, allowed: bool) -> tuple[Leaving, ...]:
+    """Who is to be taken out now; none where whoever was asked says no.
+
+    Raises UsageError where nobody is there to ask.
+    """
+    leaving = prepared.plan.leaving
+    if not leaving or allowed:
+        return leaving
+    names = listed([one.name for one in leaving])
+    what = f"{names} {'is' if len(leaving) == 1 else 'are'} of the cluster, and not in the profile any more"
+    agreed = job.confirm(f"{what}. Drain and remove {'it' if len(leaving) == 1 else 'them'}?")
+    if agreed is None:
+        raise UsageError(
+            f"{what}, and there is nobody to ask; nothing was touched",
+            fix="kubeup up --remove drains and removes what left the profile; or put it back into the profile",
+        )
+    if not agreed:
+        job.emit(Note(f"not removed: {names}; it stays in the cluster, and the next `kubeup up` asks again"))
+    return leaving if agreed else ()
+
+
+def lift_cordons(job: Job, prepared: Prepared, leaving: Sequence[Leaving]) -> None:
+    """What a run that was killed left cordoned and is not to be removed now takes pods again. Costs a trip for each,
+    none where there is none."""
+    nodes = prepared.cluster_facts.nodes
+    for one in () if isinstance(nodes, Unknown) else nodes:
+        if MARK in one.annotations and one.name not in {leaver.name for leaver in leaving}:
+            first = lead(prepared.cluster, prepared.facts)
+            _call(job, first, one.name, "uncordon", 0)
+            job.emit(Note(f"{one.name} takes pods again: a run that was broken off had cordoned it"))
+
+
+def remove(
+    job: Job, prepared: Prepared, leaving: Sequence[Leaving], known: Sequence[Node], seconds: int
+) -> FleetError | None:
+    """One after the other. known: nodes of an earlier profile, by which their machines are reached. seconds: that pods
+    of one have to go.
+
+    Returns why some could not be taken out: nothing of them is cordoned then, or undone.
+    """
+    failures: list[KubeupError] = []
+    stayed = 0
+    first = lead(prepared.cluster, prepared.facts)
+    for one in leaving:
+        try:
+            drain(job, first, one.name, seconds)
+            _undo(job, prepared.cluster, _machine(prepared.cluster, one, known), one)
+            delete(job, first, one.name)
+        except KubeupError as error:
+            stayed += 1
+            failures.extend(error.causes if isinstance(error, FleetError) else (error,))
+    if not failures:
+        return None
+    return FleetError(
+        f"{stayed} of {len(leaving)} nodes could not be removed",
+        failures,
+        fix="mend what is said above and run the same command again; it asks again",
+    )
+
+
+def drain(job: Job, first: Node, name: str, seconds: int) -> None:
+    """Cordon and drain. first: a control-plane node whose API is asked. seconds: that its pods have to go.
+
+    Raises NodeError that names the pods that stayed, and what held them; the node takes pods again then.
+    """
+    job.emit(Phase(f"{name} leaves"))
+    job.emit(Working(first.title, f"draining {name}"))
+    if "not-ready" in _call(job, first, name, "drain", seconds):
+        job.emit(Note(f"{name} was not drained: its kubelet gives no sign of life"))
+
+
+def delete(job: Job, first: Node, name: str) -> None:
+    """Its Node object. Last of all: as long as it is there, the next run knows that the node is to go."""
+    _call(job, first, name, "delete", 0)
+    job.emit(Note(f"{name} is no node of the cluster any more"))
+
+
+def _call(job: Job, first: Node, name: str, do: str, seconds: int) -> list[str]:
+    head = f"NAME={shlex.quote(name)} DO={do} SECONDS_OF_DRAIN={seconds}\n"
+    body = f"{head}{SCRIPT.read_text()}".encode()
+    reply = job.fleet.connection(first).call(Kind.SHELL, [body], timeout=seconds + SLACK_SECONDS)
+    said = reply.stdout.decode("utf-8", "replace").split("\n")
+    if "done" not in said:
+        raise _not_drained(name, said, reply.stderr.decode("utf-8", "replace").split("\n"), seconds)
+    return said
+
+
+@dataclass(frozen=True)
+class _Stayed:
+    pod: str
+    budget: str
+
+
+def _not_drained(name: str, said: Sequence[str], errors: Sequence[str], seconds: int) -> NodeError:
+    rows = [line.split() for line in said]
+    held = [_Stayed(row[1], row[2]) for row in rows if len(row) == 3 and row[0] == "held"]
+    pods = {one.pod for one in held}
+    left = [row[1] for row in rows if len(row) == 2 and row[0] == "left" and row[1] not in pods]
+    evidence = [f"{one.pod} is held by the PodDisruptionBudget {one.budget}" for one in held]
+    evidence += [f"{pod} is still there" for pod in left]
+    if not held:
+        evidence += [line for line in errors if line.strip()][-3:]
+    return NodeError(
+        name,
+        "leaving",
+        f"its pods did not go within {seconds} s; it is as it was, and takes pods again"
+        if held or left
+        else "it could not be taken out of the cluster",
+        evidence=evidence,
+        fix="see to it that they may go (another replica elsewhere, or a PodDisruptionBudget that allows it), and run "
+        "the same command again"
+        if held or left
+        else "kubeup validate says whether the API is well; then run the same command again",
+    )
+
+
+def _machine(cluster: Cluster, one: Leaving, known: Sequence[Node]) -> Node:
+    """How it is reached: as an earlier profile had it; else by its address, as the first of the others is."""
+    for node in known:
+        if one.name in (node.name, node.host) or (one.address and one.address in (node.address, node.host)):
+            return replace(node, name=one.name)
+    like = cluster.nodes[0]
+    return Node(
+        one.address, frozenset({Role.WORKER}), name=one.name, user=like.user, key=like.key, bastion=like.bastion
+    )
+
+
+def _undo(job: Job, cluster: Cluster, machine: Node, one: Leaving) -> None:
+    """Its machine, where it answers and is the one. What is left to do is told, and no failure: it is out."""
+    alone = replace(cluster, nodes=(machine,))
+    later = (
+        f"once it answers: kubeup down PROFILE --no-snapshot, where all of PROFILE is `name: {cluster.name}` and "
+        f"`nodes: [{machine.user or 'root'}@{machine.host or one.name}]`"
+    )
+    try:
+        surveyed = down.survey(job, alone, keep_data=False)
+    except KubeupError as error:
+        job.emit(Note(f"the machine of {one.name} was not undone: {error.title()}"))
+        return
+    facts = surveyed.facts.get(machine.endpoint)
+    if facts is None:
+        job.emit(Note(f"the machine of {one.name} was not undone, since it did not answer; {later}"))
+        return
+    meta = facts.record.meta
+    if meta.get("name", one.name) != one.name or Role.CONTROL_PLANE in Role.recorded(meta.get("roles", "")):
+        job.emit(Note(f"the machine of {one.name} was not undone: at {machine.endpoint} answers another one"))
+        return
+    down.execute(job, surveyed, skip_unreachable=True, forget_access=False)
+    job.emit(Note(f"the machine of {one.name} is as it was found"))
