@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from kubeup.cli import console, session
-from kubeup.cli.options import LIMIT, OUTPUT, PARALLEL, PROFILE, VERBOSE
+from kubeup.cli.options import DRAIN_TIMEOUT, LIMIT, OUTPUT, PARALLEL, PROFILE, VERBOSE
 from kubeup.cli.state import State
-from kubeup.commands import down, operator_access
+from kubeup.commands import down, leave, operator_access
 from kubeup.model.errors import UsageError
 from kubeup.model.events import Note
 from kubeup.report import data, summary
@@ -30,6 +30,7 @@ from kubeup.report import data, summary
 )
 @click.option("--no-snapshot", is_flag=True, help="Do not save a snapshot of etcd first.")
 @click.option("--skip-unreachable", is_flag=True, help="Undo what can be reached now; run again for the rest.")
+@DRAIN_TIMEOUT
 def down_command(
     profile_path: Path | None,
     limit: tuple[str, ...],
@@ -39,8 +40,12 @@ def down_command(
     keep_data: bool,
     no_snapshot: bool,
     skip_unreachable: bool,
+    drain_timeout: int,
 ) -> None:
-    """Leave the machines as they were found: what kubeup made goes, what it replaced comes back."""
+    """Leave the machines as they were found: what kubeup made goes, what it replaced comes back.
+
+    With --limit the cluster goes on: its pods on a worker are drained first, where its API answers.
+    """
     loaded, only = session.load(profile_path), session.chosen(limit)
     others = frozenset() if profile_path else _could_be_meant(loaded.cluster.name)
     if others and (yes or not sys.stdin.isatty()):
@@ -54,12 +59,16 @@ def down_command(
                     operator_access.forget(job, loaded.cluster.name)
             console.stderr().print("Nothing to do: kubeup has nothing on these nodes.")
             return
-        _confirm(surveyed, yes, others)
+        _confirm(surveyed, yes, others, whole=not limit)
         with session.job(fleet) as job:
-            if not no_snapshot and not keep_data and not limit and surveyed.has_data:
+            if not no_snapshot and not keep_data and surveyed.has_data:
                 path = down.save_snapshot(job, surveyed, State.of(os.environ).snapshots)
                 job.emit(Note(f"snapshot of etcd, and the keys it needs: {path}"))
+            goes_on = bool(limit) and (skip_unreachable or not surveyed.failures)
+            drained = leave.before_down(job, surveyed, drain_timeout) if goes_on else None
             outcome = down.execute(job, surveyed, skip_unreachable=skip_unreachable, forget_access=not limit)
+            if drained:
+                leave.after_down(job, drained)
     if not limit and not surveyed.failures:
         State.of(os.environ).forget(loaded.cluster.name)
     if output == "json":
@@ -70,6 +79,9 @@ def down_command(
         rest = f"The cluster {loaded.cluster.name} is down but for {', '.join(surveyed.unreached)}."
         again = f"When it answers again: kubeup down {shlex.quote(loaded.path)}"
         console.stdout().print(f"{rest} {again}", highlight=False, soft_wrap=True)
+    elif limit:
+        gone = ", ".join(node.title for node in surveyed.going)
+        console.stdout().print(f"Out of the cluster {loaded.cluster.name}: {gone}.", highlight=False, soft_wrap=True)
     else:
         console.stdout().print(f"The cluster {loaded.cluster.name} is down.", highlight=False)
 
@@ -98,7 +110,7 @@ def _listed(name: str, others: frozenset[str]) -> str:
     return " or ".join(sorted({name, *others}))
 
 
-def _confirm(surveyed: down.Surveyed, yes: bool, others: frozenset[str]) -> None:
+def _confirm(surveyed: down.Surveyed, yes: bool, others: frozenset[str], *, whole: bool) -> None:
     """others: where it is not clear which cluster is meant, its name has to be typed."""
     names = ", ".join(node.title for node in surveyed.cluster.nodes if node.endpoint in surveyed.facts)
     if yes:
@@ -106,6 +118,10 @@ def _confirm(surveyed: down.Surveyed, yes: bool, others: frozenset[str]) -> None
     if not sys.stdin.isatty():
         raise UsageError("`down` asks before it acts, and there is nobody to answer", fix="kubeup down --yes")
     question = f"Take the cluster {surveyed.cluster.name} down on {names}, with all its data?"
+    if not whole:
+        names = ", ".join(node.title for node in surveyed.going)
+        data = ", with its member's data of etcd" if surveyed.has_data else ""
+        question = f"Take {names} out of the cluster {surveyed.cluster.name}{data}?"
     if others:
         listed = _listed(surveyed.cluster.name, others)
         typed = click.prompt(f"{question} You could mean {listed}: type its name", err=True, type=str).strip()

@@ -38,8 +38,14 @@ class Surveyed:
 
     @property
     def has_data(self) -> bool:
-        """Whether there is an etcd to take a snapshot of."""
-        return any("etcd.service" in facts.record.units for facts in self.facts.values())
+        """Whether an etcd goes, of which there should be a snapshot."""
+        return any("etcd.service" in self.facts[node.endpoint].record.units for node in self.going)
+
+    @property
+    def going(self) -> tuple[Node, ...]:
+        """Those that are undone: of the chosen ones all that answered and have something of kubeup's."""
+        pairs = zip(self.cluster.nodes, self.plan.nodes, strict=True)
+        return tuple(node for node, plan in pairs if not plan.empty)
 
 
 def survey(job: Job, cluster: Cluster, *, keep_data: bool, limit: frozenset[str] = frozenset()) -> Surveyed:

@@ -17,7 +17,8 @@ from kubeup.model.listing import listed
 from kubeup.node.agent import probe
 from kubeup.node.wire.remote_commands import Kind
 from kubeup.plan.steps import Leaving
-from kubeup.planning.lead import lead
+from kubeup.planning import resolve
+from kubeup.planning.lead import has_worked, lead
 
 SCRIPT = Path(probe.__file__).with_name("leave.sh")
 MARK = "kubeup.io/leaving"
@@ -45,6 +46,42 @@ def agree(job: Job, prepared: Prepared, *, allowed: bool) -> tuple[Leaving, ...]
     if not agreed:
         job.emit(Note(f"not removed: {names}; it stays in the cluster, and the next `kubeup up` asks again"))
     return leaving if agreed else ()
+
+
+@dataclass(frozen=True)
+class Drained:
+    """Workers that `down` may undo now. first: the control-plane node by which they were drained."""
+
+    first: Node
+    names: tuple[str, ...]
+
+
+def before_down(job: Job, surveyed: down.Surveyed, seconds: int) -> Drained | None:
+    """Workers that go while the cluster goes on are drained first; None where there is none, or it does not answer.
+    seconds: that pods of one have to go.
+
+    Raises NodeError where they do not: nothing is undone then.
+    """
+    facts = {endpoint: found for endpoint, found in surveyed.facts.items() if found.record.exists}
+    cluster = resolve.resolve(surveyed.cluster, facts)
+    going = {node.endpoint for node in surveyed.going}
+    staying = {node.endpoint: facts[node.endpoint] for node in cluster.nodes if node.endpoint in facts.keys() - going}
+    if not any(node.endpoint in staying and has_worked(staying[node.endpoint]) for node in cluster.control_plane):
+        return None
+    told = resolve.gather_cluster(cluster, staying).nodes
+    known = set() if isinstance(told, Unknown) else {one.name for one in told}
+    workers = [node for node in cluster.workers if node.endpoint in going and not node.is_control_plane]
+    names = tuple(node.name for node in workers if node.name in known)
+    first = lead(cluster, staying)
+    for name in names:
+        drain(job, first, name, seconds)
+    return Drained(first, names)
+
+
+def after_down(job: Job, drained: Drained) -> None:
+    """Their Node objects go, too."""
+    for name in drained.names:
+        delete(job, drained.first, name)
 
 
 def lift_cordons(job: Job, prepared: Prepared, leaving: Sequence[Leaving]) -> None:

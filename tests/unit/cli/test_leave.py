@@ -11,7 +11,7 @@ from kubeup.commands.leave import MARK
 from kubeup.components.node_objects import REVISION
 from kubeup.model.facts import Facts, Said, running
 from kubeup.model.facts.record import Record
-from tests.support.recorded import Answer, Kubeup
+from tests.support.recorded import SNAPSHOT, Answer, Kubeup
 from tests.unit.cli.conftest import FIRST, SECOND, THIRD, told
 
 DRAINED = Answer("gone\ndone\n")
@@ -154,3 +154,58 @@ def test_what_a_run_that_was_killed_had_cordoned_takes_pods_again(left: Kubeup) 
     assert done.exit_code == 0, done.output
     assert MARK in left.nodes[FIRST].asked
     assert "node5 takes pods again: a run that was broken off had cordoned it" in done.stderr
+
+
+@pytest.fixture
+def whole(left: Kubeup) -> Kubeup:
+    """node5 is in the profile again, and an API server of node3's works."""
+    left.profile("a", FIRST, SECOND, THIRD)
+    return left
+
+
+def test_down_of_one_worker_takes_it_out_of_the_cluster_first(whole: Kubeup) -> None:
+    done = whole("down", "a.yaml", "--yes", "--limit", "node5")
+    assert done.exit_code == 0, done.output
+    assert MARK in whole.nodes[FIRST].asked
+    assert "node5 is no node of the cluster any more" in done.stderr
+    assert whole.touched == {THIRD}
+    assert "Out of the cluster a: node5." in done.stdout
+
+
+def test_down_of_one_whose_pods_do_not_go_undoes_nothing(whole: Kubeup) -> None:
+    whole.nodes[FIRST].answers[MARK] = HELD
+    done = whole("down", "a.yaml", "--yes", "--limit", "node5", "--drain-timeout", "7")
+    assert done.exit_code == 1
+    assert told(done.stderr) == (
+        "error: node5: leaving: its pods did not go within 7 s; it is as it was, and takes pods again\n"
+        "  | default/web-1 is held by the PodDisruptionBudget web\n"
+        "  | default/alone is still there\n"
+        "fix: see to it that they may go (another replica elsewhere, or a PodDisruptionBudget that allows it), and run "
+        "the same command again\n"
+    )
+    assert not whole.touched
+
+
+def test_down_of_all_or_of_a_cluster_that_does_not_answer_drains_nobody(whole: Kubeup) -> None:
+    assert whole("down", "a.yaml", "--yes", "--no-snapshot").exit_code == 0
+    assert MARK not in whole.nodes[FIRST].asked
+    facts = whole.nodes[FIRST].facts
+    silent = {**facts.said, running.NODES: Said(why="connection refused")}
+    whole.nodes[FIRST].facts = replace(facts, said=silent)
+    assert whole("down", "a.yaml", "--yes", "--limit", "node5").exit_code == 0
+    assert MARK not in whole.nodes[FIRST].asked
+
+
+def test_down_of_a_control_plane_node_alone_asks_and_saves_a_snapshot_first(
+    whole: Kubeup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    whole.nodes[FIRST].answers[SNAPSHOT] = Answer("kubeup-snapshot 11\nall of etcd")
+    question = "Take node3 out of the cluster a, with its member's data of etcd?"
+    no = whole("down", "a.yaml", "--limit", "node3", typed="n\n")
+    assert (no.exit_code, question in no.stderr, whole.touched) == (1, True, set())
+    yes = whole("down", "a.yaml", "--limit", "node3", typed="y\n")
+    assert yes.exit_code == 0, yes.output
+    assert whole.touched == {FIRST}
+    (snapshot,) = (whole.home / "state/kubeup/snapshots").iterdir()
+    assert snapshot.read_bytes() == b"all of etcd"
