@@ -42,7 +42,8 @@ quietly() { "$@" >"$here/output" 2>&1 </dev/null 9>&-; }
 # alive COMMAND...: however long it is at work, the operator sees that this machine lives.
 alive() {
     local beat status
-    { while kill -0 $$ && say wait; do sleep 2 >/dev/null 2>&1 3>&-; done; } 9>&- &
+    # Its last sleep outlives it, and must keep no disk from being unmounted.
+    { cd / && while kill -0 $$ && say wait; do sleep 2 >/dev/null 2>&1 3>&-; done; } 9>&- &
     beat=$!
     "$@"
     status=$?
