@@ -82,10 +82,15 @@ def test_a_node_that_reboots_or_loses_its_power_in_the_middle_of_up_and_of_down(
 
 
 def test_a_disk_that_is_full_while_staging(faults: Faults, before: Before) -> None:
-    """Told with what is free; with room again, what is missing is sent, and nothing of it stays after down."""
+    """Told before anything is touched; where that is waived, with what is free, and with room again what is missing is
+    sent, and nothing of it stays after down."""
     on = faults.cluster.on
     assert on("node4", "mkdir -p /var/lib/kubeup && mount -t tmpfs -o size=150m tmpfs /var/lib/kubeup") == ""
     try:
+        small = faults.cluster.kubeup(*UP)
+        assert small.returncode == 1
+        assert "node4: there are 0.2 GB free on /var/lib/kubeup, and kubeup needs 2.5 GB there" in small.stderr
+        faults.cluster.profile(waive="[disk-full]")
         full = faults.cluster.kubeup(*UP)
         assert full.returncode == 1
         assert re.search(r"node4: .*KiB free in /var/lib/kubeup", full.stderr), full.stderr
@@ -95,6 +100,7 @@ def test_a_disk_that_is_full_while_staging(faults: Faults, before: Before) -> No
         assert on("node4", "ls -A /var/lib/kubeup") == ""
     finally:
         on("node4", "umount /var/lib/kubeup")
+        faults.cluster.profile()
     faults.finish_down(before)
 
 
