@@ -121,6 +121,8 @@ def add_node(lab: Lab, node: LabNode) -> None:
     name = lab.node_netns(node.name)
     if name not in names():
         run(["ip", "netns", "add", name])
+        # As a machine that forwards nothing yet, whatever this one does: a namespace begins with its switch.
+        run(["ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.ip_forward=0"])
     run(["ip", "-n", name, "link", "set", "lo", "up"])
     link, out = lab.kind.link, lab.kind.default_route
     if out not in ("", link):
