@@ -114,9 +114,15 @@ until_ready() {
     read -r now _ </proc/uptime
     end=$((${now%.*} + 60))
     while read -r now _ </proc/uptime && left=$((end - ${now%.*})) && [ "$left" -gt 0 ]; do
-        admin wait --for=condition=Ready pod -l "app=$LABEL,run=$RUN" --timeout="${left}s" >/dev/null 2>&1 && return
+        admin wait --for=condition=Ready pod -l "app=$LABEL,run=$RUN" --timeout="${left}s" >/dev/null 2>&1 && all_ready && return
         sleep 0.2
     done
+}
+
+# all_ready: now, for one that was may not be any more while another was waited for.
+all_ready() {
+    states=$(admin get pods -l "app=$LABEL,run=$RUN" -o jsonpath='{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' 2>/dev/null) &&
+        [ -n "$states" ] && ! printf '%s\n' "$states" | grep -qv '^True$'
 }
 
 look() {
