@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from kubeup import components
-from kubeup.components.base import Context
 from kubeup.components.flannel import vxlan_port
-from kubeup.model.facts import ClusterFacts, DroppingChain, FirewallFact
+from kubeup.model.facts import DroppingChain, FirewallFact
 from kubeup.preflight import firewalld, ufw
 from kubeup.preflight.problem import PreflightProblem, Subject
 
@@ -99,8 +97,7 @@ def _missing(s: Subject, found: FirewallFact) -> list[str]:
 
 
 def _reached(s: Subject) -> list[tuple[str, int]]:
-    parts = components.wanted(Context(s.cluster, s.node, s.facts, ClusterFacts(), {}))
-    ports = sorted(REACHED & {port for part in parts for port in part.ports})
+    ports = sorted(REACHED & {port for part in s.parts for port in part.ports})
     vxlan = (
         [("udp", vxlan_port(s.cluster))] if s.cluster.network.flannel_backend == "vxlan" and s.node.is_worker else []
     )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubeup import components
-from kubeup.components.base import FOLDERS, Context
+from kubeup.components.base import FOLDERS
 from kubeup.components.containerd import ROOT
 from kubeup.components.etcd import DATA
 from kubeup.model.cluster import Runtime
-from kubeup.model.facts import ClusterFacts
 from kubeup.preflight.problem import PreflightProblem, Subject
 
 SHOWN = 5
@@ -49,7 +47,6 @@ def snapshots(s: Subject) -> Iterator[PreflightProblem]:
 
 def _wanted(s: Subject) -> dict[str, str]:
     """Path -> who needs it."""
-    parts = components.wanted(Context(s.cluster, s.node, s.facts, ClusterFacts(), {}))
     found = {folder.path: "kubeup" for folder in FOLDERS}
-    found |= {one.path: part.name for part in parts for one in part.directories if one.owned_recursively}
+    found |= {one.path: part.name for part in s.parts for one in part.directories if one.owned_recursively}
     return {path: whose for path, whose in found.items() if path not in s.facts.record.owned}

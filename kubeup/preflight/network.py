@@ -5,9 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from kubeup import components
-from kubeup.components.base import Context
-from kubeup.model.facts import ClusterFacts, Listener
+from kubeup.model.facts import Listener
 from kubeup.preflight.problem import PreflightProblem, Subject
 
 
@@ -70,8 +68,8 @@ def _is_of_use(address: str) -> bool:
 
 
 def ports(s: Subject) -> Iterator[PreflightProblem]:
-    ours = {part.unit for part in _parts(s) if part.unit in s.facts.record.units}
-    needed = {port: part.name for part in _parts(s) for port in part.ports}
+    ours = {part.unit for part in s.parts if part.unit in s.facts.record.units}
+    needed = {port: part.name for part in s.parts for port in part.ports}
     for listener in s.facts.listeners:
         if listener.port in needed and listener.unit not in ours:
             owner = f" of {listener.unit}" if listener.unit else ""
@@ -87,10 +85,6 @@ def _stop(listener: Listener) -> str:
     if listener.process == "docker-proxy":
         return f"stop the container: docker ps --filter publish={listener.port} on the node names it"
     return f"stop it: systemctl status {listener.pid} on the node says what it belongs to"
-
-
-def _parts(s: Subject) -> tuple[components.Component, ...]:
-    return components.wanted(Context(s.cluster, s.node, s.facts, ClusterFacts(), {}))
 
 
 def routes(s: Subject) -> Iterator[PreflightProblem]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from packaging.version import Version
 
+from kubeup import components
+from kubeup.components.base import Component, Context
 from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError, NodeError
-from kubeup.model.facts import Facts
+from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.preflight_ids import PREFLIGHT_IDS
 from kubeup.model.severity import Severity
 
@@ -61,6 +64,11 @@ class Subject:
     node: Node
     facts: Facts
     before: frozenset[str] = frozenset()
+
+    @cached_property
+    def parts(self) -> tuple[Component, ...]:
+        """What the node is to have; several checks ask for it."""
+        return components.wanted(Context(self.cluster, self.node, self.facts, ClusterFacts(), {}))
 
     def problem(
         self, id_: str, message: str, fix: str, evidence: Iterable[str] = (), severity: Severity | None = None
