@@ -124,7 +124,7 @@ class Execution:
             # Who did not answer has none, and no facts.
             if any(one.sha256 in self.downloads for one in plan.binaries) and self.facts[node.endpoint].downloader:
                 found.append(Trip(DOWNLOADING, plan.node))
-            if plan.binaries or plan.files or plan.baselines:
+            if plan.has_to_stage:
                 found.append(Trip(STAGING, plan.node))
         return found
 
@@ -138,7 +138,7 @@ class Execution:
         while (trip := schedule.next(self._is_silent)) is not None:
             self._prepare(trip, schedule)
             schedule.begin(trip)
-            if trip.level == STAGING and not self._has_something_to_stage(trip.node):
+            if trip.level == STAGING and not self._of(trip.node)[1].has_to_stage:
                 schedule.end(trip)
                 continue
             self._begin(trip, schedule, crew)
@@ -161,10 +161,6 @@ class Execution:
         if lacking:
             self.emit(Phase("fetching what is pushed", beside=bool(schedule.under_way)))
             self.paths = {**self.paths, **self.fetch(lacking)}
-
-    def _has_something_to_stage(self, title: str) -> bool:
-        _, plan = self._of(title)
-        return bool(plan.binaries or plan.files or plan.baselines)
 
     def _begin(self, trip: Trip, schedule: Schedule, crew: Crew) -> None:
         node, plan = self._of(trip.node)

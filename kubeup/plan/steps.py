@@ -176,6 +176,11 @@ class NodePlan:
         return not (self.binaries or self.levels)
 
     @property
+    def has_to_stage(self) -> bool:
+        """Whether anything goes to the node before its first level."""
+        return bool(self.binaries or self.files or self.baselines)
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         return tuple(step for level in self.levels for step in level.steps)
 
