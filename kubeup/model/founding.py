@@ -71,6 +71,11 @@ OF_A_NODE = frozenset(
 )
 
 
+def of_each(text: str) -> dict[str, str]:
+    """NAME=VALUE of every node, as NODES and SUBNETS have it: name -> value."""
+    return {name: value for name, _, value in (word.partition("=") for word in text.split())}
+
+
 def comes_first(key: str) -> bool:
     """Whether it is recorded before anything is changed: what is half done already counts as what the cluster has."""
     return key in OF_A_NODE or key.startswith("version/") or any(key == one.key for one in FOUNDING)

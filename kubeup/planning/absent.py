@@ -8,9 +8,8 @@ from dataclasses import replace
 from kubeup.model.cluster import Cluster, Node, by_address
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts, Unknown
-from kubeup.model.founding import NODES
+from kubeup.model.founding import NODES, of_each
 from kubeup.model.listing import listed
-from kubeup.planning import recorded
 from kubeup.planning.lead import has_worked
 
 
@@ -20,7 +19,7 @@ def known_by_others(nodes: Sequence[Node], facts: Mapping[str, Facts]) -> tuple[
     known: dict[str, str] = {}
     for node in reversed(by_address(nodes)):
         if node.endpoint in facts:
-            known |= recorded.of_each(facts[node.endpoint].record.meta.get(NODES, ""))
+            known |= of_each(facts[node.endpoint].record.meta.get(NODES, ""))
     here = {node.name for node in nodes if node.endpoint in facts}
     names = {address: name for name, address in known.items() if name not in here}
 

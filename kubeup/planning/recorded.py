@@ -11,7 +11,7 @@ from kubeup.components.base import Component, Context
 from kubeup.model.cluster import Cluster, Node, by_address
 from kubeup.model.facts import Facts
 from kubeup.model.facts import versions as versions_of
-from kubeup.model.founding import CONTROL_PLANE, DNS_UPSTREAM, FOUNDING, KUBEUP, NODES, SERVER, SUBNETS
+from kubeup.model.founding import CONTROL_PLANE, DNS_UPSTREAM, FOUNDING, KUBEUP, NODES, SERVER, SUBNETS, of_each
 from kubeup.plan.steps import NodePlan, Offer, SetMeta
 from kubeup.release import pins
 from kubeup.release.artifacts import Artifact
@@ -61,11 +61,6 @@ def _kept(context: Context, key: str, pairs: Mapping[str, str]) -> str:
     if context.cluster_facts.absent:
         pairs = {**of_each(known), **pairs}
     return " ".join(f"{name}={value}" for name, value in sorted(pairs.items()))
-
-
-def of_each(text: str) -> dict[str, str]:
-    """NAME=VALUE of every node, as NODES and SUBNETS have it: name -> value."""
-    return {name: value for name, _, value in (word.partition("=") for word in text.split())}
 
 
 def meta(cluster: Cluster, node: Node, artifacts: Sequence[Artifact]) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from kubeup.components import docker_daemon
 from kubeup.model.cluster import KUBERNETES, Cluster, Network, Node, Runtime, by_address, replace_nodes
 from kubeup.model.errors import KubeupError
 from kubeup.model.facts import ClusterFacts, Facts, NodeObject, Said, Unknown, running
-from kubeup.model.founding import SUBNETS
+from kubeup.model.founding import SUBNETS, of_each
 from kubeup.pki import ca_state
 from kubeup.planning import absent, recorded
 
@@ -189,7 +189,7 @@ def _known_cidrs(
     every = reversed(by_address(cluster.nodes))
     asked = [(node, facts[node.endpoint].record.meta) for node in every if node.endpoint in facts]
     for _, meta in asked:
-        known |= recorded.of_each(meta.get(SUBNETS, ""))
+        known |= of_each(meta.get(SUBNETS, ""))
     known.update((node.name, meta["pod_cidr"]) for node, meta in asked if meta.get("pod_cidr"))
     if isinstance(nodes, Unknown):
         return known

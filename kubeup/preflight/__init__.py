@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from kubeup.model.cluster import Cluster
 from kubeup.model.facts import Facts
-from kubeup.model.founding import NODES
+from kubeup.model.founding import NODES, of_each
 from kubeup.preflight import authorities, disk, docker, firewall, folders, identity, living, machine, network, versions
 from kubeup.preflight.certificates import run_out
 from kubeup.preflight.disk import pressure
@@ -63,8 +63,8 @@ TOGETHER: tuple[Callable[[Sequence[Subject]], Iterator[PreflightProblem]], ...] 
 
 def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[PreflightProblem, ...]:
     """Every problem of every node that answered, and of all of them together. facts: by node.endpoint."""
-    words = (word for one in facts.values() if one.record.cluster == cluster.name for word in _nodes(one))
-    before = frozenset(word.partition("=")[2] for word in words)
+    records = [one.record for one in facts.values() if one.record.cluster == cluster.name]
+    before = frozenset(address for one in records for address in of_each(one.meta.get(NODES, "")).values())
     subjects = [
         Subject(cluster, node, facts[node.endpoint], before) for node in cluster.nodes if node.endpoint in facts
     ]
@@ -73,10 +73,6 @@ def check(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[PreflightProble
     own = [s for s in subjects if s.facts.record.cluster in ("", cluster.name)]
     found.extend(problem for one in TOGETHER for problem in one(own))
     return tuple(replace(problem, severity="warning") if problem.id in cluster.waive else problem for problem in found)
-
-
-def _nodes(facts: Facts) -> list[str]:
-    return facts.record.meta.get(NODES, "").split()
 
 
 def _together(cluster: Cluster, subjects: list[Subject]) -> Iterator[PreflightProblem]:
