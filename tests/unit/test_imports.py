@@ -24,6 +24,7 @@ ONLY = {
         "node.ssh.forwarding",
         "node.ssh.keyring",
         "node.ssh.login",
+        "node.ssh.protocol",
         "node.ssh.without_ssh",
         "node.wire.transport",
     },

@@ -1,8 +1,8 @@
 """Links for one run: each machine looked up in the SSH configuration once, each bastion and each key opened once.
 
-configuration.py asks ssh, sshconfig.py says who is dialled, tcp.py dials, hostkeys.py judges the server's key,
-login.py gets in. The only importer of fabric, whose own run and put are not used: they cost three and seven round
-trips, and copy what they send.
+configuration.py asks ssh, sshconfig.py says who is dialled, tcp.py dials, protocol.py speaks, hostkeys.py judges
+the server's key, login.py gets in. The only importer of fabric, whose own run and put are not used: they cost three and
+seven round trips, and copy what they send.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from kubeup.model.errors import ConnectError
 from kubeup.node.ssh import sshconfig
 from kubeup.node.ssh.configuration import Configuration, Unusable, unusable
 from kubeup.node.ssh.keyring import Keyring
-from kubeup.node.ssh.login import LOGIN_SECONDS, Login, Verifier, transport_factory
+from kubeup.node.ssh.login import LOGIN_SECONDS, Login, Verifier
+from kubeup.node.ssh.protocol import transport_factory
 from kubeup.node.ssh.secrets import Secrets
 from kubeup.node.ssh.sshconfig import Target
 from kubeup.node.ssh.tcp import CONNECT_SECONDS, SILENT_SECONDS, Dialed, dial, dropped, failure

@@ -1,9 +1,9 @@
-"""Getting in: the handshake, which keys are tried in which order, and what is told when none was taken."""
+"""Getting in: whose host key is taken, which keys are tried in which order, and what is told when none was taken."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import paramiko
@@ -22,29 +22,6 @@ from kubeup.node.ssh.tcp import failure
 LOGIN_SECONDS = 30.0
 ANSWER_SECONDS = 120.0
 """A person may have to find a telephone first; sshd itself waits so long (LoginGraceTime)."""
-# The counter modes need a second pass for their checksum; what is not here is weak.
-CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-
-
-def transport_factory(target: Target) -> Callable[..., paramiko.Transport]:
-    """How paramiko shall begin: with ciphers that are quick and sound, and the kind of host key that is known."""
-    first = hostkeys.preferred_types(hostkeys.known_to(target), target.pinned)
-
-    def make(sock: socket.socket, **options: object) -> paramiko.Transport:
-        transport = paramiko.Transport(sock, **options)  # type: ignore[arg-type]
-        security = transport.get_security_options()
-        security.ciphers = [cipher for cipher in CIPHERS if cipher in security.ciphers]
-        # rsa-sha2-512 is an algorithm for keys of type ssh-rsa; ssh-rsa itself would mean SHA-1.
-        offered = [kind for kind in security.key_types if kind != "ssh-rsa"]
-        security.key_types = sorted(offered, key=lambda kind: _rank(first, kind))
-        return transport
-
-    return make
-
-
-def _rank(first: tuple[str, ...], algorithm: str) -> int:
-    kind = "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm
-    return first.index(kind) if kind in first else len(first)
 
 
 class Verifier(paramiko.MissingHostKeyPolicy):
