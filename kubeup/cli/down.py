@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -69,19 +70,22 @@ def down_command(
             outcome = down.execute(job, surveyed, skip_unreachable=skip_unreachable, forget_access=not limit)
             if drained:
                 leave.after_down(job, drained)
+                outcome = replace(outcome, changed=outcome.changed or bool(drained.names))
     if not limit and not surveyed.failures:
         State.of(os.environ).forget(loaded.cluster.name)
     if output == "json":
         print(data.outcome(outcome, None))
         return
     summary.show(console.stderr(), outcome, undone=True)
-    if surveyed.unreached:
+    if limit:
+        gone = [node.title for node in surveyed.going] + [node.title for node in surveyed.lost if drained]
+        if gone:
+            told = f"Out of the cluster {loaded.cluster.name}: {', '.join(gone)}."
+            console.stdout().print(told, highlight=False, soft_wrap=True)
+    elif surveyed.unreached:
         rest = f"The cluster {loaded.cluster.name} is down but for {', '.join(surveyed.unreached)}."
         again = f"When it answers again: kubeup down {shlex.quote(loaded.path)}"
         console.stdout().print(f"{rest} {again}", highlight=False, soft_wrap=True)
-    elif limit:
-        gone = ", ".join(node.title for node in surveyed.going)
-        console.stdout().print(f"Out of the cluster {loaded.cluster.name}: {gone}.", highlight=False, soft_wrap=True)
     else:
         console.stdout().print(f"The cluster {loaded.cluster.name} is down.", highlight=False)
 
@@ -119,7 +123,7 @@ def _confirm(surveyed: down.Surveyed, yes: bool, others: frozenset[str], *, whol
         raise UsageError("`down` asks before it acts, and there is nobody to answer", fix="kubeup down --yes")
     question = f"Take the cluster {surveyed.cluster.name} down on {names}, with all its data?"
     if not whole:
-        names = ", ".join(node.title for node in surveyed.going)
+        names = ", ".join(node.title for node in (*surveyed.going, *surveyed.lost))
         data = ", with its member's data of etcd" if surveyed.has_data else ""
         question = f"Take {names} out of the cluster {surveyed.cluster.name}{data}?"
     if others:

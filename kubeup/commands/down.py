@@ -19,22 +19,30 @@ from kubeup.model.founding import DOWN
 from kubeup.node.wire.payload import level_payload
 from kubeup.node.wire.transport import NodeConnection
 from kubeup.plan.steps import Level, NodePlan, Plan, SetMeta
-from kubeup.planning import waves
+from kubeup.planning import absent, waves
 from kubeup.planning.removals import empty_diff
 
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What the nodes say before anything is undone. facts: by node.endpoint; failures: nodes that did not answer."""
+    """What the nodes say before anything is undone, by node.endpoint. failures: of nodes that did not answer and matter:
+    those that were chosen, and the control plane, by which the others leave. limit: as for ``is_chosen``."""
 
     cluster: Cluster
     facts: Mapping[str, Facts]
     failures: Mapping[str, KubeupError]
     plan: Plan
+    limit: frozenset[str] = frozenset()
 
     @property
     def unreached(self) -> tuple[str, ...]:
         return tuple(node.title for node in self.cluster.nodes if node.endpoint in self.failures)
+
+    @property
+    def lost(self) -> tuple[Node, ...]:
+        """Workers that were chosen and did not answer: all of them but the machine can leave a cluster that goes on."""
+        silent = (node for node in self.cluster.nodes if node.endpoint in self.failures)
+        return tuple(node for node in silent if not node.is_control_plane and is_chosen(node, self.limit))
 
     @property
     def has_data(self) -> bool:
@@ -55,13 +63,15 @@ def survey(job: Job, cluster: Cluster, *, keep_data: bool, limit: frozenset[str]
     """
     results: Results[Facts] = probing.probe_nodes(job.fleet, cluster, job.emit)
     nodes = tuple(_as_recorded(node, results.values.get(node.endpoint)) for node in cluster.nodes)
-    cluster = replace(cluster, nodes=nodes)
+    cluster = replace(cluster, nodes=absent.known_by_others(nodes, results.values))
     refuse_unknown(cluster, limit)
     endpoints = {node.endpoint for node in cluster.nodes if is_chosen(node, limit)}
     chosen = {endpoint: facts for endpoint, facts in results.values.items() if endpoint in endpoints}
+    matters = endpoints | {node.endpoint for node in cluster.control_plane}
+    failures = {endpoint: error for endpoint, error in results.failures.items() if endpoint in matters}
     probing.refuse_strangers(cluster, chosen)
     plans = [empty_diff(node.title, chosen.get(node.endpoint, Facts()), keep_data=keep_data) for node in cluster.nodes]
-    return Surveyed(cluster, results.values, results.failures, Plan(cluster.name, tuple(plans)))
+    return Surveyed(cluster, results.values, failures, Plan(cluster.name, tuple(plans)), limit)
 
 
 def _as_recorded(node: Node, facts: Facts | None) -> Node:
@@ -95,11 +105,11 @@ def execute(job: Job, surveyed: Surveyed, *, skip_unreachable: bool, forget_acce
             unreachable,
             fix="mend them; or undo the others now with --skip-unreachable, and run `kubeup down` again later",
         )
-    nodes = tuple(node for node in surveyed.cluster.nodes if node.endpoint not in surveyed.failures)
+    nodes = tuple(node for node in surveyed.cluster.nodes if node.endpoint in surveyed.facts)
     plans = tuple(
         plan
         for node, plan in zip(surveyed.cluster.nodes, surveyed.plan.nodes, strict=True)
-        if node.endpoint not in surveyed.failures
+        if node.endpoint in surveyed.facts
     )
     reachable = replace(surveyed.cluster, nodes=nodes)
     plan = Plan(surveyed.plan.cluster, plans)

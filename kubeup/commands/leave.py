@@ -71,7 +71,7 @@ def before_down(job: Job, surveyed: down.Surveyed, seconds: int) -> Drained | No
     told = resolve.gather_cluster(cluster, staying).nodes
     known = set() if isinstance(told, Unknown) else {one.name for one in told}
     workers = [node for node in cluster.workers if node.endpoint in going and not node.is_control_plane]
-    names = tuple(node.name for node in workers if node.name in known)
+    names = tuple(node.name for node in (*workers, *surveyed.lost) if node.name in known)
     first = lead(cluster, staying)
     for name in names:
         drain(job, first, name, seconds)

@@ -186,6 +186,33 @@ def test_down_of_one_whose_pods_do_not_go_undoes_nothing(whole: Kubeup) -> None:
     assert not whole.touched
 
 
+def test_down_of_a_dead_worker_takes_all_of_it_but_the_machine_out(whole: Kubeup) -> None:
+    """It is called as the others know it. Who else does not answer is not asked for."""
+    whole.nodes[FIRST].answers[MARK] = Answer("not-ready\ndone\n")
+    whole.nodes[THIRD].off = whole.nodes[SECOND].off = True
+    refused = whole("down", "a.yaml", "--yes", "--limit", "node5")
+    assert refused.exit_code == 1
+    assert "1 nodes did not answer; nothing was undone" in refused.stderr
+    assert "--skip-unreachable" in refused.stderr
+    assert MARK not in whole.nodes[FIRST].asked
+    done = whole("down", "a.yaml", "--yes", "--limit", "node5", "--skip-unreachable")
+    assert done.exit_code == 0, done.output
+    assert "node5 was not drained: its kubelet gives no sign of life" in done.stderr
+    assert "node5 is no node of the cluster any more" in done.stderr
+    assert f"not undone, since it did not answer: {THIRD}: connecting" in done.stderr
+    assert f"not undone, since it did not answer: {SECOND}" not in done.stderr
+    assert "Nothing changed" not in done.stderr
+    assert done.stdout == "Out of the cluster a: node5.\n"
+    assert not whole.touched
+
+
+def test_down_of_one_worker_needs_no_answer_of_another(whole: Kubeup) -> None:
+    whole.nodes[SECOND].off = True
+    done = whole("down", "a.yaml", "--yes", "--limit", "node5")
+    assert done.exit_code == 0, done.output
+    assert "Out of the cluster a: node5." in done.stdout
+
+
 def test_down_of_all_or_of_a_cluster_that_does_not_answer_drains_nobody(whole: Kubeup) -> None:
     assert whole("down", "a.yaml", "--yes", "--no-snapshot").exit_code == 0
     assert MARK not in whole.nodes[FIRST].asked
