@@ -25,8 +25,11 @@ from kubeup.planning.removals import empty_diff
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What the nodes say before anything is undone, by node.endpoint. failures: of nodes that did not answer and matter:
-    those that were chosen, and the control plane, by which the others leave. limit: as for ``is_chosen``."""
+    """What the nodes say before anything is undone, by node.endpoint.
+
+    failures: of nodes that did not answer and matter: those that were chosen, and the control plane, by which the
+    others leave. limit: as for ``is_chosen``.
+    """
 
     cluster: Cluster
     facts: Mapping[str, Facts]
