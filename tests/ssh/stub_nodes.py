@@ -73,7 +73,10 @@ case $* in
     *'get nodes -o go-template='*) cat /stub/objects ;;
     *'get --raw /version'*) echo '{"gitVersion": "v1.37.2"}' ;;
     *'get -f '*) sed -n 's/^# revision //p' /etc/kubeup/cluster.yaml ;;
+    *'get node '*--ignore-not-found*) grep -qx "node $5" /stub/objects && echo 'false True' ;;
     *'get node '*) echo True ;;
+    *'delete node '*) awk -v name="$5" '$1 == "node" { gone = $2 == name } !gone' /stub/objects >/stub/new &&
+        cat /stub/new >/stub/objects ;;
     *'apply '*' -f -') echo "$*" >>/stub/applied && exec python3 -c '
 import json, sys
 for one in json.load(sys.stdin)["items"]:

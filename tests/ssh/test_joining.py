@@ -1,4 +1,4 @@
-"""What a node that joins costs the others, in trips over a real sshd: the same whether they are two or fifty."""
+"""What a node that joins or leaves costs the others, in trips over a real sshd: the same for two of them or fifty."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.commands import up
+from kubeup.commands import leave, up
 from kubeup.execution import probing
 from kubeup.execution.fleet import Fleet
 from kubeup.execution.job import Job, Outcome
@@ -77,10 +77,23 @@ class Stubbed:
             }
 
     def up(self, cluster: Cluster) -> Outcome:
+        with self._job() as job:
+            return up.execute(job, up.prepare(job, cluster))
+
+    def up_without(self, cluster: Cluster) -> dict[str, int]:
+        """As `up --remove`, by a profile that lacks some nodes; the trips, by name, of all that were asked."""
+        with self._job() as job:
+            prepared = up.prepare(job, cluster)
+            up.execute(job, prepared)
+            failures = leave.remove(job, prepared, prepared.plan.leaving, self.whole.nodes, 30)
+            assert failures is None, [one.format() for one in failures.causes] if failures else ""
+            return {node.name: job.fleet.trips(node) for node in self.whole.nodes}
+
+    @contextmanager
+    def _job(self) -> Iterator[Job]:
         with self._fleet() as fleet:
             environ = {"KUBECONFIG": str(self._home / "kubeconfig")}
-            job = Job(fleet, lambda _: None, lambda _: None, "ann@laptop", lambda: NOW, environ)
-            return up.execute(job, up.prepare(job, cluster))
+            yield Job(fleet, lambda _: None, lambda _: None, "ann@laptop", lambda: NOW, environ)
 
     @contextmanager
     def _fleet(self) -> Iterator[Fleet]:
@@ -111,7 +124,7 @@ def key(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("others", [2, 10, pytest.param(50, marks=pytest.mark.soak)])
-def test_a_node_that_joins_costs_the_lead_two_trips_more_and_nobody_else_one(
+def test_a_node_that_joins_or_leaves_costs_the_lead_two_trips_more_and_nobody_else_one(
     machine: Machine, operator: Operator, tmp_path: Path, others: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBEUP_CACHE", str(tmp_path / "cache"))
@@ -132,3 +145,13 @@ def test_a_node_that_joins_costs_the_lead_two_trips_more_and_nobody_else_one(
     print(f"a node joins {others}: {seconds:.1f} s; nothing to do: {time.monotonic() - begin:.1f} s")
     assert trips(again) == dict.fromkeys(nodes.names, 1)
     assert not again.changed
+    begin = time.monotonic()
+    # The lead: asked, told who the nodes are now, to drain, to delete. Who leaves: asked, undone.
+    assert stubbed.up_without(stubbed.founded) == {**dict.fromkeys(nodes.names, 1), "node1": 4, new: 2}
+    print(f"a node leaves {others}: {time.monotonic() - begin:.1f} s")
+    assert {name: nodes.read(name, "/var/lib/kubeup/record") for name in before} == before
+    assert f"node {new}\n" not in nodes.read("node1", "/stub/objects")
+    assert nodes.read(new, "/var/lib/kubeup/record") == ""
+    after = stubbed.up(stubbed.founded)
+    assert trips(after) == dict.fromkeys(nodes.names[:-1], 1)
+    assert not after.changed
