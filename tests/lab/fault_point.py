@@ -38,8 +38,8 @@ WAIT_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Point:
-    """Where: a step (node, its trip, the step's number there), a phase (its number), bytes sent to a node, or its next
-    step with a title that is not among those struck.
+    """Where: a step (node, its trip, the step's number there), a phase (its number, or its title), bytes sent to a
+    node, or its next step with a title that is not among those struck.
 
     title: for people. deed: kill (this process ends itself), or tell (it makes the file ``told``, and goes on when the
     file ``go`` is there). seen: where to write down what passes.
@@ -143,7 +143,8 @@ class FaultPoint:
             self._phases += 1
             number = self._phases
         self._note("phase", "", 0, number, event.title)
-        if self._point.kind == "phase" and number == self._point.number:
+        point = self._point
+        if point.kind == "phase" and (number == point.number if point.number else event.title == point.title):
             self._strike()
 
     def _note(self, kind: str, node: str, trip: int, number: int, title: str) -> None:

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 NODES = ("node3", "node4")
 COMMANDS = {"up": ("up", "--no-validate"), "down": ("down", "--yes", "--no-snapshot", "profile.yaml")}
 LIMIT = 400.0
+# A soak ends after so many minutes, and goes on from there the next time.
+MINUTES = float(os.environ.get("KUBEUP_TEST_MINUTES", "60"))
 # Whoever is logged in by SSH, and nobody else: the listener's parent is the node's first process.
 SESSIONS = "for p in $(pgrep sshd); do [ $(ps -o ppid= -p $p) -eq 1 ] || echo $p; done"
 FREE = "if [ -e /var/lib/kubeup/lock ]; then flock -n /var/lib/kubeup/lock echo free; else echo free; fi"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import subprocess
@@ -18,13 +17,11 @@ from kubeup.lab.model import Lab
 from kubeup.node.agent import snapshot
 from tests.lab.conftest import Cluster, kubelet
 from tests.lab.fault_point import Point
-from tests.lab.faults import COMMANDS, NODES, Faults, Ledger, Trial, look_apart, passed, trials
+from tests.lab.faults import COMMANDS, MINUTES, NODES, Faults, Ledger, Trial, look_apart, passed, trials
 from tests.support.bad_line import BadLine
 
 pytestmark = pytest.mark.parametrize("cluster", ["debian"], indirect=True)
 UP, DOWN = COMMANDS["up"], COMMANDS["down"]
-# A soak ends after so many minutes, and goes on from there the next time.
-MINUTES = float(os.environ.get("KUBEUP_TEST_MINUTES", "60"))
 Before = Sequence[snapshot.Things]
 
 

@@ -86,7 +86,7 @@ class Stubbed:
             prepared = up.prepare(job, cluster)
             up.execute(job, prepared)
             failures = leave.remove(job, prepared, prepared.plan.leaving, self.whole.nodes, 30)
-            assert failures is None, [one.format() for one in failures.causes] if failures else ""
+            assert failures is None, [str(one) for one in failures.causes]
             return {node.name: job.fleet.trips(node) for node in self.whole.nodes}
 
     @contextmanager
