@@ -46,9 +46,9 @@ class Group(LazyGroup):
     @staticmethod
     def _unexpected(error: Exception) -> KubeupError:
         from kubeup.cli.state import State
-        from kubeup.report.run_log import RunLog, unexpected
+        from kubeup.report.run_log import RunLog, stamp, unexpected
 
-        log = RunLog(State.of(os.environ).logs, sys.argv, __version__)
+        log = RunLog(State.of(os.environ).logs, sys.argv, __version__, stamp())
         log.unexpected(error)
         log.close("unexpected")
         return unexpected(error, log.path)

@@ -29,9 +29,13 @@ from kubeup.node.ssh.secrets import Secrets
 from kubeup.node.wire.transport import SshConnection
 from kubeup.profile import LoadedProfile
 from kubeup.release.artifacts import ReleaseEvent
+from kubeup.report import run_log
 from kubeup.report.progress import View
 from kubeup.report.run_log import RunLog, unexpected
 from kubeup.tunnel import Tunnel
+
+BEGAN_KEY = "kubeup.began"
+"""In click's context: when the command began."""
 
 
 def load(path: Path | None, bundle: Path | None = None) -> LoadedProfile:
@@ -139,8 +143,10 @@ def job(fleet: Fleet) -> Iterator[Job]:
     """Everything a command needs, with its view on and its log begun. What is a fault of kubeup's own ends as an error
     that names the log."""
     stderr = console.stderr()
-    verbose = bool(click.get_current_context().meta.get(VERBOSE_KEY))
-    log = RunLog(State.of(os.environ).logs, sys.argv, __version__)
+    meta = click.get_current_context().meta
+    verbose = bool(meta.get(VERBOSE_KEY))
+    # A command that asks something in between has a job before and one after, and one log.
+    log = RunLog(State.of(os.environ).logs, sys.argv, __version__, meta.setdefault(BEGAN_KEY, run_log.stamp()))
 
     def emit(event: Event) -> None:
         if isinstance(event, Failed):

@@ -25,12 +25,20 @@ def unexpected(error: Exception, log: Path) -> KubeupError:
     return KubeupError(f"an unexpected {type(error).__name__}: {error}", fix=f"{REPORT}: {log}")
 
 
-def _opened(folder: Path) -> tuple[Path, int]:
-    """A new log, for appending, with the oldest of the folder gone. A run does not stop for want of one: where the
-    folder cannot be written, it lies among temporary files, and where nothing can be, it is given up."""
+def stamp() -> str:
+    """This moment, as names of logs have it: they sort by it."""
+    return time.strftime("%Y%m%d-%H%M%S")
+
+
+def _opened(folder: Path, began: str) -> tuple[Path, int]:
+    """The log of the run that began then, for appending, with the oldest of the folder gone.
+
+    A run does not stop for want of one: where the folder cannot be written, it lies among temporary files, and where
+    nothing can be, it is given up.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+        path = folder / f"{began}-{os.getpid()}.log"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for old in sorted(folder.glob("*.log"))[:-KEPT]:
             old.unlink(missing_ok=True)
@@ -47,9 +55,9 @@ def _opened(folder: Path) -> tuple[Path, int]:
 class RunLog:
     """A file for the operator alone (0600) in a folder that keeps the last ten. Takes events from any thread."""
 
-    def __init__(self, folder: Path, words: Sequence[str], version: str) -> None:
-        """folder: made where it is missing. words: the command line, as it was typed."""
-        self.path, descriptor = _opened(folder)
+    def __init__(self, folder: Path, words: Sequence[str], version: str, began: str) -> None:
+        """folder: made where it is missing. words: the command line, as it was typed. began: as ``stamp`` has it."""
+        self.path, descriptor = _opened(folder, began)
         self._file = os.fdopen(descriptor, "a", encoding="utf-8")
         self._lock = threading.Lock()
         self._begin = time.monotonic()

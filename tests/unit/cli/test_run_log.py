@@ -9,6 +9,7 @@ import pytest
 
 from kubeup.model.errors import REPORT
 from kubeup.node.wire.exchange import Reply
+from kubeup.report import run_log
 from kubeup.report.run_log import KEPT
 from tests.support.recorded import SNAPSHOT, Answer, Kubeup, RecordedConnection
 from tests.unit.cli.conftest import FIRST, SECOND
@@ -31,6 +32,17 @@ def test_every_run_leaves_a_log_for_the_operator_alone(demo: Kubeup) -> None:
     assert re.search(r"node4 <     stop\S* kubelet\.service", text), text
     assert re.search(rf"{SECOND} = apply: status 0 after \d", text), text
     assert text.rstrip().endswith("done")
+
+
+def test_a_run_has_one_log_however_long_it_takes(demo: Kubeup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`down` asks in between, and people take their time."""
+    moments = (f"20200101-0000{second:02}" for second in range(60))
+    monkeypatch.setattr(run_log, "stamp", lambda: next(moments))
+    assert demo("down", "--yes").exit_code == 0
+    (log,) = logs(demo)
+    text = log.read_text()
+    assert "== asking the nodes" in text
+    assert "node4 < steps" in text
 
 
 def test_the_last_ten_are_kept(demo: Kubeup) -> None:
