@@ -78,7 +78,8 @@ def down_command(
         return
     summary.show(console.stderr(), outcome, undone=True)
     if limit:
-        gone = [node.title for node in surveyed.going] + [node.title for node in surveyed.lost if drained]
+        out = drained.names if drained else ()
+        gone = [node.title for node in surveyed.going] + [one.title for one in surveyed.lost if one.name in out]
         if gone:
             told = f"Out of the cluster {loaded.cluster.name}: {', '.join(gone)}."
             console.stdout().print(told, highlight=False, soft_wrap=True)
