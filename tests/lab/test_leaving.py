@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from kubeup.components import pause
 from kubeup.lab import life, model
 from kubeup.node.agent.snapshot import Things
+from tests.lab import held_pod
 from tests.lab.conftest import PREFIX, SUBNETS, Cluster, bare
 from tests.lab.fault_point import Point
 from tests.lab.faults import MINUTES, Faults, Ledger, passed
@@ -26,24 +26,6 @@ from tests.support.polling import settle
 pytestmark = pytest.mark.story
 REMOVE = ("up", "--remove", "--no-validate")
 MARK = "kubeup.io/leaving"
-HELD = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: held}
-spec:
-  selector: {matchLabels: {app: held}}
-  template:
-    metadata: {labels: {app: held}}
-    spec:
-      nodeName: node4
-      terminationGracePeriodSeconds: 0
-      containers: [{name: held, image: IMAGE, imagePullPolicy: Never}]
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: holds}
-spec: {minAvailable: 1, selector: {matchLabels: {app: held}}}
-"""
 
 
 def nodes(cluster: Cluster, *numbers: int) -> None:
@@ -138,8 +120,7 @@ def test_one_goes_and_another_comes_in_one_edit(cluster: Cluster, faults: Faults
 @contextmanager
 def held(cluster: Cluster) -> Iterator[None]:
     """A pod that may not go from node4."""
-    text = HELD.replace("IMAGE", f"registry.k8s.io/pause:{pause.PAUSE.version}")
-    cluster.feed("node3", f"kubectl apply -f - <<'end'\n{text}\nend")
+    cluster.feed("node3", held_pod.command("held", "holds"))
     ready = "get deployment held -o jsonpath={.status.readyReplicas}"
     settle(lambda: cluster.kubectl(ready) == "1", 60, "the pod on node4 to be ready")
     try:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from kubeup.components import pause
 from kubeup.lab import state
 from kubeup.node.agent.snapshot import Things
+from tests.lab import held_pod
 from tests.lab.conftest import Cluster, kubelet
 from tests.lab.snapshots import differences, look
 from tests.support.bad_line import BadLine
@@ -103,35 +103,12 @@ def test_validate_calls_it_healthy(readme: Cluster) -> None:
     assert "Cluster validation succeeded" in done.stdout
 
 
-WEB = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      nodeName: node4
-      terminationGracePeriodSeconds: 0
-      containers: [{name: web, image: IMAGE, imagePullPolicy: Never}]
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: one-web}
-spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
-"""
-
-
 def test_a_node_leaves_once_its_pods_may_and_comes_back(readme: Cluster, found: Things) -> None:
     path = readme.home / "profile.yaml"
     text = path.read_text()
     alone = re.sub(r"^nodes: .*$", f"nodes: [root@{readme.addresses[0]}]", text, flags=re.MULTILINE)
     alone = re.sub(r"^roles: .*$", "roles: ai", alone, flags=re.MULTILINE)
-    readme.feed(
-        "node3",
-        f"kubectl apply -f - <<'end'\n{WEB.replace('IMAGE', f'registry.k8s.io/pause:{pause.PAUSE.version}')}\nend",
-    )
+    readme.feed("node3", held_pod.command("web", "one-web"))
     ready = "kubectl get deployment web -o jsonpath={.status.readyReplicas}"
     settle(lambda: readme.on("node3", ready) == "1", 30, "the pod on node4 to be ready")
     path.write_text(alone)
