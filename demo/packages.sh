@@ -15,6 +15,7 @@ want curl curl
 want cc gcc
 want git git
 want fish fish
+want haproxy haproxy
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 [ -e /usr/include/seccomp.h ] || missing="$missing libseccomp-dev libc6-dev pkg-config"
 [ -n "$missing" ] || exit 0
@@ -29,3 +30,5 @@ apt-get update -qq
 # shellcheck disable=SC2086
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 [ -z "${ours:-}" ] || rm -f /usr/sbin/policy-rc.d
+# The program is wanted, not its service, which would run from the next boot on.
+case $missing in *haproxy*) systemctl disable haproxy >/dev/null 2>&1 || true ;; esac

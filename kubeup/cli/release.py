@@ -17,6 +17,7 @@ from kubeup.model.cluster import KUBERNETES, Cluster, Runtime
 from kubeup.model.errors import FleetError
 from kubeup.model.events import Phase, Working
 from kubeup.model.facts import Facts
+from kubeup.model.listing import listed
 from kubeup.planning import required
 from kubeup.release import artifacts, pins
 from kubeup.release.catalog import row_of
@@ -88,6 +89,9 @@ def bundle_command(profile_path: Path, output: Path, archs: tuple[str, ...]) -> 
 
         bundle.write(output, cache_root(), found, copied)
     click.echo(f"{output}: {len(found)} files, {size(output.stat().st_size)}")
+    balanced = [node.title for node in cluster.nodes if cluster.balances(node)]
+    if balanced:
+        click.echo(f"not in it: haproxy, which must be on {listed(balanced)} (apt-get install haproxy)", err=True)
 
 
 @release_group.command("pins")

@@ -12,12 +12,12 @@ from kubeup.cli import console, session
 from kubeup.cli.options import BUNDLE, DRAIN_TIMEOUT, DRY_RUN, LIMIT, OUTPUT, PARALLEL, PROFILE, THROUGH_ME, VERBOSE
 from kubeup.cli.state import State
 from kubeup.commands import leave, up
-from kubeup.execution.job import Outcome, Prepared
+from kubeup.execution.job import Job, Outcome, Prepared
 from kubeup.model.cluster import Cluster
 from kubeup.profile import LoadedProfile
 from kubeup.report import data, health, plan, summary
 from kubeup.validate.checks import Health
-from kubeup.validate.run import validate
+from kubeup.validate.run import validate, validate_what_was_changed
 
 NOT_PLANNED = "what they lack is not in this plan"
 
@@ -80,11 +80,7 @@ def up_command(
         with session.images_through_me(job, prepared, through_me) as bring_images:
             outcome = up.execute(job, prepared, bring_images, remember)
         stayed = leave.remove(job, prepared, leaving, before, drain_timeout)
-        deep = outcome.changed or bool(leaving)
-        known = {} if deep else prepared.facts
-        found = (
-            None if no_validate else validate(job, prepared.cluster, deep=deep, facts=known, problems=prepared.failures)
-        )
+        found = None if no_validate else _look(job, prepared, changed=outcome.changed or bool(leaving))
     remember()
     _show_outcome(outcome, found, loaded.cluster, output)
     if stayed:
@@ -92,6 +88,13 @@ def up_command(
     session.tell_absence(prepared, "nothing was done there; the others are as the plan has them")
     if found and not found.healthy:
         sys.exit(1)
+
+
+def _look(job: Job, prepared: Prepared, *, changed: bool) -> Health:
+    """Whether the cluster is well; where nothing was changed by reading only, with what the probe said."""
+    if changed:
+        return validate_what_was_changed(job, prepared.cluster, prepared.failures)
+    return validate(job, prepared.cluster, deep=False, facts=prepared.facts, problems=prepared.failures)
 
 
 @click.command("plan")

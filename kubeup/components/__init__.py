@@ -20,6 +20,7 @@ MODULES = (
     "docker",
     "cri_dockerd",
     "crictl",
+    "api_balancer",
     "etcd",
     "kube_apiserver",
     "kube_controller_manager",

@@ -253,3 +253,12 @@ def http_ok(port: int, path: str = "/healthz") -> str:
         f'printf "GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n" >&3 && '
         'read -r _ code _ <&3 && test "$code" = 200\''
     )
+
+
+def http_body(port: int, path: str) -> str:
+    """Shell that prints what http://127.0.0.1:PORT/PATH answers, without its head; it fails where nobody does."""
+    return (
+        f"bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port} && "
+        f'printf "GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n" >&3 && '
+        'while read -r line && test "${line%?}"; do :; done <&3 && cat <&3\''
+    )

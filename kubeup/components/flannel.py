@@ -129,7 +129,7 @@ COMPONENT = Component(
         inside_path="opt/bin/flanneld",
         module="flannel",
     ),
-    after=("kube-apiserver",),
+    after=("kube-apiserver", "api-balancer"),
     templates=(
         Template("net-conf.json", NET_CONF, config=True),
         Template("flannel-cni", CNI_WRITER, mode=0o755),

@@ -21,7 +21,6 @@ ACTION = "cluster-objects"
 def flags(context: Context) -> Flags:
     network = context.cluster.network
     first, last = network.node_ports
-    servers = ",".join(f"https://{master.address}:2379" for master in context.cluster.control_plane)
     return {
         "advertise-address": context.node.address,
         "allow-privileged": "true",
@@ -32,7 +31,8 @@ def flags(context: Context) -> Flags:
         "etcd-cafile": f"{PKI}/etcd/ca.crt",
         "etcd-certfile": f"{PKI}/apiserver-etcd-client.crt",
         "etcd-keyfile": f"{PKI}/apiserver-etcd-client.key",
-        "etcd-servers": servers,
+        # The member of this machine alone: whoever comes or goes elsewhere is no business of this file.
+        "etcd-servers": "https://127.0.0.1:2379",
         "kubelet-certificate-authority": f"{PKI}/ca.crt",
         "kubelet-client-certificate": f"{PKI}/apiserver-kubelet-client.crt",
         "kubelet-client-key": f"{PKI}/apiserver-kubelet-client.key",

@@ -58,7 +58,7 @@ COMPONENT = Component(
     name="kube-proxy",
     roles=WORKER,
     release=kubernetes_binary("kube-proxy"),
-    after=("kube-apiserver",),
+    after=("kube-apiserver", "api-balancer"),
     templates=(Template("kube-proxy.yaml", CONFIG, config=True),),
     certificates=(f"{PKI}/ca.crt", f"{PKI}/kube-proxy.crt"),
     reads=(KUBECONFIG, CONFIG),

@@ -116,7 +116,7 @@ COMPONENT = Component(
     name="kubelet",
     roles=WORKER,
     release=kubernetes_binary("kubelet"),
-    after=("kube-apiserver", "containerd", "cri-dockerd"),
+    after=("kube-apiserver", "api-balancer", "containerd", "cri-dockerd"),
     templates=(Template("kubelet.yaml", CONFIG, config=True),),
     certificates=(f"{PKI}/ca.crt", f"{PKI}/kubelet-client.crt", f"{PKI}/kubelet.crt"),
     asks=lambda _: (RESOLV_CONF,),

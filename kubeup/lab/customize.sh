@@ -8,8 +8,9 @@ for unit in systemd-networkd.service systemd-networkd.socket systemd-networkd-wa
     getty@tty1.service console-getty.service; do
     systemctl mask "$unit" >/dev/null 2>&1 || true
 done
-# Docker is installed, but stopped; nothing starts by the clock.
-systemctl disable docker.service docker.socket containerd.service apt-daily.timer apt-daily-upgrade.timer \
+# Docker and haproxy are installed, but stopped; nothing starts by the clock.
+systemctl disable haproxy.service docker.service docker.socket containerd.service apt-daily.timer \
+    apt-daily-upgrade.timer \
     dpkg-db-backup.timer fstrim.timer e2scrub_all.timer >/dev/null 2>&1 || true
 systemctl enable ssh.service >/dev/null 2>&1
 # Kernel settings outside of the network are shared with this machine: not a node's to set as it boots.

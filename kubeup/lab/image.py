@@ -20,7 +20,7 @@ SUITE = "trixie"
 SUITES = (SUITE, *(image.ubuntu for image in IMAGES.values() if image.ubuntu))
 COMMON = (
     "systemd,systemd-sysv,dbus,openssh-server,iproute2,iptables,ipset,ca-certificates,kmod,procps,conntrack,nftables",
-    "curl,sudo,ethtool,socat,attr,docker.io",
+    "curl,sudo,ethtool,socat,attr,docker.io,haproxy",
 )
 OF_DEBIAN = "docker-cli"
 """In packages of its own there; Ubuntu's docker.io has it."""

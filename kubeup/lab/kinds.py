@@ -25,7 +25,7 @@ IMAGES: Mapping[str, Image] = {
     "debian": Image(),
     "ubuntu": Image("systemd-resolved,netplan.io,ufw"),
     # Names before a dash, so that images of one kind are told from those of another by their folders.
-    "ubuntu26": Image(over="ubuntu", newer=("rust-coreutils", "sudo-rs"), script="ubuntu26.sh"),
+    "ubuntu26": Image(over="ubuntu", newer=("rust-coreutils", "sudo-rs", "haproxy"), script="ubuntu26.sh"),
     "noble": Image("systemd-resolved,netplan.io,ufw", ubuntu="noble"),
     "resolute": Image("systemd-resolved,netplan.io,ufw", ubuntu="resolute"),
 }

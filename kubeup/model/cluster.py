@@ -89,6 +89,8 @@ class Program:
     minor_by_minor: bool = False
 
 
+BALANCER_PORT = 7443
+"""On 127.0.0.1 of machines with a balancer of their own (components/api_balancer.py)."""
 KUBERNETES = Program("kubernetes", "1.37.2", way_back="patch", minor_by_minor=True)
 
 
@@ -218,9 +220,8 @@ class Cluster:
     storage_path: str = ""
     images: tuple[str, ...] = ()
     """The user's own images that nodes should have, as REPOSITORY:TAG."""
-    api_address: str = ""
-    """Of the control-plane node whose API server workers and the operator ask, as the nodes' records have it; `resolve`
-    fills it in."""
+    api_endpoint: str = ""
+    """HOST:PORT of something outside that leads to every API server: a balancer, a virtual address, a name."""
     waive: frozenset[str] = frozenset()
 
     @property
@@ -233,16 +234,25 @@ class Cluster:
         """Machines that run pods (role ``i`` or ``ai``), by address, too."""
         return by_address(node for node in self.nodes if node.is_worker)
 
-    @property
-    def api_node(self) -> Node:
-        """The control-plane node that workers and the operator ask: one that the cluster was not built with is the
-        first."""
-        return next((node for node in self.control_plane if node.address == self.api_address), self.control_plane[0])
+    def balances(self, node: Node) -> bool:
+        """Whether a machine reaches the API by a balancer of its own: one without an API server, where there are
+        several."""
+        return len(self.control_plane) > 1 and not node.is_control_plane
+
+    def api_server_of(self, node: Node) -> str:
+        """The URL by which a machine's own programs ask the API.
+
+        A control-plane node asks its own API server: a kubelet must never be newer than the one that it asks
+        (https://kubernetes.io/releases/version-skew-policy/), and in an upgrade the others are older for a while.
+        """
+        if node.is_control_plane:
+            return node.api_server
+        return f"https://127.0.0.1:{BALANCER_PORT}" if self.balances(node) else self.control_plane[0].api_server
 
     @property
     def api_server(self) -> str:
-        """The URL every worker and the operator use for the API."""
-        return self.api_node.api_server
+        """The URL for whoever asks from elsewhere; where the profile names no endpoint, one of several will do."""
+        return f"https://{self.api_endpoint}" if self.api_endpoint else self.control_plane[0].api_server
 
     def override(self, component: str) -> Override:
         return self.overrides.get(component, Override())

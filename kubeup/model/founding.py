@@ -17,8 +17,6 @@ SUBNETS = "subnets"
 lead's is up to date, the others' may be older."""
 NODES = "nodes"
 """NAME=ADDRESS of all nodes; as SUBNETS."""
-SERVER = "server"
-"""URL of the API server that workers and the operator ask."""
 DNS_UPSTREAM = "dns_upstream"
 """Whom the cluster's DNS asks, where that followed from what some machines lack; on control-plane nodes. While a
 machine does not answer, it stays."""
@@ -66,9 +64,7 @@ DOWN = "down"
 """That a `down` began, and is not at its end: what is still there of the cluster is to go."""
 KUBEUP = "kubeup"
 """Which version of kubeup changed the node last."""
-OF_A_NODE = frozenset(
-    {"name", "roles", "address", "runtime", "pod_cidr", "kubernetes", CONTROL_PLANE, NODES, SERVER, SUBNETS}
-)
+OF_A_NODE = frozenset({"name", "roles", "address", "runtime", "pod_cidr", "kubernetes", CONTROL_PLANE, NODES, SUBNETS})
 
 
 def of_each(text: str) -> dict[str, str]:

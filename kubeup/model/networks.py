@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from kubeup.model.cluster import Cluster, by_address
+
+
+def is_ipv4(text: str) -> bool:
+    """Whether it is an address, and no name."""
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def no_proxy(cluster: Cluster) -> str:

@@ -69,6 +69,7 @@ _IDS = (
     PreflightId("cgroup-v1", "cgroup v1, which kubelet refuses since 1.35"),
     PreflightId("cgroup-controllers", "The kernel runs without a cgroup controller that kubelet needs"),
     PreflightId("no-iptables", "iptables is missing"),
+    PreflightId("no-haproxy", "haproxy is missing or too old on a node that reaches several API servers by it"),
     PreflightId("kernel-module", "The kernel has no module overlay, br_netfilter or, where flannel needs it, vxlan"),
     PreflightId("no-kmsg", "/dev/kmsg is missing, without which kubelet does not start"),
     PreflightId("nft-version", "nft is missing, or too old for kube-proxy's nftables mode"),

@@ -79,7 +79,7 @@ def files(
             spec.path,
             kubeconfig.render(
                 cluster_name=cluster.name,
-                server=server_for(cluster, node),
+                server=cluster.api_server_of(node),
                 ca_path=CERTIFICATE_AUTHORITIES[0].cert_path,
                 user=spec.user,
                 cert_path=f"/etc/kubernetes/pki/{spec.certificate}.crt",
@@ -90,11 +90,6 @@ def files(
         for spec in kubeconfigs_of(node)
     )
     return tuple(found), tuple(to_issue)
-
-
-def server_for(cluster: Cluster, node: Node) -> str:
-    """A control-plane node talks to its own API server, everybody else to the same one."""
-    return node.api_server if node.is_control_plane else cluster.api_server
 
 
 def leaf_reason(spec: CertificateSpec, facts: Facts, authority: AuthorityFact | None, now: datetime.datetime) -> str:

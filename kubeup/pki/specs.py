@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubeup.model.cluster import Cluster, Node
+from kubeup.model.networks import is_ipv4
 from kubeup.model.resources import CertificateSpec
 
 ROOT = "/etc/kubernetes/pki"
@@ -43,6 +44,9 @@ def admin() -> CertificateSpec:
 
 def _master_specs(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
     network = cluster.network
+    endpoint = cluster.api_endpoint.rpartition(":")[0]
+    endpoint_ips = tuple(filter(is_ipv4, (endpoint,)))
+    endpoint_dns = () if endpoint_ips or not endpoint else (endpoint,)
     own_dns, own_ips = ("localhost", node.name), ("127.0.0.1", "::1", node.address)
     api_dns = (
         "kubernetes",
@@ -50,9 +54,10 @@ def _master_specs(cluster: Cluster, node: Node) -> tuple[CertificateSpec, ...]:
         "kubernetes.default.svc",
         f"kubernetes.default.svc.{network.dns_domain}",
         "localhost",
-        *(master.name for master in cluster.control_plane),
+        node.name,
+        *endpoint_dns,
     )
-    api_ips = ("127.0.0.1", str(network.api_ip), *(master.address for master in cluster.control_plane))
+    api_ips = ("127.0.0.1", str(network.api_ip), node.address, *endpoint_ips)
     return (
         CertificateSpec(f"{ROOT}/etcd/server.crt", "etcd", node.name, (), own_dns, own_ips, server=True, client=True),
         CertificateSpec(f"{ROOT}/etcd/peer.crt", "etcd", node.name, (), own_dns, own_ips, server=True, client=True),

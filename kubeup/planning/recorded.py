@@ -11,7 +11,7 @@ from kubeup.components.base import Component, Context
 from kubeup.model.cluster import Cluster, Node, by_address
 from kubeup.model.facts import Facts
 from kubeup.model.facts import versions as versions_of
-from kubeup.model.founding import CONTROL_PLANE, DNS_UPSTREAM, FOUNDING, KUBEUP, NODES, SERVER, SUBNETS, of_each
+from kubeup.model.founding import CONTROL_PLANE, DNS_UPSTREAM, FOUNDING, KUBEUP, NODES, SUBNETS, of_each
 from kubeup.plan.steps import NodePlan, Offer, SetMeta
 from kubeup.release import pins
 from kubeup.release.artifacts import Artifact
@@ -36,7 +36,6 @@ def of_cluster(context: Context) -> tuple[tuple[str, str], ...]:
         ("runtime", runtime),
         ("address", context.node.address),
         *((one.key, one.value(cluster)) for one in FOUNDING),
-        (SERVER, cluster.api_server),
         (KUBEUP, __version__),
     ]
     if context.node.is_control_plane:
@@ -101,18 +100,6 @@ def first_sums(cluster: Cluster, facts: Mapping[str, Facts]) -> Mapping[str, str
         for key, value in facts[node.endpoint].record.meta.items()
         if key.startswith(FIRST_SUM)
     }
-
-
-def api_address(cluster: Cluster, facts: Mapping[str, Facts]) -> str:
-    """Of the API server that workers and the operator ask: where the records say it is, while the control plane has a
-    node there; else that of its first node.
-
-    So neither another order in the profile nor a further control-plane node moves it. cluster: with its addresses.
-    """
-    here = {node.api_server: node.address for node in cluster.control_plane}
-    asked = (*cluster.control_plane, *cluster.workers)
-    said = (facts[node.endpoint].record.meta.get(SERVER, "") for node in asked if node.endpoint in facts)
-    return next((here[url] for url in said if url in here), next(iter(here.values()), ""))
 
 
 def dns_upstream(cluster: Cluster, facts: Mapping[str, Facts]) -> tuple[str, ...] | None:

@@ -39,7 +39,6 @@ def resolve(cluster: Cluster, facts: Mapping[str, Facts]) -> Cluster:
     kubernetes = recorded.kubernetes(cluster, facts) or cluster.versions.kubernetes
     return replace(
         cluster,
-        api_address=recorded.api_address(cluster, facts),
         dns_upstream=_upstreams(cluster, facts),
         ingress_nodes=chosen,
         runtime=cluster.runtime or choose_runtime(cluster, facts).runtime,

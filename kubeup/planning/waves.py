@@ -37,7 +37,7 @@ def of(
             for context, node in zip(contexts, plan.nodes, strict=True)
             if (level := node.level(number))
         ]
-        needs, trusts = _serving(cluster, plan, contexts, lead) if number else ((), ())
+        needs, trusts = _serving(plan, contexts, lead) if number else ((), ())
         follows = _lower(plan, number) if number > 1 else ()
         found += [replace(wave, needs=needs, trusts=trusts) for wave in _of_level(number, turns, follows)]
     return tuple(found)
@@ -134,18 +134,17 @@ def _titles(turns: Iterable[_Turn]) -> tuple[str, ...]:
     return tuple(turn.node.title for turn in turns)
 
 
-def _serving(
-    cluster: Cluster, plan: Plan, contexts: Sequence[Context], lead: Node
-) -> tuple[tuple[Trip, ...], tuple[Trip, ...]]:
-    """What all levels but the first need of the nodes that serve them the API, and what they only trust.
+def _serving(plan: Plan, contexts: Sequence[Context], lead: Node) -> tuple[tuple[Trip, ...], tuple[Trip, ...]]:
+    """What all levels but the first need of the lead, which serves them the API, and what they only trust.
 
-    A node whose API server works, and that is to bring no objects into it, serves as it is.
+    One whose API server works, and that is to bring no objects into it, serves as it is. Each other control-plane node
+    is its own machine's server, which is through its first level by then, and one of several to who has none.
     """
     needs: list[Trip] = []
     trusts: list[Trip] = []
     for context, node in zip(contexts, plan.nodes, strict=True):
         level = node.level(0)
-        if level is None or context.node.title not in (lead.title, cluster.api_node.title):
+        if level is None or context.node.title != lead.title:
             continue
         brings = any(isinstance(step, RunAction) and step.action.component == API.name for step in level.steps)
         serves = API.rolling is not None and API.rolling.works(context)

@@ -32,10 +32,10 @@ def front_ends(s: Subject) -> Iterator[PreflightProblem]:
 
 
 def operators_way(s: Subject) -> Iterator[PreflightProblem]:
-    """kubectl on the operator's machine asks one control-plane node. What firewalld thinks of it is not told: a
+    """kubectl on the operator's machine may ask any control-plane node. What firewalld thinks of it is not told: a
     port may be open there by services and rich rules, too.
     """
-    asks_here = bool(s.cluster.control_plane) and s.node.endpoint == s.cluster.api_node.endpoint
+    asks_here = s.node.is_control_plane and not s.cluster.api_endpoint
     if not re.fullmatch(r"\d+(\.\d+){3}", s.facts.operator) or not asks_here or s.node.bastion:
         return
     came_from = s.facts.operator

@@ -15,6 +15,8 @@ CLOCK_SECONDS = 60.0
 MASTER_BYTES, NODE_BYTES = 1_700_000_000, 700_000_000
 # Counted on a running cluster: kubelet 6, kube-proxy 4, containerd 2; two each of the control plane.
 NODE_INOTIFY, MASTER_INOTIFY = 12, 6
+OLDEST_HAPROXY = Version("2.2")
+"""The first that makes health checks of several steps: https://docs.haproxy.org/2.2/configuration.html#http-check%20send"""
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 
 
@@ -135,6 +137,8 @@ def tools(s: Subject) -> Iterator[PreflightProblem]:
         yield s.problem("no-iptables", "iptables is missing, and flannel needs it", "apt-get install iptables")
     if s.cluster.proxy_mode is ProxyMode.NFTABLES:
         yield from _nftables(s)
+    if s.cluster.balances(s.node):
+        yield from _haproxy(s)
     for module in facts.missing_modules:
         if module != "vxlan":
             yield s.problem("kernel-module", f"its kernel has no {module}", f"modprobe {module}; or use another kernel")
@@ -151,6 +155,17 @@ def tools(s: Subject) -> Iterator[PreflightProblem]:
             "/dev/kmsg is missing (as in a container of LXC's), and kubelet does not start without it",
             "LXC: lxc.mount.entry = /dev/kmsg dev/kmsg none bind,create=file in the container's configuration; "
             "elsewhere: ln -s /dev/console /dev/kmsg, at each boot",
+        )
+
+
+def _haproxy(s: Subject) -> Iterator[PreflightProblem]:
+    found = s.facts.haproxy
+    if not found or version(found) < OLDEST_HAPROXY:
+        have = f"haproxy {found} is too old" if found else "haproxy is missing"
+        yield s.problem(
+            "no-haproxy",
+            f"{have}: the node reaches {len(s.cluster.control_plane)} API servers by it (from {OLDEST_HAPROXY} on)",
+            "apt-get install haproxy (kubeup runs one of its own: the package's service may be off)",
         )
 
 

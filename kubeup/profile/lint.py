@@ -110,6 +110,23 @@ def dns(cluster: Cluster, reading: ParseContext) -> None:
         reading.error(at, f"{network.dns_ip} is no address for a service", example)
 
 
+def anonymous_checks(cluster: Cluster, reading: ParseContext) -> None:
+    """Balancers ask each API server whether it is ready, and nobody gave them a certificate."""
+    if not any(cluster.balances(node) for node in cluster.nodes):
+        return
+    sections = filter(None, map(reading.places.get, ("kube_apiserver", "kube-apiserver")))
+    flags = [one for section in sections if (said := section.said("flags")) for one in said.entries]
+    for name, value in flags:
+        if name.text.lstrip("-").replace("_", "-") != "anonymous-auth" or value.text.lower() != "false":
+            continue
+        reading.error(
+            name,
+            f"`anonymous-auth: false` closes /readyz, by which nodes choose one of {len(cluster.control_plane)} API "
+            "servers",
+            "take it out; `authentication-config` can leave /readyz open and nothing else",
+        )
+
+
 def sizes(cluster: Cluster, reading: ParseContext) -> None:
     network = cluster.network
     length = network.service_range.prefixlen
@@ -211,6 +228,7 @@ RULES: tuple[Callable[[Cluster, ParseContext], None], ...] = (
     node_ports,
     load_balancer,
     upstream,
+    anonymous_checks,
     ingress_nodes,
     snapshotter,
 )

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 API = "api"
+QUORUM = "etcd-quorum"
 LOAD_BALANCER = "load-balancer"
 NETWORK_POLICY = "network-policy"
 WORKLOADS_SEEN = "workloads-seen"
@@ -29,6 +30,11 @@ def certificates_id(node: str) -> str:
 def kept_id(node: str, what: str) -> str:
     """what: the id of the check that rode in the probe."""
     return f"kept/{node}/{what}"
+
+
+def balancer_id(node: str, master: str = "") -> str:
+    """What a machine's balancer thinks of an API server; or that it did not say."""
+    return f"balancer/{node}/{master}" if master else f"balancer/{node}"
 
 
 def component_id(component: str, node: str) -> str:

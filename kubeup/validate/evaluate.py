@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kubeup.execution.results import Results
 from kubeup.model.cluster import Cluster, Node
-from kubeup.model.errors import KubeupError
+from kubeup.model.errors import KubeupError, NodeError
 from kubeup.model.facts import Facts
+from kubeup.model.listing import listed
 from kubeup.validate import checks as ids
 from kubeup.validate.checks import Check, ComponentStatus, NodeStatus, ServiceStatus, Status
 from kubeup.validate.rows import (
@@ -49,7 +50,10 @@ def _journal(node: Node, unit: str) -> str:
 
 
 def unreachable(node: Node, error: KubeupError) -> Check:
-    return _check(False, ids.node_answers_id(node.title), error.title(), error.fix, error.evidence)
+    """Called as the cluster knows it, also where it was only known by what SSH dials."""
+    known = isinstance(error, NodeError) and error.node == node.title
+    text = error.title() if known else f"{node.title} does not answer: {error.message}"
+    return _check(False, ids.node_answers_id(node.title), text, error.fix, error.evidence)
 
 
 def api_answers(said: Said) -> bool:
@@ -121,15 +125,16 @@ def _agreement(node: Node, rows: Rows) -> list[Check]:
 
 
 def component_statuses(cluster: Cluster, said: Said) -> tuple[ComponentStatus, ...]:
-    """controller-manager and scheduler per control-plane node, etcd-N per member as kube-apiserver counts."""
+    """controller-manager, scheduler and member of etcd of each control-plane node, called as kube-apiserver does."""
     found = []
-    for index, node in enumerate(cluster.control_plane):
+    for node in cluster.control_plane:
         rows = said.get(node.endpoint, [])
         told = {word.component: word.status == "True" for word in read(ApiWord, rows)}
         for own in read(OwnWord, rows):
             if own.component == "kube-apiserver":
                 continue
-            shown = f"etcd-{index}" if own.component == "etcd" else own.component
+            # An API server knows its own machine's member, and no other.
+            shown = "etcd-0" if own.component == "etcd" else own.component
             healthy = own.verdict == "Healthy"
             found.append(ComponentStatus(node.title, shown, healthy, own.message, told.get(shown)))
     order = ("controller-manager", "scheduler")
@@ -143,8 +148,8 @@ def nodes(cluster: Cluster, said: Said) -> list[Check]:
             _check(
                 False,
                 ids.API,
-                f"the API at {cluster.api_server} does not answer",
-                _journal(cluster.api_node, "kube-apiserver"),
+                f"the API does not answer on {listed([node.title for node in cluster.control_plane])}",
+                _journal(cluster.control_plane[0], "kube-apiserver"),
             )
         ]
     found = {status.name: status for status in node_statuses(said)}

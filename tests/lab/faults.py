@@ -232,7 +232,7 @@ class Faults:
     def finish_down(self, before: Sequence[snapshot.Things]) -> None:
         """`down` leaves both machines as they were."""
         done = self.cluster.kubeup(*COMMANDS["down"])
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         with ThreadPoolExecutor(2) as pool:
             found = list(pool.map(lambda number: differences(before[number], look_apart(self.cluster, number)), (0, 1)))
         assert found == ["", ""], "\n".join(found)

@@ -15,7 +15,7 @@ def look(cluster: Cluster, node: int) -> snapshot.Things:
     # Of the tests' own kubectl.
     cluster.on(f"node{3 + node}", "rm -rf /dev/shm/test-cache")
     done = cluster.kubeup("node", "snapshot", cluster.addresses[node], "-o", str(path))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return snapshot.parse(path.read_text("utf-8", "surrogateescape"))
 
 

@@ -87,7 +87,7 @@ def running(cluster: Cluster, shop: Path) -> Cluster:
     assert shop
     cluster.profile(addons="[dns, storage, ./shop]")
     done = cluster.kubeup("up", "--no-validate")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return cluster
 
 
@@ -138,7 +138,7 @@ def test_an_object_taken_out_of_a_manifest_goes_and_others_stay(running: Cluster
 
 def test_one_added_by_hand_outlives_an_up_and_goes_when_told(running: Cluster) -> None:
     added = running.kubeup("addons", "up", "metrics-server")
-    assert added.returncode == 0, added.stderr
+    assert added.returncode == 0, added.stdout + added.stderr
     assert "kubectl top nodes" in added.stdout
     available = "-o jsonpath='{.status.conditions[?(@.type==\"Available\")].status}'"
     assert running.kubectl(f"get apiservice v1beta1.metrics.k8s.io {available}") == "True", "it said that it runs"
@@ -227,7 +227,7 @@ def test_a_server_of_names_that_cannot_run_makes_the_cluster_unhealthy(running: 
 
 def test_addons_of_the_profile_taken_away_come_back_with_the_next_up(running: Cluster) -> None:
     done = running.kubeup("addons", "down", "dns")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "the next `kubeup up` brings it back" in done.stderr
     assert "not found" in running.kubectl("-n kube-system get service kube-dns")
     assert running.kubeup("up", "--no-validate").returncode == 0
@@ -237,7 +237,7 @@ def test_addons_of_the_profile_taken_away_come_back_with_the_next_up(running: Cl
 def test_without_addons_nothing_of_them_is_left(running: Cluster) -> None:
     running.profile()
     done = running.kubeup("up", "--no-validate")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     label = f"-l {manifests.LABEL} -o name --ignore-not-found"
     kinds = (
         "deployments,daemonsets,configmaps,serviceaccounts,services,clusterroles,clusterrolebindings,roles,rolebindings"

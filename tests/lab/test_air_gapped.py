@@ -36,7 +36,7 @@ def made(cluster: Cluster) -> Path:
     done = cluster.kubeup("release", "bundle", "profile.yaml", "-o", "kubeup.tar")
     own.unlink()
     own.parent.rmdir()
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"kubeup\.tar: \d+ files, ", done.stdout)
     alone(cluster)
     return cluster.home / "kubeup.tar"
@@ -86,7 +86,7 @@ def test_up_needs_nothing_but_the_bundle(cluster: Cluster, made: Path) -> None:
     begin = time.monotonic()
     done = cluster.kubeup("up", "--bundle", str(made))
     print(f"up --bundle: {time.monotonic() - begin:.1f} s")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "Cluster validation succeeded" in done.stdout
     names = [addons.IMAGES[name].reference(Versions()) for name in ("coredns", "metrics-server")]
     for node in ("node3", "node4"):
@@ -98,7 +98,7 @@ def test_up_needs_nothing_but_the_bundle(cluster: Cluster, made: Path) -> None:
 
 def test_the_users_own_images_come_out_of_it_too(cluster: Cluster, made: Path) -> None:
     done = cluster.kubeup("images", "pull", "--bundle", str(made))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     checked = cluster.kubeup("images", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert OWN.name in cluster.on("node4", f"{CTR} images ls -q")
@@ -112,7 +112,7 @@ def test_the_same_profile_makes_the_same_bundle(cluster: Cluster, made: Path) ->
     text = (cluster.home / "profile.yaml").read_text().replace("sources: [cache, go]", "sources: [cache]")
     (cluster.home / "cached.yaml").write_text(text)
     done = cluster.kubeup("release", "bundle", "cached.yaml", "-o", "again.tar")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     with bundle.opened(made) as one, bundle.opened(cluster.home / "again.tar") as two:
         assert {key: entry.sha256 for key, entry in one.entries.items()} == {
             key: entry.sha256 for key, entry in two.entries.items()

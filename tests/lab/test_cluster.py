@@ -69,7 +69,7 @@ def running(cluster: Cluster, before: dict[str, str]) -> Cluster:
 def test_a_plan_of_bare_nodes_touches_nothing(cluster: Cluster, before: dict[str, str]) -> None:
     cluster.profile()
     done = cluster.kubeup("up", "--dry-run")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"Plan: 2 of 2 nodes change: \d+ files, 12 units, \d+\.\d [GM]B to send", done.stdout)
     assert "+KUBELET_OPTS" in done.stdout
     assert "PRIVATE KEY" not in done.stdout
@@ -353,7 +353,7 @@ def assert_as_found(cluster: Cluster, before: dict[str, str]) -> None:
 
 def test_down_leaves_the_nodes_as_they_were_found(running: Cluster, before: dict[str, str]) -> None:
     done = running.kubeup("down", "--yes")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     trips = [int(found) for found in re.findall(r"^node[34]\s+(\d+)", done.stderr, re.MULTILINE)]
     assert trips
     assert max(trips) <= 3
@@ -442,7 +442,7 @@ def test_keep_data_and_up_bring_the_cluster_back_with_its_objects_and_encrypted_
     assert running.kubeup("down", "--yes", "--keep-data").returncode == 0
     assert "inactive" in running.on("node3", "systemctl is-active etcd kubelet")
     done = running.kubeup("up")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert running.kubectl("get configmap kept -o jsonpath={.data.a}") == "b"
     assert running.kubectl("get secret kept -o jsonpath={.data.word}") == "aHVzaA=="
     assert running.on("node3", RAW) == raw

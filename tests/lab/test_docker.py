@@ -21,7 +21,7 @@ def seen(cluster: Cluster) -> str:
 def test_docker_s_containers_run_on_through_up_and_down(cluster: Cluster, seen: str) -> None:
     cluster.profile()
     done = cluster.kubeup("up")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "Cluster validation succeeded" in done.stdout
     assert cluster.on("node4", SEEN) == seen
     assert cluster.json("up")["changed"] is False

@@ -154,7 +154,7 @@ def test_an_absent_docker_is_installed_and_one_at_work_is_left_alone(
     seen = cluster.on("node4", SEEN)
     profile(cluster, mirror, tmp_path)
     done = cluster.kubeup("up", "--no-validate")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     nodes = cluster.kubectl("get nodes")
     assert nodes.count(" Ready ") == 2, nodes
     # kubeup's unit and settings, upstream's programs.
@@ -182,7 +182,7 @@ def test_what_docker_can_read_while_it_runs_is_merged_without_a_restart(
     assert "reload   docker.service: /etc/docker/daemon.json changes" in planned.stdout, planned.stdout + planned.stderr
     assert '+  "insecure-registries"' in planned.stdout
     done = cluster.kubeup("up", "--no-validate")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert cluster.on("node4", PROCESSES) == seen
     info = cluster.on("node4", "docker info")
     assert "appstore:5000" in info
@@ -207,7 +207,7 @@ def test_a_restart_is_asked_for_and_the_containers_are_named(
     assert "kubeup up --restart-docker" in refused.stderr
     assert cluster.on("node4", PROCESSES) == seen
     done = cluster.kubeup("up", "--no-validate", "--restart-docker")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     info = cluster.on("node4", "docker info")
     assert info.index("http://mirror.example:5000/") < info.index("http://second.example/")
     assert cluster.json("up", "--no-validate")["changed"] is False
@@ -259,7 +259,7 @@ def pushed(cluster: Cluster, path: Path) -> dict[str, Any]:
 def test_down_takes_the_installed_docker_away_and_leaves_the_other(cluster: Cluster, bare: str, options: str) -> None:
     assert "policy drop" in cluster.on("node3", RULES), "Docker closes FORWARD where it switches forwarding on"
     done = cluster.kubeup("down", "--yes", "--no-snapshot")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert cluster.on("node4", OPTIONS) == options
     assert cluster.on("node4", "docker image ls --format '{{.Repository}}' 'lab.example/*'") == "lab.example/own\n"
     info = cluster.on("node4", "docker info")

@@ -112,7 +112,7 @@ class Guest:
 
     def snapshot(self, name: str) -> None:
         done = self.kubeup("node", "snapshot", "127.0.0.1", "-o", name)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def up(self) -> None:
         """As the refusal advises. Emulated, a unit may take longer than its minute to get ready; the same command goes
@@ -136,7 +136,7 @@ class Guest:
     def down(self) -> None:
         same = self.ssh(SAME).stdout
         done = self.kubeup("down", "--yes")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         assert self.ssh(SAME).stdout == same, "nothing of the machine's own was restarted"
 
 
@@ -216,7 +216,7 @@ def at_work(guest: Guest) -> str:
     """The guest does its work; what that looks like, and a snapshot of it named before."""
     image = "docker load -qi /root/pause.tar && rm /root/pause.tar"
     started = guest.ssh(f"{image} && docker run -d --name mine --restart always registry.k8s.io/pause:{PAUSE.version}")
-    assert started.returncode == 0, started.stderr
+    assert started.returncode == 0, started.stdout + started.stderr
     guest.until("keepalived's service", "ipvsadm -Ln | grep -q '10.0.2.15:22 '", 60)
     seen = guest.ssh(AT_WORK).stdout
     assert "10.0.2.99/32" in seen
@@ -265,7 +265,7 @@ def test_all_comes_back_after_a_reboot(guest: Guest, at_work: str) -> None:
 def test_the_kinds_of_leftovers_that_a_lab_s_node_cannot_have_are_found(guest: Guest, at_work: str) -> None:
     guest.snapshot("clean")
     planted = guest.ssh(PLANTED)
-    assert planted.returncode == 0, planted.stderr
+    assert planted.returncode == 0, planted.stdout + planted.stderr
     guest.snapshot("planted")
     compared = guest.kubeup("node", "compare", "clean", "planted")
     assert compared.returncode == 1

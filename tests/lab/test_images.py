@@ -35,7 +35,7 @@ def running(cluster: Cluster) -> Cluster:
     """Two nodes, and images of the user's in the profile."""
     cluster.profile(images=f"[{ONE.name}, '{COREDNS}']")
     done = cluster.kubeup("up", "--no-validate")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return cluster
 
 
@@ -98,7 +98,7 @@ def test_standard_input_is_an_archive_too(running: Cluster) -> None:
     done = subprocess.run(
         argv, input=archive, env=running.environment(), cwd=running.home, capture_output=True, timeout=120, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert b"1 of 1" in done.stdout
     assert "lab.example/piped:1" in ids(running, "node4")
 
@@ -171,7 +171,7 @@ def test_a_node_pulls_for_all_what_this_machine_cannot(running: Cluster, tmp_pat
     kept.unlink(missing_ok=True)
     done = running.kubeup("images", "pull", image.name)
     kept.unlink()
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "node4: pulled 127.0.0.1:5000/team/app:1, which this machine could not" in done.stderr
     assert image.name in ids(running, "node3")
     assert f"sha256:{image.id}" in ids(running, "node3")
@@ -194,5 +194,5 @@ def test_an_image_for_other_machines_is_refused(running: Cluster) -> None:
 
 def test_down_takes_images_away_with_the_runtime(running: Cluster) -> None:
     done = running.kubeup("down", "--yes", "--no-snapshot")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert running.on("node3", "find /var/lib/kubeup /opt/kubeup -mindepth 1 2>/dev/null") == ""

@@ -63,7 +63,7 @@ def with_node4(cluster: Cluster) -> str:
     """It is in the profile, and an `up` went well; what that told."""
     nodes(cluster, 3, 4, 5, 6)
     done = cluster.kubeup("up", "--no-validate")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert field(cluster, '.status.conditions[?(@.type=="Ready")].status') == "True"
     return done.stderr
 
@@ -77,7 +77,7 @@ def finish(cluster: Cluster, found: Things) -> None:
     """A removal to its end: node4 is as it was found, and the cluster as its profile has it."""
     without_node4(cluster)
     done = cluster.kubeup(*REMOVE)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert names(cluster) == ["node3", "node5", "node6"]
     assert cluster.kubeup("plan", "--check").returncode == 0
     assert changes_of_node4(cluster, found) == ""
@@ -101,7 +101,7 @@ def steps_of_undo(cluster: Cluster) -> int:
 @pytest.mark.usefixtures("found")
 def test_one_goes_and_another_comes_in_one_edit(cluster: Cluster, faults: Faults) -> None:
     first = cluster.kubeup("up", "--no-validate")
-    assert first.returncode == 0, first.stderr
+    assert first.returncode == 0, first.stdout + first.stderr
     nodes(cluster, 3, 5, 6)
     begin = time.monotonic()
     faults.walk(cluster.home / "seen", *REMOVE)
@@ -187,13 +187,13 @@ def test_of_a_dead_worker_all_but_the_machine_goes(cluster: Cluster, found: Thin
     life.power_off(cluster.name, "node4", pull=True)
     try:
         gone = cluster.kubeup("down", "--yes", "--limit", "node4", "--skip-unreachable", "profile.yaml")
-        assert gone.returncode == 0, gone.stderr
+        assert gone.returncode == 0, gone.stdout + gone.stderr
         assert "Out of the cluster" in gone.stdout
         assert names(cluster) == ["node3", "node5", "node6"]
     finally:
         life.power_on(cluster.name, "node4")
     again = cluster.kubeup("down", "--yes", "--limit", "node4", "profile.yaml")
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == 0, again.stdout + again.stderr
     finish(cluster, found)
 
 

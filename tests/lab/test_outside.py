@@ -71,7 +71,7 @@ def test_all_that_kubeup_can_want_is_fetched(tmp_path: Path, runtime: str, arch:
     )
     nobody = Cluster("nobody", "debian", tmp_path, {"KUBEUP_CACHE": str(tmp_path / "cache")})
     done = nobody.kubeup("release", "fetch", "profile.yaml", "--arch", arch)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     listed = nobody.kubeup("release", "list", "profile.yaml", "--arch", arch)
     print(listed.stdout)
     rows = [line.split()[:3] for line in listed.stdout.splitlines()[1:-1]]

@@ -97,7 +97,7 @@ def test_images_come_from_wherever_the_profile_says(cluster: Cluster, site: Site
         planned = cluster.kubeup("plan", "-o", "json"), cluster.kubeup("plan")
         assert planned[1].returncode == 0, planned[1].stderr
         done = cluster.kubeup("up")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
     for told in (*planned, done):
         scan.text("what it says", told.stdout + told.stderr)
     for node in ("node3", "node4"):

@@ -95,7 +95,7 @@ def test_rules_that_drop_are_told_with_one_that_lets_nodes_and_pods_in(machines:
     ways = {"node3": TRY.format(two), "node4": TRY.format(one)}
     assert [machines.on(node, way).strip() for node, way in ways.items()] == [DROPPED, DROPPED]
     planned = machines.kubeup("plan")
-    assert planned.returncode == 0, planned.stderr
+    assert planned.returncode == 0, planned.stdout + planned.stderr
     assert "node3: its nftables chain ip filter INPUT drops what it does not name" in planned.stderr
     assert "node4: its nftables chain inet mine input drops what it does not name" in planned.stderr
     advised = re.findall(r"in the file that makes it and at once: (.*)", planned.stderr)

@@ -172,7 +172,7 @@ def test_the_old_configuration_becomes_a_profile(story: Story) -> None:
     old, new = story.folder / "config-default.sh", story.folder / "imported.yaml"
     old.write_text(KUBE_UP.format(*story.cluster.addresses))
     done = story.cluster.kubeup("import", str(old), "-o", str(new))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     found = profile.load(new).cluster
     assert [(node.host, node.is_control_plane, node.is_worker) for node in found.nodes] == [
         (story.cluster.addresses[0], True, True),
@@ -413,6 +413,6 @@ def test_an_image_without_a_tag_is_asked_of_its_registry_and_validate_says_so(st
 def test_down_leaves_the_nodes_as_they_were_found(story: Story, before: list[snapshot.Things]) -> None:
     """Addons, their images, volumes, host ports and addresses included."""
     done = story.cluster.kubeup("down", "--yes", "--no-snapshot")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     for index in range(2):
         assert differences(before[index], look(story.cluster, index)) == ""

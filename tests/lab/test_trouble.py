@@ -90,7 +90,7 @@ def test_a_dead_etcd_is_said_and_down_works_all_the_same(cluster: Cluster) -> No
     assert refused.returncode == 1
     assert "no snapshot of etcd could be taken" in refused.stderr
     done = cluster.kubeup("down", "--yes", "--no-snapshot")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "No such file" in cluster.on("node3", "ls /var/lib/kubeup/record")
 
 
@@ -110,7 +110,7 @@ def test_a_node_that_is_off_can_be_undone_later(cluster: Cluster) -> None:
         life.power_on(cluster.name, "node4")
     assert "inactive" in cluster.on("node3", "systemctl is-active etcd")
     done = cluster.kubeup("down", "--yes")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "No such file" in cluster.on("node4", "ls /var/lib/kubeup/record")
 
 
@@ -133,6 +133,6 @@ def test_kubelet_says_what_preflight_says_of_a_disk_below_a_threshold(cluster: C
 def test_older_kubernetes_runs(cluster: Cluster, version: str) -> None:
     cluster.profile(kubernetes=version)
     done = cluster.kubeup("up", limit=3600)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert f"v{version}." in done.stdout
     assert cluster.kubeup("down", "--yes").returncode == 0

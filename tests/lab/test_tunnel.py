@@ -67,7 +67,7 @@ def test_nodes_pull_through_the_operator_and_nothing_of_it_is_left(cluster: Clus
     # The operator's own way out.
     cluster.extra = {"http_proxy": hub.proxy.url, "HTTP_PROXY": hub.proxy.url}
     done = cluster.kubeup("up", "--no-validate", "--proxy-through-me")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     for node in ("node3", "node4"):
         assert f"{node}: pulled {hub.image} through this machine" in done.stderr, done.stderr
         assert f"{hub.nowhere} was not pulled: {hub.nowhere.partition('/')[0]} has no" in done.stderr
@@ -77,5 +77,5 @@ def test_nodes_pull_through_the_operator_and_nothing_of_it_is_left(cluster: Clus
     assert "secret" not in done.stderr
     # What is there is not pulled again.
     again = cluster.kubeup("up", "--no-validate", "--proxy-through-me")
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == 0, again.stdout + again.stderr
     assert f"pulled {hub.image}" not in again.stderr

@@ -4,10 +4,17 @@ on one, and no program is there that preflight does not ask for."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from kubeup import profile
+from kubeup.components import api_balancer
+from kubeup.components.base import Context
+from kubeup.model.cluster import Node, Role
+from kubeup.model.facts import ClusterFacts, Facts, running
 from kubeup.node.agent import snapshot
+from kubeup.planning import render
 from tests.lab.conftest import Cluster
 from tests.lab.snapshots import differences, look
 
@@ -17,6 +24,20 @@ SWAP = """
 { cat /proc/swaps; echo '/swap.img file 4194300 0 -2'; } >/dev/shm/swaps
 sed 's/^SwapTotal:.*/SwapTotal: 4194300 kB/; s/^SwapFree:.*/SwapFree: 4194300 kB/' /proc/meminfo >/dev/shm/meminfo
 mount --bind /dev/shm/swaps /proc/swaps && mount --bind /dev/shm/meminfo /proc/meminfo
+"""
+
+
+# What the API answers through a balancer of node4's, as kubelet asks there; then what that thinks of each server.
+TRY = """cat >/dev/shm/api-balancer.cfg <<'end'
+CONFIG
+end
+haproxy -Ws -f /dev/shm/api-balancer.cfg >/dev/null 2>&1 &
+sleep 3
+/opt/kubeup/bin/kubectl --kubeconfig=/etc/kubernetes/kubelet.conf --server=https://127.0.0.1:7443 get --raw /readyz
+echo
+ASK
+kill $!
+rm /dev/shm/api-balancer.cfg
 """
 
 
@@ -55,6 +76,29 @@ def test_up_is_well_and_a_second_one_has_nothing_to_do(cluster: Cluster, before:
     assert swaps.split()[-1] == f"{4194300 * 1024}", "kubelet knows of it, too"
     again = cluster.json("up", "--no-validate")
     assert again["changed"] is False
+
+
+def test_its_haproxy_balances_the_api(cluster: Cluster) -> None:
+    """Of Debian sid; tests/sandbox has Debian 12's, tests/lab/test_ha.py Debian 13's. One server is real, one not."""
+    assert "HAProxy version 3.2" in cluster.on("node4", "haproxy -v")
+    real, none = cluster.addresses
+    nodes = [
+        Node(host, frozenset({role}), name, host)
+        for host, role, name in (
+            (real, Role.CONTROL_PLANE, "node3"),
+            (none, Role.CONTROL_PLANE, "none"),
+            ("10.0.0.9", Role.WORKER, "worker"),
+        )
+    ]
+    several = replace(profile.load(cluster.profile()).cluster, nodes=tuple(nodes))
+    context = Context(several, nodes[2], Facts(), ClusterFacts(), {})
+    config = render.render("api-balancer.cfg", api_balancer.COMPONENT, context)
+    said = cluster.feed("node4", TRY.replace("CONFIG", config).replace("ASK", api_balancer.COMPONENT.questions[0][1]))
+    answer, _, table = said.partition("\n")
+    assert answer == "ok", said
+    found = {one.name: one for one in running.balancer(table)}
+    assert found["node3"].up
+    assert "refused" in found["none"].why
 
 
 def test_down_leaves_them_as_they_were_found(cluster: Cluster, before: list[snapshot.Things]) -> None:

@@ -131,7 +131,7 @@ def test_down_leaves_a_machine_at_work_as_it_was(cluster: Cluster, before: list[
     docker, counted = cluster.on("node4", SEEN), counters(cluster)
     assert min(counted) >= 3
     done = cluster.kubeup("up")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     start_pod(cluster, "node4")
     assert cluster.on("node4", "ls /srv/kubelet/pods")
     assert cluster.json("up", "--no-validate")["changed"] is False, "a link and a disk of its own are folders enough"
@@ -151,7 +151,7 @@ def test_what_others_changed_meanwhile_is_theirs(cluster: Cluster, before: list[
     cluster.on("node4", "echo '# a thought' >>/etc/default/kubelet")
     cluster.on("node4", "sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_established=4321")
     done = cluster.kubeup("down", "--yes", "--no-snapshot")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "someone's changes are kept as /etc/default/kubelet.kubeup-saved" in done.stderr
     assert "nf_conntrack_tcp_timeout_established is 4321, which is not kubeup's value: it stays" in done.stderr
     assert "# a thought" in cluster.on("node4", "cat /etc/default/kubelet.kubeup-saved")
@@ -178,7 +178,7 @@ def test_a_half_installed_node_is_what_it_was(cluster: Cluster, before: list[sna
     )
     assert 0 < int(cluster.on("node3", started)) < 8
     done = cluster.kubeup("down", "--yes", "--no-snapshot", "profile.yaml")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     for number in (0, 1):
         assert differences(before[number], look(cluster, number)) == ""
 
@@ -204,7 +204,7 @@ def test_another_operator_with_another_profile_undoes_a_cluster_whose_masters_ar
     assert refused.returncode == 1
     assert "no snapshot of etcd could be taken" in refused.stderr
     done = cluster.kubeup("down", "--yes", "--no-snapshot")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     for number in (0, 1):
         assert differences(before[number], look(cluster, number)) == ""
 
@@ -240,7 +240,7 @@ def test_what_came_meanwhile_works_on_where_kubeup_s_lay_beside_it(
     seen = cluster.on("node3", AT_WORK)
     assert re.fullmatch(r"\d+ true\npause.c v\S+\nin the namespace\n\d+\nkubeup\npodman\nprecious\n", seen), seen
     done = cluster.kubeup("down", "--yes", "--no-snapshot")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert cluster.on("node3", AT_WORK) == seen.replace("kubeup\n", "")
     assert cluster.on("node3", "cat /usr/local/bin/kubectl.kubeup-saved") == "own\n"
     assert "someone's changes are kept as /usr/local/bin/kubectl.kubeup-saved" in done.stderr

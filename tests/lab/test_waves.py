@@ -87,7 +87,7 @@ def change(cluster: Cluster, snapshots: int, *more: str) -> tuple[dict[str, tupl
         etcd=f"{{flags: {{snapshot-count: {snapshots}}}}}", kube_apiserver="{flags: {max-requests-inflight: 500}}"
     )
     done = cluster.kubeup("up", "--no-validate", "-o", "json", *more)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     nodes = json.loads(done.stdout)["nodes"]
     return {node["name"]: tuple(node["units"]) for node in nodes}, [node["round_trips"] for node in nodes], done.stderr
 

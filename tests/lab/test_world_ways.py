@@ -118,7 +118,7 @@ def test_githubs_limit_used_up_is_said_with_its_end_and_an_image_vouches(
     (reset,) = set(re.findall(r"x-ratelimit-reset: (\d+)", last.stdout))
     until = datetime.datetime.fromtimestamp(int(reset), datetime.timezone.utc)
     done = stranger.kubeup("release", "fetch", "profile.yaml")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     told = [line for line in (done.stdout + done.stderr).splitlines() if "used up" in line]
     print("\n" + "\n".join(told))
     assert len(told) == 1
@@ -128,7 +128,7 @@ def test_githubs_limit_used_up_is_said_with_its_end_and_an_image_vouches(
 
 def test_files_for_arm64_machines_are_fetched_and_listed(stranger: Cluster, around: World, profile: Path) -> None:
     done = stranger.kubeup("release", "fetch", "profile.yaml", "--arch", "arm64")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     listed = stranger.kubeup("release", "list", "profile.yaml", "--arch", "arm64")
     print("\n" + listed.stdout)
     folder = Path(stranger.extra["KUBEUP_CACHE"]) / "release"

@@ -176,5 +176,5 @@ def first_up(cluster: Cluster, title: str) -> dict[str, int]:
 
 def second_plan_is_empty(cluster: Cluster) -> None:
     planned = cluster.kubeup("plan")
-    assert planned.returncode == 0, planned.stderr
+    assert planned.returncode == 0, planned.stdout + planned.stderr
     assert "Nothing to do" in planned.stdout, planned.stdout

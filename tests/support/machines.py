@@ -40,6 +40,7 @@ SOUND = Facts(
     nft="1.1.3",
     iptables="1.8.11",
     socat="yes",
+    haproxy="2.6.12",
     routes=(("default", "eth0"), ("10.0.0.0/24", "eth0")),
 )
 

@@ -38,7 +38,11 @@ def _machine(facts: Facts) -> Iterator[str]:
     yield from (f"capabilities\tCapBnd: {facts.capabilities:016x}", f"cgroup\t{facts.cgroup}")
     yield f"controllers\t{' '.join(facts.cgroup_controllers)}"
     yield from (f"nft\tnftables v{facts.nft} (x)", f"iptables\tiptables v{facts.iptables} (nf_tables)")
-    yield from (f"socat\t{facts.socat}", f"downloader\t{facts.downloader}")
+    yield from (
+        f"socat\t{facts.socat}",
+        f"haproxy\tHAProxy version {facts.haproxy}-1 2023/03/24",
+        f"downloader\t{facts.downloader}",
+    )
 
 
 def _network(facts: Facts) -> Iterator[str]:

@@ -30,7 +30,15 @@ from kubeup.model.facts import (
 from kubeup.model.facts.answer import Answer
 from kubeup.model.facts.asks import AskFacts, Said
 from kubeup.model.facts.checks import CheckFacts
-from kubeup.model.facts.cluster import AuthorityFact, ClusterFacts, EtcdStatus, Member, NodeObject, Unknown
+from kubeup.model.facts.cluster import (
+    AuthorityFact,
+    BalancedServer,
+    ClusterFacts,
+    EtcdStatus,
+    Member,
+    NodeObject,
+    Unknown,
+)
 from kubeup.model.facts.disks import Disk, DiskFacts
 from kubeup.model.facts.docker import DockerFact, DockerFacts
 from kubeup.model.facts.files import FileFact, FileFacts
@@ -49,6 +57,7 @@ __all__ = [
     "FAMILIES",
     "Answer",
     "AuthorityFact",
+    "BalancedServer",
     "ClusterFacts",
     "Disk",
     "DockerFact",

@@ -77,6 +77,15 @@ class EtcdStatus:
 
 
 @dataclass(frozen=True)
+class BalancedServer:
+    """An API server as a machine's balancer sees it. name: of its node. why: what came of the last check."""
+
+    name: str
+    up: bool
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class ClusterFacts:
     """What the control-plane nodes know together.
 

@@ -6,15 +6,19 @@ answer to its question.
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
 from typing import TypeVar
 
-from kubeup.model.facts.cluster import EtcdStatus, Member, NodeObject
+from kubeup.model.facts.cluster import BalancedServer, EtcdStatus, Member, NodeObject
 
 NODES, API_VERSION, MEMBERS, ETCD_STATUS = "nodes", "api-version", "etcd-members", "etcd-status"
+BALANCER = "api-balancer"
 """Ids of the questions, for ProbeRequest.asks."""
 
+SERVER = "2"
+"""Type of a row of haproxy's that is about a server."""
 _PREFIX = "kubeup.io/"
 
 
@@ -105,6 +109,29 @@ def members(text: str) -> tuple[Member, ...]:
         )
         for one in found
     )
+
+
+def balancer(text: str) -> tuple[BalancedServer, ...]:
+    """Of haproxy's statistics as CSV, in chunks of HTTP: the servers that are checked.
+
+    https://docs.haproxy.org/2.6/management.html#9.1
+    """
+    rows = csv.DictReader(line.removeprefix("# ") for line in text.splitlines() if "," in line)
+    found = [row for row in rows if row.get("type") == SERVER and row.get("status") not in (None, "no check")]
+    if not found:
+        raise ValueError("no server")
+    return tuple(
+        BalancedServer(
+            row["svname"],
+            row["status"].startswith("UP"),
+            ": ".join(filter(None, (_words(row, "check_desc", "check_code"), _words(row, "last_chk")))),
+        )
+        for row in found
+    )
+
+
+def _words(row: Mapping[str, str], *columns: str) -> str:
+    return " ".join(filter(None, (row.get(column) for column in columns)))
 
 
 def etcd_status(text: str) -> EtcdStatus:

@@ -14,6 +14,7 @@ class ToolFacts:
     nft: str = ""
     iptables: str = ""
     socat: str = ""
+    haproxy: str = ""
     downloader: str = ""
 
 
@@ -22,5 +23,6 @@ def parse(answer: Answer) -> ToolFacts:
         nft=answer.match("nft", r"^nftables v([0-9.]*)"),
         iptables=answer.match("iptables", r"^iptables v([0-9.]*)"),
         socat=answer.text("socat"),
+        haproxy=answer.match("haproxy", r"^HA-?Proxy version ([0-9.]*[0-9])"),
         downloader=answer.text("downloader"),
     )

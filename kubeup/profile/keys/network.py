@@ -6,6 +6,8 @@ import ipaddress
 import re
 
 from kubeup.model.cluster import DNS_NUMBER, Network, ProxyMode, nth
+from kubeup.model.names import SUBDOMAIN
+from kubeup.model.networks import is_ipv4
 from kubeup.profile.keys import forms
 from kubeup.profile.keys.base import Form, Group, ProfileKey, Values
 from kubeup.profile.reading import ParseContext
@@ -50,6 +52,24 @@ def _ports(value: YamlValue, key: ProfileKey, reading: ParseContext) -> tuple[in
         return (first, last)
     reading.error(value, f"`{value.text}` is not a range of ports", f"write it like {key.example}, within 1 and 65535")
     return None
+
+
+API_PORT = "6443"
+
+
+def _endpoint(value: YamlValue, key: ProfileKey, reading: ParseContext) -> str | None:
+    host, _, port = value.text.partition(":")
+    number = port or API_PORT
+    if re.fullmatch("[0-9]{1,5}", number) and 1 <= int(number) <= 65535 and _is_host(host):
+        return f"{host}:{number}"
+    reading.error(value, f"`{value.text}` is not HOST or HOST:PORT", f"write it like {key.example}, without https://")
+    return None
+
+
+def _is_host(text: str) -> bool:
+    if re.fullmatch(r"[0-9.]+", text):
+        return is_ipv4(text)
+    return len(text) <= 253 and bool(SUBDOMAIN.fullmatch(text))
 
 
 CIDR = Form("an IPv4 network (CIDR)", _network)
@@ -105,6 +125,16 @@ GROUP = Group(
             example="30000-32767",
             goes="network.node_ports",
             default="30000-32767",
+        ),
+        ProfileKey(
+            "api_endpoint",
+            Form("`HOST` or `HOST:PORT`", _endpoint),
+            "what leads to every API server from outside: a balancer, a virtual address, a name of yours; in their "
+            f"certificates and in your kubeconfig. Its port is {API_PORT} if not said",
+            example="api.example.com:6443",
+            goes="api_endpoint",
+            unsaid="your kubeconfig names a control-plane node that answers",
+            see="high-availability.md",
         ),
         ProfileKey(
             "flannel_backend",

@@ -10,7 +10,7 @@ import pytest
 
 from kubeup import addons, profile
 from kubeup.model.cluster import Cluster, Node, Role
-from kubeup.model.facts import Facts, Record
+from kubeup.model.facts import Facts, Record, Said, running
 from kubeup.plan.steps import RunAction
 from kubeup.planning import resolve
 from kubeup.planning.lead import lead
@@ -147,19 +147,12 @@ def test_what_was_added_by_hand_is_known_whichever_node_recorded_it() -> None:
         assert resolve.resolve(in_order(order, 3), old).addons == ("dns", "metrics-server")
 
 
-def test_the_api_server_that_workers_ask_stays_when_another_order_or_a_master_comes() -> None:
-    founded = in_order((1, 0, 2), 1)
-    first = replace(
-        founded, nodes=tuple(replace(node, roles=BOTH if node.host == "m1" else WORKER) for node in founded.nodes)
-    )
-    after = up(first, machines())
-    url = f"https://{ADDRESSES[1]}:6443"
-    assert {facts.record.meta["server"] for facts in after.values()} == {url}
-    more = replace(first, nodes=tuple(replace(node, roles=BOTH) for node in reversed(first.nodes)))
-    assert [node.address for node in resolve.resolve(more, after).control_plane] == list(ADDRESSES)
-    assert resolve.resolve(more, after).api_server == url
-    worker = next(plan for plan in plans(first, after) if plan.node == "machine2")
-    assert worker.empty
+def test_an_api_server_that_answers_leads_before_one_that_worked_once() -> None:
+    cluster, facts = control_plane(True, True, True)
+    answer = {running.API_VERSION: Said('{"gitVersion": "v1.37.2"}')}
+    silent = {running.API_VERSION: Said(why="no answer within 10 s")}
+    told = {host: replace(one, said=silent if host == "10.0.0.1" else answer) for host, one in facts.items()}
+    assert lead(cluster, told).name == "m2"
 
 
 def test_an_api_server_that_is_no_more_is_asked_no_more() -> None:

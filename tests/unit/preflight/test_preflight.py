@@ -265,6 +265,24 @@ def test_a_hostname_that_kubernetes_takes_is_sound(name: str) -> None:
     assert problems(SOUND, cluster) == []
 
 
+@pytest.mark.parametrize("has", ["", "2.0.33"])
+def test_haproxy_is_missed_where_a_machine_reaches_several_api_servers(has: str) -> None:
+    facts = replace(SOUND, haproxy=has)
+    assert problems(facts) == []
+    one, two = CLUSTER.nodes
+    masters = tuple(replace(one, host=host, name=host, address=host) for host in ("10.0.0.3", "10.0.0.4"))
+    workers = replace(CLUSTER, nodes=(replace(one, roles=two.roles), *masters))
+    (found,) = [problem for problem in problems(facts, workers) if problem.id == "no-haproxy"]
+    assert found.message == (
+        f"haproxy {has} is too old: the node reaches 2 API servers by it (from 2.2 on)"
+        if has
+        else "haproxy is missing: the node reaches 2 API servers by it (from 2.2 on)"
+    )
+    assert found.fix == "apt-get install haproxy (kubeup runs one of its own: the package's service may be off)"
+    several = replace(CLUSTER, nodes=(one, *masters))
+    assert [problem for problem in problems(facts, several) if problem.id == "no-haproxy"] == []
+
+
 def test_socat_is_missed_where_docker_is_the_runtime() -> None:
     """cri-dockerd runs the node's own for kubectl port-forward."""
     assert problems(replace(SOUND, socat="")) == []
