@@ -37,9 +37,15 @@ class Answers:
 
 
 def ask(job: Job, cluster: Cluster) -> Answers:
-    """Ask every node. One that does not answer is among the failures, and the others count all the same."""
+    """Ask every node. One that does not answer is among the failures, called as the others know it, and the others
+    count all the same."""
     results = probe_nodes(job.fleet, cluster, job.emit)
-    return Answers(resolve.resolve(cluster, results.values), dict(results.values), dict(results.failures))
+    resolved = resolve.resolve(cluster, results.values)
+    for node in resolved.nodes:
+        error = results.failures.get(node.endpoint)
+        if isinstance(error, NodeError):
+            error.node = node.title
+    return Answers(resolved, dict(results.values), dict(results.failures))
 
 
 def ask_built(job: Job, cluster: Cluster, *, fix: str = "kubeup up") -> Answers:

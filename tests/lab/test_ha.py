@@ -266,7 +266,7 @@ def test_kubectl_of_the_operator_goes_to_another_node_with_the_next_up(cluster: 
     life.power_off(cluster.name, named, pull=True)
     done = cluster.kubeup("up", "--no-validate")
     assert done.returncode == 1
-    assert f"{named}" in done.stderr
+    assert f"{named}" in done.stderr, done.stderr
     others = {f"https://{address(cluster, node)}:6443" for node in MASTERS if node != named}
     assert asked(cluster) in others, done.stderr
     life.power_on(cluster.name, named)
