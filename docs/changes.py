@@ -21,7 +21,7 @@ from kubeup.model.facts import Facts  # noqa: E402
 from kubeup.plan.steps import Plan, RestorePath, RunAction, Start, Stop, Undo  # noqa: E402
 from kubeup.planning import resolve  # noqa: E402
 from kubeup.profile import keys  # noqa: E402
-from tests.support.living import HOSTS, built  # noqa: E402
+from tests.support.living import HOSTS, built, with_members  # noqa: E402
 from tests.support.plans import NOW, artifacts  # noqa: E402
 
 HEAD = """\
@@ -77,7 +77,7 @@ def page() -> str:
 
 
 def _rows(folder: Path) -> Iterator[tuple[str, str, str]]:
-    plain, full = (built(_load({**BASE, **more}, folder)) for more in ({}, ADDONS))
+    plain, full = (with_members(built(_load({**BASE, **more}, folder))) for more in ({}, ADDONS))
     for path, row in keys.by_path().items():
         if path in row.also:
             continue

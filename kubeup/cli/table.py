@@ -43,6 +43,11 @@ COMMANDS = (
         "Addons: what the cluster runs for its users, your own included.",
     ),
     Command(
+        "etcd",
+        "kubeup.cli.etcd:etcd_group",
+        "The members of etcd: how they are, what they alarm about, and room given back on their disks.",
+    ),
+    Command(
         "images",
         "kubeup.cli.images:images_group",
         "Images: what the cluster needs, where each node stands, and bringing them there without a registry.",

@@ -77,6 +77,7 @@ def up_command(
         leaving = leave.agree(job, prepared, allowed=remove)
         before = session.nodes_of_last_up(loaded.cluster.name)
         leave.lift_cordons(job, prepared, leaving)
+        leave.demote(job, prepared, leaving)
         with session.images_through_me(job, prepared, through_me) as bring_images:
             outcome = up.execute(job, prepared, bring_images, remember)
         stayed = leave.remove(job, prepared, leaving, before, drain_timeout)

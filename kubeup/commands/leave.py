@@ -21,6 +21,7 @@ from kubeup.planning import resolve
 from kubeup.planning.lead import has_worked, lead
 
 SCRIPT = Path(probe.__file__).with_name("leave.sh")
+MEMBER_SCRIPT = SCRIPT.with_name("member.sh")
 MARK = "kubeup.io/leaving"
 """Annotation of a Node object that kubeup cordoned, as leave.sh writes it."""
 SLACK_SECONDS = 240.0
@@ -30,22 +31,50 @@ SLACK_SECONDS = 240.0
 def agree(job: Job, prepared: Prepared, *, allowed: bool) -> tuple[Leaving, ...]:
     """Who is to be taken out now; none where whoever was asked says no.
 
-    Raises UsageError where nobody is there to ask.
+    Raises UsageError where nobody is there to ask, or where without their word nothing else can be done: a member of
+    etcd that is to be a worker.
     """
     leaving = prepared.plan.leaving
     if not leaving or allowed:
         return leaving
-    names = listed([one.name for one in leaving])
-    what = f"{names} {'is' if len(leaving) == 1 else 'are'} of the cluster, and not in the profile any more"
-    agreed = job.confirm(f"{what}. Drain and remove {'it' if len(leaving) == 1 else 'them'}?")
+    what = _what(leaving)
+    it = "it" if len(leaving) == 1 else "them"
+    agreed = job.confirm(f"{what}. Drain and remove {it}?" if not _demoted(leaving) else f"{what}. Take {it} out?")
     if agreed is None:
         raise UsageError(
             f"{what}, and there is nobody to ask; nothing was touched",
             fix="kubeup up --remove drains and removes what left the profile; or put it back into the profile",
         )
+    if not agreed and _demoted(leaving):
+        raise UsageError(f"{what}: not agreed to; nothing was touched", fix="give it back its role in the profile")
     if not agreed:
+        names = listed([one.name for one in leaving])
         job.emit(Note(f"not removed: {names}; it stays in the cluster, and the next `kubeup up` asks again"))
     return leaving if agreed else ()
+
+
+def _demoted(leaving: Sequence[Leaving]) -> list[Leaving]:
+    return [one for one in leaving if one.stays]
+
+
+def _what(leaving: Sequence[Leaving]) -> str:
+    def are(found: Sequence[Leaving]) -> str:
+        return f"{listed([one.name for one in found])} {'is' if len(found) == 1 else 'are'}"
+
+    gone, demoted = [one for one in leaving if not one.stays], _demoted(leaving)
+    told = [f"{are(gone)} of the cluster, and not in the profile any more"] if gone else []
+    told += [f"{are(demoted)} of the control plane, and the profile says worker"] if demoted else []
+    return "; ".join(told)
+
+
+def demote(job: Job, prepared: Prepared, leaving: Sequence[Leaving]) -> None:
+    """Members of machines that stay as workers are taken out before the plan takes the control plane off them.
+
+    Raises NodeError where the others would have no quorum; nothing was touched then, but for members that went before.
+    """
+    first = lead(prepared.cluster, prepared.facts)
+    for one in _demoted(leaving):
+        take_member_out(job, first, one)
 
 
 @dataclass(frozen=True)
@@ -106,9 +135,12 @@ def remove(
     failures: list[KubeupError] = []
     stayed = 0
     first = lead(prepared.cluster, prepared.facts)
+    leaving = [one for one in leaving if not one.stays]
     for one in leaving:
         try:
             drain(job, first, one.name, seconds)
+            if one.member:
+                take_member_out(job, first, one)
             _undo(job, prepared.cluster, _machine(prepared.cluster, one, known), one)
             delete(job, first, one.name)
         except KubeupError as error:
@@ -132,6 +164,26 @@ def drain(job: Job, first: Node, name: str, seconds: int) -> None:
     job.emit(Working(first.title, f"draining {name}"))
     if "not-ready" in _call(job, first, name, "drain", seconds):
         job.emit(Note(f"{name} was not drained: its kubelet gives no sign of life"))
+
+
+def take_member_out(job: Job, first: Node, one: Leaving) -> None:
+    """Its member of etcd, asked of a control-plane node that stays; who leads hands over before.
+
+    Raises NodeError where the others would have no quorum.
+    """
+    job.emit(Working(first.title, f"taking the member of {one.name} out of etcd"))
+    body = f"ID={shlex.quote(one.member)}\n{MEMBER_SCRIPT.read_text()}".encode()
+    reply = job.fleet.connection(first).call(Kind.SHELL, [body], timeout=SLACK_SECONDS)
+    if "done" not in reply.stdout.decode("utf-8", "replace").split("\n"):
+        errors = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line.strip()]
+        raise NodeError(
+            one.name,
+            "leaving",
+            "its member of etcd could not be taken out; it is as it was",
+            evidence=errors[-4:],
+            fix="kubeup etcd members says how they are; mend those that are not well, and run the same command again",
+        )
+    job.emit(Note(f"{one.name} is no member of etcd any more"))
 
 
 def delete(job: Job, first: Node, name: str) -> None:
@@ -207,7 +259,7 @@ def _undo(job: Job, cluster: Cluster, machine: Node, one: Leaving) -> None:
         job.emit(Note(f"the machine of {one.name} was not undone, since it did not answer; {later}"))
         return
     meta = facts.record.meta
-    if meta.get("name", one.name) != one.name or Role.CONTROL_PLANE in Role.recorded(meta.get("roles", "")):
+    if meta.get("name", one.name) != one.name:
         job.emit(Note(f"the machine of {one.name} was not undone: at {machine.endpoint} answers another one"))
         return
     down.execute(job, surveyed, skip_unreachable=True, forget_access=False)

@@ -24,7 +24,7 @@ from kubeup.model.facts import ClusterFacts, Facts
 from kubeup.model.founding import NODES, SUBNETS
 from kubeup.node.wire.packing import Packer
 from kubeup.plan.steps import Level, NodePlan, Plan, RunAction, SetMeta, Step
-from kubeup.planning import absent, leaving, recorded, render, required, resolve, waves
+from kubeup.planning import absent, joining, leaving, recorded, render, required, resolve, waves
 from kubeup.planning.diff import diff
 from kubeup.planning.lead import has_worked, lead
 from kubeup.release.artifacts import Artifact, ArtifactRef
@@ -132,6 +132,7 @@ def make_plan(
     """
     chosen = frozenset(one.endpoint for one in cluster.nodes if one.endpoint in facts and is_chosen(one, limit))
     absent.refuse_to_guess_subnets(cluster, facts, cluster_facts, chosen)
+    joining.refuse(cluster, cluster_facts, chosen)
     cidrs = resolve.pod_cidrs(cluster, cluster_facts.pod_cidrs, cluster_facts.absent)
     first = lead(cluster, facts)
     plans = []

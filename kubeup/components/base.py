@@ -102,7 +102,7 @@ class Template:
 
     path: where it lands. mode: permissions. config: the profile's ``config:`` of the component is merged into it.
     when: whether this node has it. read_at_start: see File. revision: ``revision`` is the hash of the text without it.
-    addon: whose objects are in it; they get its labels.
+    addon: whose objects are in it; they get its labels. stays: whether what a machine has of it stays as it is.
     """
 
     name: str
@@ -113,6 +113,7 @@ class Template:
     read_at_start: bool = True
     revision: bool = False
     addon: str = ""
+    stays: Callable[[Context], bool] = lambda _: False
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,13 @@ class Rolling:
 
     works: whether the machine's own one works, by what the cluster says of itself. gate: what must hold before that is
     restarted; None where nothing could, such as for the only one. late: whether it is better the last one.
+    joins: whether the machine's own one comes to others that live: that is one machine after the other, too.
     """
 
     works: Callable[[Context], bool]
     gate: Callable[[Context], Gate | None]
     late: Callable[[Context], bool] = lambda _: False
+    joins: Callable[[Context], bool] = lambda _: False
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,16 @@ than the API servers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from packaging.version import Version
 
+from kubeup.components import etcd_members
 from kubeup.components.base import CONTROL_PLANE, PKI, Component, Context, Flags, Rolling, Template, http_ok, sh
 from kubeup.components.settings import KEYS, LISTENS, Settings, owned
-from kubeup.model.cluster import Program
+from kubeup.model.cluster import Program, Value
 from kubeup.model.facts import EtcdStatus, Unknown, running
-from kubeup.model.resources import Directory
+from kubeup.model.resources import Action, Directory
 from kubeup.plan.waves import Gate
 from kubeup.release.artifacts import ReleaseRow
 from kubeup.release.catalog import GITHUB
@@ -40,6 +43,9 @@ def flags(context: Context) -> Flags:
         "client-cert-auth": "true",
         "data-dir": DATA,
         "key-file": f"{PKI}/etcd/server.key",
+        # Where gRPC and HTTP share a port with TLS, a large answer can starve watches:
+        # https://github.com/etcd-io/etcd/issues/15402
+        "listen-client-http-urls": "https://127.0.0.1:2382",
         "listen-client-urls": f"https://127.0.0.1:2379,https://{address}:2379",
         # Plain http, on loopback only: metrics and /health, no data.
         "listen-metrics-urls": "http://127.0.0.1:2381",
@@ -67,6 +73,19 @@ def _of_version(version: Version) -> Flags:
     return {"feature-gates": "InitialCorruptCheck=true", "watch-progress-notify-interval": "5s"}
 
 
+def values(context: Context) -> Mapping[str, Value]:
+    return {"founds": not etcd_members.joins(context), "joined": etcd_members.JOINED}
+
+
+def actions(context: Context) -> tuple[Action, ...]:
+    return etcd_members.actions(context, CLIENT)
+
+
+def ready(context: Context) -> str:
+    """A learner answers nothing that the others have to agree to: https://etcd.io/docs/v3.6/learning/design-learner/"""
+    return http_ok(2381, "/health?serializable=true" if etcd_members.joins(context) else "/health")
+
+
 def status(context: Context) -> EtcdStatus | None:
     """What the machine's member says of itself, where it is one of a quorum."""
     said = context.cluster_facts.etcd.get(context.node.title)
@@ -80,6 +99,8 @@ def leads(context: Context) -> bool:
 
 def gate(context: Context) -> Gate | None:
     """Enough healthy voters without this one. Of two members both are a quorum: the other one will do, for a moment."""
+    if etcd_members.joins(context):
+        return None
     others = [node for node in context.cluster.control_plane if node != context.node]
     known = context.cluster_facts.members
     voters = len(others) + 1 if isinstance(known, Unknown) else sum(not member.learner for member in known)
@@ -163,18 +184,27 @@ COMPONENT = Component(
     ),
     templates=(
         # Read once in a member's life, so a change of it is no reason to restart.
-        Template("etcd-bootstrap", "/etc/default/etcd-bootstrap", read_at_start=False),
+        Template(
+            "etcd-bootstrap",
+            "/etc/default/etcd-bootstrap",
+            read_at_start=False,
+            stays=lambda context: bool(context.facts.kept_data),
+        ),
     ),
     certificates=(f"{PKI}/etcd/server.crt", f"{PKI}/etcd/peer.crt", f"{PKI}/etcd/ca.crt"),
     flags=flags,
     settings=SETTINGS,
+    values=values,
+    actions=actions,
     directories=(Directory(DATA, 0o700, owned_recursively=True, survives_keep_data=True),),
     questions=(
         (running.MEMBERS, f"{ETCDCTL} member list -w json"),
         (running.ETCD_STATUS, f"{ETCDCTL} endpoint status -w json"),
+        # It fails where one of them does not answer, and tells of the others all the same.
+        (running.MEMBERS_WELL, f"{ETCDCTL} endpoint status --cluster -w json; true"),
     ),
-    ports=(2379, 2380, 2381),
-    ready=lambda _: http_ok(2381, "/health"),
+    ports=(2379, 2380, 2381, 2382),
+    ready=ready,
     timeout=90,
-    rolling=Rolling(works=lambda context: status(context) is not None, gate=gate, late=leads),
+    rolling=Rolling(works=lambda context: status(context) is not None, gate=gate, late=leads, joins=etcd_members.joins),
 )

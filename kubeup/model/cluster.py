@@ -234,10 +234,14 @@ class Cluster:
         """Machines that run pods (role ``i`` or ``ai``), by address, too."""
         return by_address(node for node in self.nodes if node.is_worker)
 
+    @property
+    def has_several_api_servers(self) -> bool:
+        return sum(node.is_control_plane for node in self.nodes) > 1
+
     def balances(self, node: Node) -> bool:
         """Whether a machine reaches the API by a balancer of its own: one without an API server, where there are
         several."""
-        return len(self.control_plane) > 1 and not node.is_control_plane
+        return not node.is_control_plane and self.has_several_api_servers
 
     def api_server_of(self, node: Node) -> str:
         """The URL by which a machine's own programs ask the API.

@@ -125,7 +125,8 @@ class Action:
     and it is applied whatever the check says. asked_as: what the check is called in a probe, where the same thing is
     looked for in several ways (in each container runtime); else its id. due: whether it is to be done, where that needs
     no check: other facts say it, or another node does it for all; one that is not due is wanted all the same, so that
-    nothing is undone where it was done earlier. None: its check says.
+    nothing is undone where it was done earlier. None: its check says. before_start: it is run before its component's
+    unit starts, when its files are there; else once that is ready.
     """
 
     id: str
@@ -138,6 +139,7 @@ class Action:
     reads: tuple[str, ...] = ()
     asked_as: str = ""
     due: bool | None = None
+    before_start: bool = False
 
     @property
     def answer(self) -> str:

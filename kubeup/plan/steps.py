@@ -215,11 +215,19 @@ class Offer:
 @dataclass(frozen=True)
 class Leaving:
     """A node of the cluster that its profile does not have any more: once that is agreed to, it is cordoned and
-    drained, its machine is undone, and its Node object is deleted. ready: its kubelet gives signs of life."""
+    drained, its member of etcd is taken out, its machine is undone, and its Node object is deleted.
+
+    ready: its kubelet gives signs of life. member: the id of its member of etcd; empty where it has none. is_node:
+    whether it has a Node object. stays: the profile has it, as a worker: only its member goes, and that before the
+    plan, which takes the control plane off its machine.
+    """
 
     name: str
     address: str
     ready: bool
+    member: str = ""
+    is_node: bool = True
+    stays: bool = False
 
 
 @dataclass(frozen=True)

@@ -76,12 +76,13 @@ def _component_steps(stage: ComponentOrder, desired: Desired, facts: Facts, earl
         for binary in desired.binaries
         if binary.component == name and binary.link and not _link_stands(binary, facts)
     )
-    work: list[Step] = []
-    actions = [
+    every = [
         RunAction(action, facts.whys.get(action.answer, ""))
         for action in desired.actions
         if action.component == name and _to_do(action, desired, facts)
     ]
+    work: list[Step] = [one for one in every if one.action.before_start]
+    actions = [one for one in every if not one.action.before_start]
     for unit in desired.units:
         if unit.component == name:
             why = _reasons(unit, desired, facts)

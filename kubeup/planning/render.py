@@ -107,6 +107,8 @@ def _template_file(part: Component, template: Template, context: Context) -> Fil
     if template.addon:
         text = manifests.labelled(text, template.addon)
     content, mode = text.encode(), template.mode
+    if template.stays(context):
+        content = context.facts.file(template.path).content or content
     return File(template.path, content, mode, component=part.name, read_at_start=template.read_at_start)
 
 

@@ -149,6 +149,8 @@ def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts
         members=_by_anyone(titled, running.MEMBERS, running.members),
         etcd=_by_each(titled, running.ETCD_STATUS, running.etcd_status),
         api_versions=_by_each(titled, running.API_VERSION, running.api_version),
+        well=_by_anyone(titled, running.MEMBERS_WELL, running.members_well),
+        without_data=frozenset(title for title, one in titled.items() if not one.kept_data),
         absent=frozenset(node.endpoint for node in cluster.nodes if node.endpoint not in facts),
     )
 

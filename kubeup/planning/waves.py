@@ -55,7 +55,8 @@ class _Turn:
     """A node's way through a level. rolling: components that (re)start there and must not be away everywhere.
 
     restarts: those of them that work until then. guarded: those, and what runs without working while it works
-    elsewhere: it may still be one of a quorum. late: it is the better choice for the last one.
+    elsewhere: it may still be one of a quorum. joins: one comes to others that live. late: it is the better choice for
+    the last one.
     """
 
     node: Node
@@ -64,6 +65,7 @@ class _Turn:
     restarts: tuple[str, ...]
     guarded: bool
     gates: tuple[Gate, ...]
+    joins: bool
     late: bool
 
     @property
@@ -94,13 +96,15 @@ def _turn(context: Context, level: Level, alive: frozenset[str]) -> _Turn:
         restarts=tuple(name for name, _ in works),
         guarded=bool(guarded),
         gates=tuple(gate for rolling in guarded if (gate := rolling.gate(context))),
+        joins=any(rolling.joins(context) for _, _, rolling in every),
         late=any(rolling.late(context) for _, rolling in works),
     )
 
 
 def _of_level(number: int, turns: Sequence[_Turn], follows: tuple[Trip, ...]) -> list[Wave]:
     free = [turn for turn in turns if not turn.rolling]
-    starting = [turn for turn in turns if turn.rolling and not turn.guarded]
+    alone = [turn for turn in turns if turn.guarded or turn.joins]
+    starting = [turn for turn in turns if turn.rolling and turn not in alone]
     found = []
     if free:
         found.append(Wave(number, _titles(free), follows=follows))
@@ -109,7 +113,7 @@ def _of_level(number: int, turns: Sequence[_Turn], follows: tuple[Trip, ...]) ->
         staged = tuple(Trip(STAGING, turn.node.title) for turn in starting)
         found.append(_wave(number, starting, (*follows, *(staged if len(staged) > 1 else ()))))
     queue = found[-1].trips if starting else ()
-    for turn in sorted((turn for turn in turns if turn.guarded), key=lambda turn: turn.rank):
+    for turn in sorted(alone, key=lambda turn: turn.rank):
         found.append(_wave(number, (turn,), (*follows, *queue)))
         queue = found[-1].trips
     return found

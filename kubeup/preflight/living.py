@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from kubeup.model.cluster import Role
 from kubeup.model.facts import Facts
 from kubeup.model.founding import CONTROL_PLANE, FOUNDING
+from kubeup.preflight.members import known
 from kubeup.preflight.problem import PreflightProblem, Subject
 
 ETCD, KUBELET = "etcd.service", "kubelet.service"
@@ -70,17 +71,27 @@ def _way_out(s: Subject) -> str:
 
 def roles(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
     """A role that is lost takes away what it brought: etcd's data, or the pods of a worker."""
+    stay = any(s.node.is_control_plane and s.facts.kept_data for s in subjects) and known(subjects)
+    joins = [s.node.title for s in subjects if s.node.is_control_plane and not s.facts.kept_data]
     for s in subjects:
         before = Role.recorded(s.facts.record.meta.get("roles", ""))
         lost = before - s.node.roles if lives(s.facts) else frozenset()
-        if Role.CONTROL_PLANE in lost:
+        if Role.CONTROL_PLANE in lost and not stay:
             yield s.problem(
                 "roles",
-                "it is a control-plane node and has a member's data of etcd, and the profile makes it a worker: the "
-                "data would be deleted",
-                f"members cannot be taken out yet: give it back its role ({_word(before)}) in the profile; {ANEW}",
+                "it is a control-plane node and has a member's data of etcd, the profile makes it a worker, and no "
+                "other member could take over: the data would be lost",
+                f"give it back its role ({_word(before)}) in the profile, and first let another control-plane node "
+                f"join; {ANEW}",
             )
-        elif lost:
+        elif Role.CONTROL_PLANE in lost and joins:
+            yield s.problem(
+                "roles",
+                f"the profile makes it a worker while {', '.join(joins)} is to join the control plane: members come "
+                "before others go",
+                f"two steps: give it back its role ({_word(before)}) in the profile until `kubeup up` is through",
+            )
+        elif lost - {Role.CONTROL_PLANE}:
             yield s.problem(
                 "roles",
                 "it runs pods, and the profile takes that role from it: they would be stopped without a word",
@@ -90,7 +101,9 @@ def roles(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
 
 
 def _gone_from_control_plane(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
-    """Their members stay in etcd's list, and count for its majority."""
+    """Their members stay in etcd's list, and count for its majority, where nobody can take them out."""
+    if known(subjects):
+        return
     living = [s for s in subjects if s.node.is_control_plane and lives(s.facts)]
     # Who did not answer is in the profile all the same.
     named = {node.name for s in subjects[:1] for node in s.cluster.nodes}
@@ -101,8 +114,8 @@ def _gone_from_control_plane(subjects: Sequence[Subject]) -> Iterator[PreflightP
             yield s.problem(
                 "roles",
                 f"the control plane of its cluster has the node {name}, which the profile lacks: its member of etcd "
-                "would stay, and count for the majority",
-                f"members cannot be taken out yet: put {name} back into the profile; {ANEW}",
+                "would stay, and count for the majority, for etcd does not say which members there are",
+                f"mend etcd first (kubeup validate says what it lacks), or put {name} back into the profile; {ANEW}",
             )
 
 

@@ -112,7 +112,7 @@ def dns(cluster: Cluster, reading: ParseContext) -> None:
 
 def anonymous_checks(cluster: Cluster, reading: ParseContext) -> None:
     """Balancers ask each API server whether it is ready, and nobody gave them a certificate."""
-    if not any(cluster.balances(node) for node in cluster.nodes):
+    if not cluster.has_several_api_servers or all(node.is_control_plane for node in cluster.nodes):
         return
     sections = filter(None, map(reading.places.get, ("kube_apiserver", "kube-apiserver")))
     flags = [one for section in sections if (said := section.said("flags")) for one in said.entries]

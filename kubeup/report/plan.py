@@ -73,8 +73,17 @@ def leaves(found: Sequence[Leaving]) -> list[str]:
     """Who goes, and by which steps."""
     lines = []
     for one in found:
-        steps = "cordon, drain, " if one.ready else "its kubelet gives no sign of life: cordon, "
-        lines.append(f"{one.name}\n  leaves   {steps}undo its machine ({one.address}), delete its Node object")
+        member = f"take its member of etcd out ({one.member})"
+        if one.stays:
+            lines.append(f"{one.name}\n  leaves   the control plane, before all else: {member}")
+            continue
+        steps = ["cordon", "drain"] if one.ready else ["its kubelet gives no sign of life: cordon"]
+        steps = steps if one.is_node else []
+        steps += [member] if one.member else []
+        steps += [f"undo its machine ({one.address})", *(["delete its Node object"] if one.is_node else [])]
+        lines.append(f"{one.name}\n  leaves   {', '.join(steps)}")
+    if any(one.stays for one in found):
+        return [*lines, "The profile has them otherwise: `kubeup up` asks before it takes them out."]
     return [*lines, "They are not in the profile any more: `kubeup up` asks before it removes them."] if lines else []
 
 

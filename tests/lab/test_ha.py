@@ -147,6 +147,13 @@ def leader(cluster: Cluster) -> str:
     return f"node{cluster.addresses.index(address) + 3}"
 
 
+def together(cluster: Cluster) -> bool:
+    """Whether each member of etcd reaches both others."""
+    metrics = "bash -c 'exec 3<>/dev/tcp/127.0.0.1/2381; printf \"GET /metrics HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3'"
+    active = "grep -c '^etcd_network_active_peers{.*} 1'"
+    return all(cluster.on(node, f"{metrics} | {active}").strip() == "2" for node in MASTERS)
+
+
 def pods(cluster: Cluster, at: str) -> dict[str, str]:
     """Name -> node, of those that are there."""
     columns = "-o 'jsonpath={range .items[*]}{.metadata.name}={.spec.nodeName} {end}'"
@@ -193,11 +200,10 @@ MEMORY = "ps -eo rss=,args= | awk '/opt\\/kubeup|api-balancer/ { sum += $1 } END
 
 @dataclass(frozen=True)
 class Way:
-    """Of losing a node. lose, back: what does it, and what ends it. silent: its kubelet gives no sign of life, too."""
+    """Of losing a node. lose, back: what does it, and what ends it."""
 
     lose: Callable[[Cluster, str], object]
     back: Callable[[Cluster, str], object]
-    silent: bool = True
 
 
 def cut(rule: str) -> Way:
@@ -208,7 +214,6 @@ def cut(rule: str) -> Way:
     return Way(
         lambda cluster, node: cluster.on(node, script),
         lambda cluster, node: cluster.on(node, "nft delete table inet cut"),
-        silent="iifname" in rule or "eth0" in rule,
     )
 
 
@@ -240,6 +245,8 @@ def lose(cluster: Cluster, node: str, way: Way) -> dict[str, float]:
         settle(lambda: set(ready(cluster, at).values()) == {"True"}, BACK, f"{node} to be Ready")
         settle(lambda: cluster.kubeup("validate", "--read-only").returncode == 0, BACK, "the cluster to be well")
         back = time.monotonic() - begin
+        # Two that only follow may take longer to find each other: until then the loss of a third one is a quorum's.
+        settle(lambda: together(cluster), BACK, "each member of etcd to reach all others")
     assert unready <= {node}
     after = pods(cluster, at)
     stayed = {name: on for name, on in before.items() if on != node}

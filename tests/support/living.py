@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import json
 from dataclasses import replace
 
 from kubeup import preflight, profile
 from kubeup.model.cluster import Cluster
-from kubeup.model.facts import Facts
+from kubeup.model.facts import Facts, Said, running
 from kubeup.pki.issue import KeyPair
 from kubeup.planning import resolve
 from tests.support.machines import bare
@@ -40,6 +41,20 @@ def built(said: Cluster) -> dict[str, Facts]:
         data = ("/var/lib/etcd/member",) if node.is_control_plane else ()
         done[node.host] = replace(facts, kept_data=data)
     return MACHINES | done
+
+
+def with_members(living: dict[str, Facts]) -> dict[str, Facts]:
+    """The same, and each member of etcd that has data tells of all of them: they are well."""
+    having = [(number, host) for number, host in enumerate(HOSTS, 1) if living[host].kept_data]
+    members = [
+        {"ID": number, "name": living[host].hostname, "peerURLs": [f"https://{host}:2380"]} for number, host in having
+    ]
+    well = [{"Status": {"header": {"member_id": number}, "leader": 1}} for number, _ in having]
+    said = {
+        running.MEMBERS: Said(json.dumps({"members": members})),
+        running.MEMBERS_WELL: Said(json.dumps(well)),
+    }
+    return {host: replace(one, said={**one.said, **said}) if one.kept_data else one for host, one in living.items()}
 
 
 @functools.cache

@@ -96,6 +96,8 @@ class ClusterFacts:
     Of the running cluster, by its own word. nodes: every Node object; members: of etcd; both by the first control-plane
     node that could tell. etcd: title of a control-plane node -> what its member says of itself. api_versions: title ->
     version of the API server that runs there, ``v1.37.2``. The last two have every control-plane node that answered.
+    well: ids of members that run and see a leader, as any of them could tell. without_data: titles of control-plane
+    nodes that answered, and have no member's data.
     absent: endpoints of the profile's nodes that did not answer; nothing on the others changes because of that.
     """
 
@@ -107,4 +109,6 @@ class ClusterFacts:
     members: tuple[Member, ...] | Unknown = Unknown()
     etcd: Mapping[str, EtcdStatus | Unknown] = field(default_factory=dict)
     api_versions: Mapping[str, str | Unknown] = field(default_factory=dict)
+    well: frozenset[str] | Unknown = Unknown()
+    without_data: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()

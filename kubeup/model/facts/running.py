@@ -14,7 +14,7 @@ from typing import TypeVar
 from kubeup.model.facts.cluster import BalancedServer, EtcdStatus, Member, NodeObject
 
 NODES, API_VERSION, MEMBERS, ETCD_STATUS = "nodes", "api-version", "etcd-members", "etcd-status"
-BALANCER = "api-balancer"
+MEMBERS_WELL, BALANCER = "etcd-members-well", "api-balancer"
 """Ids of the questions, for ProbeRequest.asks."""
 
 SERVER = "2"
@@ -108,6 +108,17 @@ def members(text: str) -> tuple[Member, ...]:
             bool(one.get("isLearner")),
         )
         for one in found
+    )
+
+
+def members_well(text: str) -> frozenset[str]:
+    """Of ``etcdctl endpoint status --cluster -w json``: the ids of those that answered and see a leader."""
+    found = json.loads(text.partition("\n")[0])
+    if not isinstance(found, list) or not found:
+        raise ValueError("no status of any member")
+    statuses = [_have(one, "Status", dict) for one in found]
+    return frozenset(
+        _hexadecimal(_have(one, "header", dict).get("member_id")) for one in statuses if one.get("leader", 0)
     )
 
 

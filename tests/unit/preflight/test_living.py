@@ -9,7 +9,7 @@ import pytest
 from kubeup import profile
 from kubeup.model.cluster import Cluster
 from kubeup.planning import resolve
-from tests.support.living import HOSTS, LIVING, PROFILE, built, problems, said
+from tests.support.living import HOSTS, LIVING, PROFILE, built, problems, said, with_members
 
 
 def test_the_same_profile_is_no_problem() -> None:
@@ -130,9 +130,9 @@ def test_what_the_profile_does_not_say_stays_what_the_record_says() -> None:
 THREE = "nodes: [root@192.168.200.13, root@192.168.200.14, root@192.168.200.15]"
 ROLES = {
     "i ai ai": (
-        "node3: it is a control-plane node and has a member's data of etcd, and the profile makes it a worker: the "
-        "data would be deleted [roles]\n    fix: members cannot be taken out yet: give it back its role (ai) in the "
-        f"profile; {ANEW}"
+        "node3: it is a control-plane node and has a member's data of etcd, the profile makes it a worker, and no "
+        "other member could take over: the data would be lost [roles]\n    fix: give it back its role (ai) in the "
+        f"profile, and first let another control-plane node join; {ANEW}"
     ),
     "a ai ai": (
         "node3: it runs pods, and the profile takes that role from it: they would be stopped without a word [roles]\n"
@@ -147,6 +147,21 @@ def test_a_role_that_a_living_node_loses_is_refused_to_the_letter(now: str) -> N
     assert problems(three(now), living) == [ROLES[now]]
 
 
+def test_a_member_may_go_where_the_others_tell_which_there_are() -> None:
+    living = with_members(built(three("ai ai ai")))
+    assert problems(three("i ai ai"), living) == []
+    text = PROFILE.replace("ai i", "ai ai")
+    assert problems(profile.load_text(text, "demo.yaml").cluster, living) == []
+
+
+def test_members_come_before_others_go() -> None:
+    living = with_members(built(three("ai ai i")))
+    assert problems(three("ai i ai"), living) == [
+        "node4: the profile makes it a worker while node5 is to join the control plane: members come before others go "
+        "[roles]\n    fix: two steps: give it back its role (ai) in the profile until `kubeup up` is through"
+    ]
+
+
 def three(roles: str) -> Cluster:
     text = PROFILE.replace("nodes: [root@192.168.200.13, root@192.168.200.14]", THREE).replace("roles: ai i", "")
     return profile.load_text(f"{text}roles: {roles}\n", "demo.yaml").cluster
@@ -157,8 +172,8 @@ def test_a_control_plane_node_that_left_the_profile_is_refused_by_name() -> None
     two = profile.load_text(text, "demo.yaml").cluster
     assert problems(two, built(three("ai ai ai"))) == [
         "node3: the control plane of its cluster has the node node5, which the profile lacks: its member of etcd would "
-        "stay, and count for the majority [roles]\n    fix: members cannot be taken out yet: put node5 back into the "
-        f"profile; {ANEW}"
+        "stay, and count for the majority, for etcd does not say which members there are [roles]\n    fix: mend etcd "
+        f"first (kubeup validate says what it lacks), or put node5 back into the profile; {ANEW}"
     ]
 
 

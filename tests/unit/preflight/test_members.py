@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from kubeup import preflight
 from kubeup.model.cluster import Node, Role
-from kubeup.model.facts import Facts, Record
+from kubeup.model.facts import Facts, Record, Said, running
 from kubeup.preflight.problem import PreflightProblem
 from tests.support.machines import SOUND
 from tests.support.plans import two_nodes
@@ -44,7 +45,23 @@ def test_a_control_plane_node_without_data_beside_one_that_has_some_is_refused(n
     (found,) = problems(READY, new)
     assert (found.id, found.node) == ("etcd-members", "m2")
     assert "m1 has: it would begin a second, empty cluster" in found.message
-    assert "kubeup down" in found.fix
+    assert "mend etcd there first" in found.fix
+
+
+MEMBERS = Said(json.dumps({"members": [{"ID": 1, "name": "m1", "peerURLs": ["https://10.0.0.1:2380"]}]}))
+TELLS = replace(READY, said={running.MEMBERS: MEMBERS})
+
+
+@pytest.mark.parametrize("new", [BARE, WORKER, LOST], ids=["bare", "worker", "lost its data"])
+def test_one_without_data_joins_where_the_members_are_known(new: Facts) -> None:
+    assert problems(TELLS, new) == []
+
+
+def test_data_of_a_member_that_was_taken_out_are_refused() -> None:
+    (found,) = problems(TELLS, READY)
+    assert (found.id, found.node) == ("etcd-members", "m2")
+    assert found.message == "it has data of a member of etcd that the others (m1) do not have any more"
+    assert "mv /var/lib/etcd /var/lib/etcd.old" in found.fix
 
 
 def test_each_of_them_is_told_and_the_order_does_not_matter() -> None:

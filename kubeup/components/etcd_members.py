@@ -1,0 +1,116 @@
+"""How a machine's etcd joins the members of a living one: added as a learner, started, promoted. One step after the
+other in the machine's own trip, and one machine at a time (planning/waves.py).
+
+Which members there are is bound on the machine, in JOINED: whoever joins begins with what the others say by then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from kubeup.components.base import Context, sh
+from kubeup.model.cluster import Node
+from kubeup.model.facts import Member, Unknown
+from kubeup.model.resources import Action
+from kubeup.plan.membership import Machine, State
+
+JOINED = "/etc/kubeup/etcd-joined"
+"""Environment of etcd's unit, over what it was to begin with if it had founded the cluster."""
+SYNC_SECONDS = 900
+"""That a learner has to fetch all data: 8 GB, etcd's most, at 10 MB/s."""
+HEALTH_SECONDS = 60
+
+
+def state(context: Context) -> State | None:
+    """Members and machines, as the machines that answered said; None where nobody could tell which members there are.
+
+    Of one that did not answer, and of one that the command may not change, nothing is to change: a member counts as
+    having its data, and one that is to be a member is left out.
+    """
+    told = context.cluster_facts
+    if isinstance(told.members, Unknown):
+        return None
+    well = frozenset() if isinstance(told.well, Unknown) else told.well
+    later = {
+        node.name
+        for node in context.cluster.control_plane
+        if node.endpoint in told.absent or (node.title in told.without_data and not context.may_change(node))
+    }
+    every = State(told.members, tuple(_machine(context, node) for node in context.cluster.control_plane), well)
+    machines = tuple(one for one in every.machines if one.name not in later or every.member_of(one))
+    return replace(every, machines=machines)
+
+
+def _machine(context: Context, node: Node) -> Machine:
+    lacks = node.title in context.cluster_facts.without_data and context.may_change(node)
+    return Machine(node.name, node.address, not lacks)
+
+
+def with_all_wanted(state: State) -> State:
+    """The same for who joins: members that the profile does not have go by another way, once that is agreed to."""
+    others = tuple(
+        Machine(member.name or member.id, member.peer_urls[0].removeprefix("https://").rpartition(":")[0], True)
+        for member in state.members
+        if state.machine_of(member) is None and not member.learner and member.peer_urls
+    )
+    return State(state.members, (*state.machines, *others), state.well)
+
+
+def member(context: Context) -> Member | None:
+    """The machine's own, as the others know it."""
+    known = state(context)
+    return known.member_of(_machine(context, context.node)) if known else None
+
+
+def joins(context: Context) -> bool:
+    """Whether the machine's etcd starts for the first time while others live, or is a learner still."""
+    known = state(context)
+    if known is None:
+        return False
+    mine = member(context)
+    return not _machine(context, context.node).has_data or (mine is not None and mine.learner)
+
+
+def actions(context: Context, etcdctl: str) -> tuple[Action, ...]:
+    """etcdctl: the program and its options, but for whom it asks."""
+    here = joins(context)
+    url = f"https://{context.node.address}:2380"
+    asked = ",".join(_voters(context, url)) if here else ""
+    said = {"NAME": context.node.name, "URL": url, "JOINED": JOINED}
+    head = "".join(f"{name}={sh(value)}\n" for name, value in said.items())
+    head += f"SECONDS_OF_HEALTH={HEALTH_SECONDS} SECONDS_OF_SYNC={SYNC_SECONDS}\n"
+    head += f'ctl() {{ {etcdctl} {sh(f"--endpoints={asked}")} "$@"; }}\n'
+    return (
+        Action(
+            id="etcd-join",
+            title=f"member {context.node.title} of etcd, as a learner",
+            component="etcd",
+            check="",
+            apply=head + _script("etcd_join.sh"),
+            timeout=HEALTH_SECONDS * 2,
+            due=here and not _machine(context, context.node).has_data,
+            before_start=True,
+        ),
+        Action(
+            id="etcd-promote",
+            title=f"member {context.node.title} of etcd votes",
+            component="etcd",
+            check="",
+            apply=head + _script("etcd_promote.sh"),
+            timeout=SYNC_SECONDS + 60,
+            due=here,
+        ),
+    )
+
+
+def _script(name: str) -> str:
+    return Path(__file__).with_name(name).read_text()
+
+
+def _voters(context: Context, url: str) -> list[str]:
+    """Where those listen who can tell, and agree to a change: a learner does neither."""
+    known = state(context)
+    assert known is not None
+    peers = [one.peer_urls[0] for one in known.voters if one.id in known.well and url not in one.peer_urls]
+    return [peer.replace(":2380", ":2379") for peer in peers]
