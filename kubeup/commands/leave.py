@@ -12,7 +12,7 @@ from kubeup.execution.job import Job, Prepared
 from kubeup.model.cluster import Cluster, Node, Role
 from kubeup.model.errors import FleetError, KubeupError, NodeError, UsageError
 from kubeup.model.events import Note, Phase, Working
-from kubeup.model.facts import Unknown
+from kubeup.model.facts import Member, Unknown
 from kubeup.model.listing import listed
 from kubeup.node.agent import probe
 from kubeup.node.wire.remote_commands import Kind
@@ -79,17 +79,18 @@ def demote(job: Job, prepared: Prepared, leaving: Sequence[Leaving]) -> None:
 
 @dataclass(frozen=True)
 class Drained:
-    """Workers that `down` may undo now. first: the control-plane node by which they were drained."""
+    """Nodes that `down` may undo now. first: the control-plane node by which they were drained."""
 
     first: Node
     names: tuple[str, ...]
 
 
 def before_down(job: Job, surveyed: down.Surveyed, seconds: int) -> Drained | None:
-    """Workers that go while the cluster goes on are drained first; None where there is none, or it does not answer.
-    seconds: that pods of one have to go.
+    """Nodes that go while the cluster goes on are drained first, and members of etcd taken out; None where there is
+    none, or it does not answer. seconds: that pods of one have to go.
 
-    Raises NodeError where they do not: nothing is undone then.
+    Raises NodeError where they do not, or where the other members would have no quorum, KubeupError where nobody can
+    tell which members there are: nothing is undone then.
     """
     facts = {endpoint: found for endpoint, found in surveyed.facts.items() if found.record.exists}
     cluster = resolve.resolve(surveyed.cluster, facts)
@@ -97,14 +98,31 @@ def before_down(job: Job, surveyed: down.Surveyed, seconds: int) -> Drained | No
     staying = {node.endpoint: facts[node.endpoint] for node in cluster.nodes if node.endpoint in facts.keys() - going}
     if not any(node.endpoint in staying and has_worked(staying[node.endpoint]) for node in cluster.control_plane):
         return None
-    told = resolve.gather_cluster(cluster, staying).nodes
-    known = set() if isinstance(told, Unknown) else {one.name for one in told}
-    workers = [node for node in cluster.workers if node.endpoint in going and not node.is_control_plane]
-    names = tuple(node.name for node in (*workers, *surveyed.lost) if node.name in known)
+    told = resolve.gather_cluster(cluster, staying)
+    known = set() if isinstance(told.nodes, Unknown) else {one.name for one in told.nodes}
+    leaving = [node for node in cluster.nodes if node.endpoint in going]
+    names = tuple(node.name for node in (*leaving, *surveyed.lost) if node.name in known)
+    members = _members_of(leaving, told.members)
     first = lead(cluster, staying)
     for name in names:
         drain(job, first, name, seconds)
+    for one in members:
+        take_member_out(job, first, one)
     return Drained(first, names)
+
+
+def _members_of(leaving: Sequence[Node], told: tuple[Member, ...] | Unknown) -> list[Leaving]:
+    """Those of control-plane nodes. Raises KubeupError where nobody could tell."""
+    masters = [node for node in leaving if node.is_control_plane]
+    if masters and isinstance(told, Unknown):
+        raise KubeupError(
+            f"{listed([node.title for node in masters])} may be a member of etcd, and nobody could tell which there "
+            "are; nothing was touched",
+            evidence=told.why,
+            fix="kubeup validate says what is wrong with etcd; mend that, and run the same command again",
+        )
+    ids = {} if isinstance(told, Unknown) else {one.name: one.id for one in told}
+    return [Leaving(node.name, node.address, True, ids[node.name]) for node in masters if node.name in ids]
 
 
 def after_down(job: Job, drained: Drained) -> None:

@@ -43,7 +43,10 @@ _IDS = (
         "The profile changes what a living cluster cannot change: pod network and subnets, service range, DNS, or the "
         "runtime, the name, the address of a node",
     ),
-    PreflightId("roles", "The profile takes a role from a living node, or a control-plane node out of the cluster"),
+    PreflightId(
+        "roles",
+        "The profile takes a living node's pods away, or a control-plane node whose etcd no other could go on with",
+    ),
     # Folders that are to be kubeup's alone (preflight/folders.py).
     PreflightId("folder-in-use", "Something lies in a folder that kubeup or one of its programs needs for itself"),
     PreflightId("no-zfs", "No dataset of ZFS is mounted where containerd_snapshotter: zfs has images"),
@@ -54,7 +57,10 @@ _IDS = (
     PreflightId("duplicate-machine-id", "Two nodes have the same /etc/machine-id: one is a clone of the other"),
     PreflightId("duplicate-address", "Two nodes have the same address"),
     # The control plane together (preflight/members.py).
-    PreflightId("etcd-members", "A control-plane node has no etcd data while others have: members cannot be added yet"),
+    PreflightId(
+        "etcd-members",
+        "A control-plane node cannot join etcd: nobody can tell its members, or the node has data of one that was taken out",
+    ),
     PreflightId("lost-authorities", "No control-plane node has the authorities that signed what living nodes have"),
     # The machine (preflight/machine.py).
     PreflightId("not-root", "The login is neither root nor may it use sudo"),

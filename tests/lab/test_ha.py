@@ -12,7 +12,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,25 +206,30 @@ class Way:
     back: Callable[[Cluster, str], object]
 
 
-def cut(rule: str) -> Way:
-    """Packets are dropped without a word."""
+def cut(incoming: Sequence[str], outgoing: Sequence[str]) -> Way:
+    """Packets are dropped without a word, both ways: a half of it alone would be another fault. What stays inside of
+    the machine passes."""
     table = "nft add table inet cut; nft 'add chain inet cut {} {{ type filter hook {} priority -300; }}'"
     chains = "; ".join(table.format(hook, hook) for hook in ("input", "output"))
-    script = f"{chains}; nft 'add rule inet cut input {rule}'; nft 'add rule inet cut output {rule}'"
+    rules = [f"input iif != lo {one} drop" for one in incoming] + [f"output oif != lo {one} drop" for one in outgoing]
+    script = "; ".join((chains, *(f"nft 'add rule inet cut {rule}'" for rule in rules)))
     return Way(
         lambda cluster, node: cluster.on(node, script),
         lambda cluster, node: cluster.on(node, "nft delete table inet cut"),
     )
 
 
+# Whoever called whom.
+PEERS = ("tcp dport 2380", "tcp sport 2380")
 WAYS = {
     "crash": Way(
         lambda cluster, node: life.power_off(cluster.name, node, pull=True),
         lambda cluster, node: life.power_on(cluster.name, node),
     ),
-    "cut-off": cut("meta iif != lo meta oif != lo tcp dport != 22 tcp sport != 22 drop"),
-    "no-2380": cut("tcp dport 2380 drop"),
-    "no-6443": cut("meta iif != lo tcp dport 6443 drop"),
+    # kubeup still gets there.
+    "cut-off": cut(["tcp dport != 22"], ["tcp sport != 22"]),
+    "no-2380": cut(PEERS, PEERS),
+    "no-6443": cut(["tcp dport 6443"], ["tcp sport 6443"]),
 }
 
 

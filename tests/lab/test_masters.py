@@ -208,7 +208,7 @@ def test_three_become_one_while_somebody_writes(cluster: Cluster, as_found: Thin
 
 # What a joining that is killed leaves: a member that never started, a learner, one that has all and does not vote yet,
 # one whose API server is on its way.
-CUTS = ("as a learner", "start etcd", "votes", "start kube-apiserver")
+CUTS = ("as a learner", "starting etcd.service", "of etcd votes", "starting kube-apiserver.service")
 
 
 def joins_in_the_end(cluster: Cluster, founded: str) -> None:
@@ -236,12 +236,22 @@ def test_a_joining_that_is_killed_is_gone_on_with(cluster: Cluster, faults: Faul
     well(cluster)
 
 
+def test_a_limited_down_takes_the_member_out_first(cluster: Cluster, as_found: Things) -> None:
+    done = cluster.kubeup("down", "--yes", "--no-snapshot", "--limit", "node5", "profile.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "node5 is no member of etcd any more" in done.stderr
+    assert members(cluster) == dict.fromkeys(NAMES[:2], "voter")
+    assert differences(as_found, look(cluster, 2)) == ""
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_every_joining_ends_after_one_more_step(cluster: Cluster, faults: Faults) -> None:
     """Runs that each come one step further than the one before. What an earlier soak struck at is passed."""
     ledger, deadline = Ledger(), time.monotonic() + 60 * MINUTES
     founded = listed(cluster)["header"]["cluster_id"]
+    roles(cluster, "ai", "i", "i", "i")
+    up(cluster, "--remove")
     for node in ("node4", "node5"):
         struck = ledger.struck("join", "kill", node)
         while time.monotonic() < deadline:
