@@ -59,7 +59,7 @@ _IDS = (
     # The control plane together (preflight/members.py).
     PreflightId(
         "etcd-members",
-        "A control-plane node cannot join etcd: nobody can tell its members, or the node has data of one that was taken out",
+        "A control-plane node cannot join etcd: nobody can tell its members, or it has data of one that was taken out",
     ),
     PreflightId("lost-authorities", "No control-plane node has the authorities that signed what living nodes have"),
     # The machine (preflight/machine.py).

@@ -106,8 +106,9 @@ def writing(cluster: Cluster) -> Iterator[Written]:
 
 
 def members(cluster: Cluster, on: str = "node3") -> dict[str, str]:
-    """Name -> voter or learner, of those that were started; by the member of this node."""
-    return {one["name"]: "learner" if one.get("isLearner") else "voter" for one in listed(cluster, on)["members"]}
+    """Name -> voter or learner, by the member of this node; one that was never started has no name."""
+    found = listed(cluster, on)["members"]
+    return {one.get("name", ""): "learner" if one.get("isLearner") else "voter" for one in found}
 
 
 def listed(cluster: Cluster, on: str = "node3") -> dict[str, Any]:
