@@ -104,6 +104,8 @@ def before_down(job: Job, surveyed: down.Surveyed, seconds: int) -> Drained | No
     names = tuple(node.name for node in (*leaving, *surveyed.lost) if node.name in known)
     members = _members_of(leaving, told.members)
     first = lead(cluster, staying)
+    for one in members:
+        refuse_without_quorum(job, first, one)
     for name in names:
         drain(job, first, name, seconds)
     for one in members:
@@ -156,6 +158,8 @@ def remove(
     leaving = [one for one in leaving if not one.stays]
     for one in leaving:
         try:
+            if one.member:
+                refuse_without_quorum(job, first, one)
             drain(job, first, one.name, seconds)
             if one.member:
                 take_member_out(job, first, one)
@@ -190,7 +194,17 @@ def take_member_out(job: Job, first: Node, one: Leaving) -> None:
     Raises NodeError where the others would have no quorum.
     """
     job.emit(Working(first.title, f"taking the member of {one.name} out of etcd"))
-    body = f"ID={shlex.quote(one.member)}\n{MEMBER_SCRIPT.read_text()}".encode()
+    _member(job, first, one, "remove")
+    job.emit(Note(f"{one.name} is no member of etcd any more"))
+
+
+def refuse_without_quorum(job: Job, first: Node, one: Leaving) -> None:
+    """Raises NodeError where the other members would have none without it; nothing is touched."""
+    _member(job, first, one, "check")
+
+
+def _member(job: Job, first: Node, one: Leaving, do: str) -> None:
+    body = f"ID={shlex.quote(one.member)} DO={do}\n{MEMBER_SCRIPT.read_text()}".encode()
     reply = job.fleet.connection(first).call(Kind.SHELL, [body], timeout=SLACK_SECONDS)
     if "done" not in reply.stdout.decode("utf-8", "replace").split("\n"):
         errors = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line.strip()]
@@ -201,7 +215,6 @@ def take_member_out(job: Job, first: Node, one: Leaving) -> None:
             evidence=errors[-4:],
             fix="kubeup etcd members says how they are; mend those that are not well, and run the same command again",
         )
-    job.emit(Note(f"{one.name} is no member of etcd any more"))
 
 
 def delete(job: Job, first: Node, name: str) -> None:

@@ -74,10 +74,14 @@ def joins(context: Context) -> bool:
 
 def actions(context: Context, etcdctl: str) -> tuple[Action, ...]:
     """etcdctl: the program and its options, but for whom it asks."""
-    here = joins(context)
+    here, mine = joins(context), member(context)
     url = f"https://{context.node.address}:2380"
-    asked = ",".join(_voters(context, url)) if here else ""
+    others = _others(context, mine)
+    moved = mine is not None and not here and url not in mine.peer_urls
+    # A machine that is alone has nobody else to ask.
+    asked = ",".join(others) or "https://127.0.0.1:2379"
     said = {"NAME": context.node.name, "URL": url, "JOINED": JOINED}
+    said |= {"ID": mine.id if mine else "", "ALONE": "no" if others else "yes"}
     head = "".join(f"{name}={sh(value)}\n" for name, value in said.items())
     head += f"SECONDS_OF_HEALTH={HEALTH_SECONDS} SECONDS_OF_SYNC={SYNC_SECONDS}\n"
     head += f'ctl() {{ {etcdctl} {sh(f"--endpoints={asked}")} "$@"; }}\n'
@@ -90,6 +94,16 @@ def actions(context: Context, etcdctl: str) -> tuple[Action, ...]:
             apply=head + _script("etcd_join.sh"),
             timeout=HEALTH_SECONDS * 2,
             due=here and not _machine(context, context.node).has_data,
+            before_start=True,
+        ),
+        Action(
+            id="etcd-move",
+            title=f"member {context.node.title} of etcd is reached by {context.node.address}",
+            component="etcd",
+            check="",
+            apply=head + _script("etcd_move.sh"),
+            timeout=240,
+            due=moved,
             before_start=True,
         ),
         Action(
@@ -108,9 +122,10 @@ def _script(name: str) -> str:
     return Path(__file__).with_name(name).read_text()
 
 
-def _voters(context: Context, url: str) -> list[str]:
-    """Where those listen who can tell, and agree to a change: a learner does neither."""
+def _others(context: Context, mine: Member | None) -> list[str]:
+    """Where those listen who can tell, and agree to a change: a learner does neither. Empty where nobody does."""
     known = state(context)
-    assert known is not None
-    peers = [one.peer_urls[0] for one in known.voters if one.id in known.well and url not in one.peer_urls]
+    voters = known.voters if known else ()
+    well = known.well if known else frozenset()
+    peers = [one.peer_urls[0] for one in voters if one.id in well and one != mine and one.peer_urls]
     return [peer.replace(":2380", ":2379") for peer in peers]

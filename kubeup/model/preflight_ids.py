@@ -41,7 +41,7 @@ _IDS = (
     PreflightId(
         "immutable",
         "The profile changes what a living cluster cannot change: pod network and subnets, service range, DNS, or the "
-        "runtime, the name, the address of a node",
+        "runtime, the name of a node, the addresses of two control-plane nodes at once",
     ),
     PreflightId(
         "roles",

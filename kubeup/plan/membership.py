@@ -92,7 +92,15 @@ class Refused:
     why: str
 
 
-Transition = Add | Start | Promote | Remove
+@dataclass(frozen=True)
+class Update:
+    """A member is reached by another address from now on."""
+
+    machine: Machine
+    member: Member
+
+
+Transition = Add | Start | Promote | Remove | Update
 NOT_WANTED, NO_DATA, NEVER_WANTED = "the profile does not have it", "its data are gone", "it is a learner of nobody's"
 
 
@@ -121,6 +129,9 @@ def _in_order(state: State) -> Iterator[Transition | Refused]:
     for member, machine in owners:
         if member.learner and machine is None:
             yield Remove(member, NEVER_WANTED)
+    for member, machine in owners:
+        if machine is not None and machine.has_data and machine.peer_url not in member.peer_urls:
+            yield Update(machine, member)
     for member, machine in owners:
         if machine is not None and not machine.has_data:
             # One that never started has no name.
@@ -151,6 +162,8 @@ def after(state: State, transition: Transition) -> State:
             return _with(state, member, replace(member, name=machine.name), replace(machine, has_data=True))
         case Promote(machine, member):
             return _with(state, member, replace(member, learner=False), machine)
+        case Update(machine, member):
+            return _with(state, member, replace(member, peer_urls=(machine.peer_url,)), machine)
         case Remove(member):
             return replace(state, members=tuple(one for one in state.members if one != member))
 
@@ -178,5 +191,7 @@ def _refused(state: State, transition: Transition) -> Refused:
     match transition:
         case Add(machine) | Start(machine, _) | Promote(machine, _):
             return Refused(f"{machine.name} cannot join: {text}")
+        case Update(machine, _):
+            return Refused(f"{machine.name} cannot have another address: {text}")
         case Remove(member):
             return Refused(f"{member.name or member.id} cannot be taken out: {text}")

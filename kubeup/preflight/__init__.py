@@ -53,6 +53,7 @@ CHECKS: tuple[Check, ...] = (
 TOGETHER: tuple[Callable[[Sequence[Subject]], Iterator[PreflightProblem]], ...] = (
     living.immutable,
     living.of_each,
+    living.moves,
     living.roles,
     versions.steps,
     members,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 
 from kubeup.model.cluster import Role
@@ -44,16 +43,38 @@ def immutable(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
 
 
 def of_each(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
-    """Under another name a node would be a second one beside the first; its address is in certificates and in etcd's
-    list of members."""
-    kept = (("name", "knows", lambda s: s.node.name), ("address", "reaches", lambda s: s.node.address))
-    for s, (key, does, value) in itertools.product(subjects, kept):
-        then, now = _living(s, key), value(s)
+    """Under another name a node would be a second one beside the first."""
+    for s in subjects:
+        then, now = _living(s, "name"), s.node.name
         if then and now and then != now:
             yield s.problem(
                 "immutable",
-                f"the {key} of a living node cannot change: the cluster {does} it by {then}, the profile says {now}",
-                f"write {key}: {then} under the node in the profile; {_way_out(s)}",
+                f"the name of a living node cannot change: the cluster knows it by {then}, the profile says {now}",
+                f"write name: {then} under the node in the profile; {_way_out(s)}",
+            )
+
+
+def moves(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
+    """The address of a control-plane node is in etcd's list of members: those must be there to be told, and can bear
+    that one of them is away for a moment."""
+    moved = [s for s in subjects if s.node.address and _living(s, "address") not in ("", s.node.address)]
+    masters = [s for s in moved if s.node.is_control_plane]
+    several = sum(s.node.is_control_plane for s in subjects) > 1
+    for s in masters:
+        then, now = _living(s, "address"), s.node.address
+        if len(masters) > 1:
+            yield s.problem(
+                "immutable",
+                f"the addresses of {len(masters)} control-plane nodes cannot change at once: the cluster reaches it by "
+                f"{then}, the profile says {now}",
+                "one after the other, an `up` for each",
+            )
+        elif several and not known(subjects):
+            yield s.problem(
+                "immutable",
+                f"the address of a control-plane node cannot change while etcd does not say which members there are: "
+                f"the cluster reaches it by {then}, the profile says {now}",
+                f"mend etcd first (kubeup validate says what it lacks), or write address: {then} under the node",
             )
 
 

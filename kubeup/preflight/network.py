@@ -27,7 +27,8 @@ def address(s: Subject) -> Iterator[PreflightProblem]:
         yield s.problem(
             "address-not-here",
             f"its address {s.node.address}, by which the cluster knows it, is on none of its links any more",
-            f"give it {s.node.address} again, and for good: fixed, or reserved where it is leased (DHCP)",
+            f"give it {s.node.address} again, and for good: fixed, or reserved where it is leased (DHCP); or {fix}, "
+            "and the cluster knows it by that",
             evidence,
         )
     # Where ip told nothing, only what is no machine's address anywhere can be told.

@@ -1,5 +1,6 @@
-# Takes a member out of etcd, asked of this control-plane node's own member. The operator's half puts ID before it. Says
-# "done" once it is out, also where it was out already; else what is in the way.
+# Takes a member out of etcd, asked of this control-plane node's own member. The operator's half puts ID and DO before it:
+# "check" only looks whether the others have a quorum without it. Says "done" where they have, and for "remove" once it is
+# out, also where it was out already; else what is in the way.
 # shellcheck shell=sh
 # shellcheck disable=SC2154
 pki=/etc/kubernetes/pki/etcd
@@ -29,13 +30,17 @@ case $line in
     }
     # An election later is one now; who leads hands over in a moment.
     # Of `endpoint status` the first word that is true or false says whether it leads, the next whether it is a learner.
-    if ctl --endpoints=$here endpoint status --cluster 2>/dev/null | grep ", $ID, " | grep -q ', true, false, '; then
+    if [ "$DO" = remove ] && ctl --endpoints=$here endpoint status --cluster 2>/dev/null | grep ", $ID, " | grep -q ', true, false, '; then
         next=$(echo "$list" | grep -v "^$ID, " | grep ', started, .*, false$' | head -n 1)
         leader=$(echo "$line" | awk -F ', ' '{ print $5 }')
         ctl "--endpoints=$leader" move-leader "${next%%,*}" >&2 || echo "the lead was not handed over: an election follows" >&2
     fi
     ;;
 esac
+[ "$DO" != check ] || {
+    echo 'done'
+    exit
+}
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     ctl --endpoints=$here member remove "$ID" >&2 && {
         echo 'done'

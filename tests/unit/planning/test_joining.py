@@ -104,6 +104,15 @@ def test_a_machine_that_lost_its_data_comes_anew() -> None:
     assert [of_etcd(plan, number) for number in (0, 1)] == [[], []]
 
 
+def test_a_member_that_moves_is_told_of_before_it_restarts() -> None:
+    living = with_members(built(three("ai ai ai")))
+    moved = three("ai ai ai")
+    nodes = tuple(replace(node, address="10.0.0.14") if node.host == HOSTS[1] else node for node in moved.nodes)
+    plan = planned(replace(moved, nodes=nodes), living)
+    assert of_etcd(plan, 1) == ["etcd-move", "etcd", "kube-apiserver"]
+    assert [of_etcd(plan, number) for number in (0, 2)] == [[], []]
+
+
 def test_without_a_quorum_nobody_joins() -> None:
     living = with_members(built(three("ai ai i")))
     well = Said(json.dumps([{"Status": {"header": {"member_id": 1}, "leader": 1}}]))

@@ -17,6 +17,7 @@ from kubeup.plan.membership import (
     Start,
     State,
     Transition,
+    Update,
     after,
     has_quorum,
     next_transition,
@@ -41,6 +42,8 @@ def words(one: Transition | Refused | None) -> str:
             return f"start {machine.name}"
         case Promote(machine, _):
             return f"promote {machine.name}"
+        case Update(machine, _):
+            return f"move {machine.name}"
         case Remove(member):
             return f"remove {member.name or member.id}"
         case Refused(why):
@@ -99,6 +102,14 @@ WAYS: dict[str, tuple[State, list[str]]] = {
     "one that works is replaced by another": (
         state([member(1)], [machine(4, data=False)], "1"),
         ["add m4", "start m4", "promote m4", "remove m1"],
+    ),
+    "one has another address": (
+        state([member(1), member(2), member(3)], [machine(1), Machine("m2", "10.0.0.22", True), machine(3)], "1 3"),
+        ["move m2"],
+    ),
+    "one has another address, and no other is there": (
+        state([member(1), member(2)], [machine(1), Machine("m2", "10.0.0.22", True)], "1"),
+        ["m2 cannot have another address: members of etcd are not well: m2"],
     ),
     "quorum lost": (
         state([member(1), member(2), member(3)], [machine(1), machine(2, data=False), machine(3)], "1"),

@@ -88,11 +88,6 @@ OF_A_NODE = {
         "first: the name of a living node cannot change: the cluster knows it by node3, the profile says first "
         f"[immutable]\n    fix: write name: node3 under the node in the profile; {ANEW}"
     ),
-    ("nodes:", MOVED): (
-        "node4: the address of a living node cannot change: the cluster reaches it by 192.168.200.14, the profile says "
-        "10.0.0.14 [immutable]\n    fix: write address: 192.168.200.14 under the node in the profile; or take the "
-        "node out first: kubeup down --limit 192.168.200.14"
-    ),
 }
 
 
@@ -123,8 +118,40 @@ def test_what_the_profile_does_not_say_stays_what_the_record_says() -> None:
     assert problems(by_name, machines) == [
         "node4: its address 192.168.200.14, by which the cluster knows it, is on none of its links any more "
         "[address-not-here]\n    | it has 192.168.200.99\n    fix: give it 192.168.200.14 again, and for good: fixed, "
-        "or reserved where it is leased (DHCP)"
+        "or reserved where it is leased (DHCP); or write address: 192.168.200.99 under the node in the profile, beside "
+        "host: four, and the cluster knows it by that"
     ]
+
+
+def test_the_address_of_a_worker_may_change() -> None:
+    moved = replace(LIVING[HOSTS[1]], addresses=("192.168.200.14/24", "10.0.0.14/24"))
+    assert problems(said(MOVED, drop="nodes:"), LIVING | {HOSTS[1]: moved}) == []
+
+
+def at_others(*numbers: int) -> Cluster:
+    """Three control-plane nodes, some of them by other addresses."""
+    nodes = [
+        f"{{host: {host}, user: root, address: 10.0.0.{at}}}" if at in numbers else f"root@{host}"
+        for at, host in enumerate(HOSTS)
+    ]
+    text = PROFILE.replace("nodes: [root@192.168.200.13, root@192.168.200.14]", f"nodes: [{', '.join(nodes)}]")
+    return profile.load_text(text.replace("ai i", "ai ai ai"), "demo.yaml").cluster
+
+
+def test_control_plane_nodes_get_other_addresses_one_after_the_other_while_etcd_tells() -> None:
+    silent = {
+        host: replace(one, addresses=(f"{host}/24", f"10.0.0.{at}/24"))
+        for at, (host, one) in enumerate(built(three("ai ai ai")).items())
+    }
+    telling = with_members(silent)
+    assert problems(at_others(1), telling) == []
+    assert problems(at_others(1), silent) == [
+        "node4: the address of a control-plane node cannot change while etcd does not say which members there are: the "
+        "cluster reaches it by 192.168.200.14, the profile says 10.0.0.1 [immutable]\n    fix: mend etcd first (kubeup "
+        "validate says what it lacks), or write address: 192.168.200.14 under the node"
+    ]
+    assert [one.partition(":")[0] for one in problems(at_others(0, 1), telling)] == ["node3", "node4"]
+    assert "cannot change at once" in problems(at_others(0, 1), telling)[0]
 
 
 THREE = "nodes: [root@192.168.200.13, root@192.168.200.14, root@192.168.200.15]"
