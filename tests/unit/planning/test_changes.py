@@ -25,7 +25,7 @@ def test_every_key_of_a_profile_has_its_row() -> None:
     assert ROWS.keys() == {path for path, row in keys.by_path().items() if path not in row.also}
 
 
-OF_NODES = ("roles", "nodes.name", "nodes.address")
+OF_NODES = ("roles", "nodes.name")
 
 
 @pytest.mark.parametrize("key", ["name", "runtime", *OF_NODES, *(one.word for one in FOUNDING)])
@@ -37,6 +37,7 @@ def test_what_a_cluster_keeps_is_refused(key: str) -> None:
     ("key", "what"),
     [
         ("kubelet.config", "restart of kubelet"),
+        ("nodes.address", "restart of flannel, kubelet, kube-proxy"),
         ("etcd.flags", "restart of etcd"),
         ("flannel_backend", "restart of flannel"),
         ("sources", "nothing"),
