@@ -43,3 +43,15 @@ def test_what_it_prints_can_be_pasted_and_is_enough(filled: Path, tmp_path: Path
     path.write_text(f"{PROFILE}require_pins: true\n{done.stdout}")
     cluster = profile.load(path).cluster
     assert len(for_cluster(cluster, _wanted(cluster, "amd64"), emit=lambda _: None)) > 20
+
+
+@pytest.mark.parametrize("roles", ["ai i i", "ai ai i"])
+def test_a_bundle_says_what_is_not_in_it(filled: Path, tmp_path: Path, roles: str) -> None:
+    """haproxy is the distribution's, and needed where workers reach several API servers."""
+    path = tmp_path / "profile.yaml"
+    nodes = ", ".join(f"root@192.168.200.{number}" for number in (13, 14, 15))
+    path.write_text(PROFILE.replace("root@192.168.200.13", nodes).replace("roles: ai", f"roles: {roles}"))
+    done = CliRunner().invoke(release_group, ["bundle", str(path), "-o", str(tmp_path / "kubeup.tar")])
+    assert done.exit_code == 0, done.output
+    told = "not in it: haproxy, which must be on 192.168.200.15 (apt-get install haproxy)"
+    assert (told in done.output) == (roles == "ai ai i")
