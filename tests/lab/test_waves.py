@@ -95,7 +95,8 @@ def change(cluster: Cluster, snapshots: int, *more: str) -> tuple[dict[str, tupl
 def test_a_flag_of_etcd_and_one_of_the_api_server_in_one_edit_are_not_noticed(cluster: Cluster) -> None:
     with watched(cluster) as samples:
         units, trips, told = change(cluster, 20000)
-    assert min(sample.members for sample in samples) == 2, samples
+    # A restart may be over between two samples.
+    assert min(sample.members for sample in samples) >= 2, samples
     assert min(sample.servers for sample in samples) >= 1, samples
     assert units == dict.fromkeys(NODES, ("etcd.service", "kube-apiserver.service"))
     assert trips == [3, 3, 3]
