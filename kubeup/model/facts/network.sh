@@ -12,7 +12,8 @@ ask_network() {
         servers=/run/systemd/resolve/resolv.conf
         fact resolv_conf "$servers"
     fi
-    sed -n 's/^nameserver[[:blank:]]//p' "$servers" 2>/dev/null | each nameserver
+    # grep ends the last line, too, where the file does not: else what is said next would hang on to it.
+    grep -a '^nameserver[[:blank:]]' "$servers" 2>/dev/null | sed 's/^nameserver[[:blank:]]//' | each nameserver
     grep -E '^(search|options)[[:space:]]' "$servers" 2>/dev/null | each resolv_line
     listeners
 }

@@ -89,6 +89,7 @@ def test_no_resolv_conf_makes_anything_but_the_servers_that_glibc_asks(files: li
 
 
 FOUND = {
+    "no end of the last line": ("nameserver 1.1.1.1\nsearch example.com\nnameserver 8.8.8.8", ("1.1.1.1", "8.8.8.8")),
     "a comment at an address": ("nameserver 1.1.1.1#mine\nnameserver 8.8.8.8 # mine\n", ("8.8.8.8",)),
     "a word that begins alike": ("nameservers 1.1.1.1\nnameserver=1.1.1.1\nnameserver1.1.1.1\n", ()),
     "what is no address": ("nameserver dns\nnameserver 300.1.1.1\nnameserver 8.8.8.8\n", ("8.8.8.8",)),
