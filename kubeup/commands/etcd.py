@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from kubeup.commands import node_script
 from kubeup.execution import probing
 from kubeup.execution.job import Job
 from kubeup.execution.probing import Answers
@@ -13,11 +13,9 @@ from kubeup.model.cluster import Cluster, Node
 from kubeup.model.errors import KubeupError, NodeError
 from kubeup.model.events import Note, Phase, Working
 from kubeup.model.facts import ClusterFacts, EtcdStatus, Member, Unknown
-from kubeup.node.agent import probe
-from kubeup.node.wire.remote_commands import Kind
 from kubeup.planning import resolve
 
-SCRIPT = Path(probe.__file__).with_name("etcd.sh")
+SCRIPT = node_script.FOLDER / "etcd.sh"
 DEFRAG_SECONDS = 660.0
 """etcdctl itself waits for 600."""
 
@@ -57,18 +55,16 @@ def survey(job: Job, cluster: Cluster) -> tuple[Answers, tuple[MemberState, ...]
 def _states(cluster: Cluster, told: ClusterFacts, members: tuple[Member, ...]) -> Iterator[MemberState]:
     statuses = {one.member_id: one for one in told.etcd.values() if isinstance(one, EtcdStatus)}
     leaders = {one.leader_id for one in statuses.values()}
-    well = frozenset() if isinstance(told.well, Unknown) else told.well
     names = {node.name for node in cluster.control_plane}
     for one in members:
         status = statuses.get(one.id)
         role = "learner" if one.learner else "leader" if one.id in leaders else "voter"
-        address = one.peer_urls[0].removeprefix("https://").rpartition(":")[0] if one.peer_urls else ""
         yield MemberState(
             one.name or one.id,
             one.id,
-            address,
+            one.address,
             role,
-            one.id in well,
+            one.id in told.known_well,
             status.version if status else "",
             status.database if status else None,
             status.alarms if status else (),
@@ -113,17 +109,15 @@ def _in_order(cluster: Cluster, members: tuple[MemberState, ...]) -> list[tuple[
     return sorted(mine, key=lambda pair: pair[1].role == "leader")
 
 
-def _call(job: Job, node: Node, do: str, seconds: float) -> list[str]:
+def _call(job: Job, node: Node, do: str, seconds: float) -> Sequence[str]:
     """What etcd.sh printed. Raises NodeError where it did not come to its end."""
-    body = f"DO={do}\n{SCRIPT.read_text()}".encode()
-    reply = job.fleet.connection(node).call(Kind.SHELL, [body], timeout=seconds)
-    lines = reply.stdout.decode("utf-8", "replace").split("\n")
-    if "done" not in lines:
+    said = node_script.run(job, node, SCRIPT, seconds, DO=do)
+    if not said.done:
         raise NodeError(
             node.title,
             f"etcd {do}",
             "it did not come to its end",
-            evidence=[line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line.strip()][-4:],
+            evidence=said.errors[-4:],
             fix="kubeup etcd members says how the members are",
         )
-    return lines
+    return said.lines

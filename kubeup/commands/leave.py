@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from kubeup.commands import down
+from kubeup.commands import down, node_script
 from kubeup.execution.job import Job, Prepared
 from kubeup.model.cluster import Cluster, Node, Role
 from kubeup.model.errors import FleetError, KubeupError, NodeError, UsageError
 from kubeup.model.events import Note, Phase, Working
 from kubeup.model.facts import Member, Unknown
 from kubeup.model.listing import listed
-from kubeup.node.agent import probe
-from kubeup.node.wire.remote_commands import Kind
 from kubeup.plan.steps import Leaving
 from kubeup.planning import resolve
 from kubeup.planning.lead import has_worked, lead
 
-SCRIPT = Path(probe.__file__).with_name("leave.sh")
-MEMBER_SCRIPT = SCRIPT.with_name("member.sh")
+SCRIPT = node_script.FOLDER / "leave.sh"
+MEMBER_SCRIPT = node_script.FOLDER / "member.sh"
 MARK = "kubeup.io/leaving"
 """Annotation of a Node object that kubeup cordoned, as leave.sh writes it."""
 SLACK_SECONDS = 240.0
@@ -204,15 +200,13 @@ def refuse_without_quorum(job: Job, first: Node, one: Leaving) -> None:
 
 
 def _member(job: Job, first: Node, one: Leaving, do: str) -> None:
-    body = f"ID={shlex.quote(one.member)} DO={do}\n{MEMBER_SCRIPT.read_text()}".encode()
-    reply = job.fleet.connection(first).call(Kind.SHELL, [body], timeout=SLACK_SECONDS)
-    if "done" not in reply.stdout.decode("utf-8", "replace").split("\n"):
-        errors = [line for line in reply.stderr.decode("utf-8", "replace").split("\n") if line.strip()]
+    said = node_script.run(job, first, MEMBER_SCRIPT, SLACK_SECONDS, ID=one.member, DO=do)
+    if not said.done:
         raise NodeError(
             one.name,
             "leaving",
             "its member of etcd could not be taken out; it is as it was",
-            evidence=errors[-4:],
+            evidence=said.errors[-4:],
             fix="kubeup etcd members says how they are; mend those that are not well, and run the same command again",
         )
 
@@ -223,14 +217,12 @@ def delete(job: Job, first: Node, name: str) -> None:
     job.emit(Note(f"{name} is no node of the cluster any more"))
 
 
-def _call(job: Job, first: Node, name: str, do: str, seconds: int) -> list[str]:
-    head = f"NAME={shlex.quote(name)} DO={do} SECONDS_OF_DRAIN={seconds}\n"
-    body = f"{head}{SCRIPT.read_text()}".encode()
-    reply = job.fleet.connection(first).call(Kind.SHELL, [body], timeout=seconds + SLACK_SECONDS)
-    said = reply.stdout.decode("utf-8", "replace").split("\n")
-    if "done" not in said:
-        raise _not_drained(name, said, reply.stderr.decode("utf-8", "replace").split("\n"), seconds)
-    return said
+def _call(job: Job, first: Node, name: str, do: str, seconds: int) -> Sequence[str]:
+    limit = seconds + SLACK_SECONDS
+    said = node_script.run(job, first, SCRIPT, limit, NAME=name, DO=do, SECONDS_OF_DRAIN=seconds)
+    if not said.done:
+        raise _not_drained(name, said.lines, said.errors, seconds)
+    return said.lines
 
 
 @dataclass(frozen=True)
@@ -247,7 +239,7 @@ def _not_drained(name: str, said: Sequence[str], errors: Sequence[str], seconds:
     evidence = [f"{one.pod} is held by the PodDisruptionBudget {one.budget}" for one in held]
     evidence += [f"{pod} is still there" for pod in left]
     if not held:
-        evidence += [line for line in errors if line.strip()][-3:]
+        evidence += errors[-3:]
     return NodeError(
         name,
         "leaving",

@@ -250,18 +250,19 @@ class Component:
 
 
 def http_ok(port: int, path: str = "/healthz") -> str:
-    """Shell that succeeds when http://127.0.0.1:PORT/PATH answers 200; by bash alone, since curl may be absent."""
-    return (
-        f"bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port} && "
-        f'printf "GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n" >&3 && '
-        'read -r _ code _ <&3 && test "$code" = 200\''
-    )
+    """Shell that succeeds when http://127.0.0.1:PORT/PATH answers 200."""
+    return _http(port, path, 'read -r _ code _ <&3 && test "$code" = 200')
 
 
 def http_body(port: int, path: str) -> str:
     """Shell that prints what http://127.0.0.1:PORT/PATH answers, without its head; it fails where nobody does."""
+    return _http(port, path, 'while read -r line && test "${line%?}"; do :; done <&3 && cat <&3')
+
+
+def _http(port: int, path: str, read: str) -> str:
+    """By bash alone, since curl may be absent. read: shell that takes the answer from descriptor 3."""
     return (
         f"bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port} && "
         f'printf "GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n" >&3 && '
-        'while read -r line && test "${line%?}"; do :; done <&3 && cat <&3\''
+        f"{read}'"
     )

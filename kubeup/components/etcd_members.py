@@ -31,13 +31,14 @@ def state(context: Context) -> State | None:
     told = context.cluster_facts
     if isinstance(told.members, Unknown):
         return None
-    well = frozenset() if isinstance(told.well, Unknown) else told.well
     later = {
         node.name
         for node in context.cluster.control_plane
         if node.endpoint in told.absent or (node.title in told.without_data and not context.may_change(node))
     }
-    every = State(told.members, tuple(_machine(context, node) for node in context.cluster.control_plane), well)
+    every = State(
+        told.members, tuple(_machine(context, node) for node in context.cluster.control_plane), told.known_well
+    )
     machines = tuple(one for one in every.machines if one.name not in later or every.member_of(one))
     return replace(every, machines=machines)
 
@@ -50,37 +51,31 @@ def _machine(context: Context, node: Node) -> Machine:
 def with_all_wanted(state: State) -> State:
     """The same for who joins: members that the profile does not have go by another way, once that is agreed to."""
     others = tuple(
-        Machine(member.name or member.id, member.peer_urls[0].removeprefix("https://").rpartition(":")[0], True)
+        Machine(member.name or member.id, member.address, True)
         for member in state.members
         if state.machine_of(member) is None and not member.learner and member.peer_urls
     )
     return State(state.members, (*state.machines, *others), state.well)
 
 
-def member(context: Context) -> Member | None:
-    """The machine's own, as the others know it."""
-    known = state(context)
-    return known.member_of(_machine(context, context.node)) if known else None
-
-
 def joins(context: Context) -> bool:
     """Whether the machine's etcd starts for the first time while others live, or is a learner still."""
-    known = state(context)
+    known, here = state(context), _machine(context, context.node)
     if known is None:
         return False
-    mine = member(context)
-    return not _machine(context, context.node).has_data or (mine is not None and mine.learner)
+    mine = known.member_of(here)
+    return not here.has_data or (mine is not None and mine.learner)
 
 
 def actions(context: Context, etcdctl: str) -> tuple[Action, ...]:
     """etcdctl: the program and its options, but for whom it asks."""
-    here, mine = joins(context), member(context)
-    url = f"https://{context.node.address}:2380"
-    others = _others(context, mine)
-    moved = mine is not None and not here and url not in mine.peer_urls
+    joining, here, known = joins(context), _machine(context, context.node), state(context)
+    mine = known.member_of(here) if known else None
+    others = _others(known, mine) if known else []
+    moved = mine is not None and not joining and here.peer_url not in mine.peer_urls
     # A machine that is alone has nobody else to ask.
     asked = ",".join(others) or "https://127.0.0.1:2379"
-    said = {"NAME": context.node.name, "URL": url, "JOINED": JOINED}
+    said = {"NAME": context.node.name, "URL": here.peer_url, "JOINED": JOINED}
     said |= {"ID": mine.id if mine else "", "ALONE": "no" if others else "yes"}
     head = "".join(f"{name}={sh(value)}\n" for name, value in said.items())
     head += f"SECONDS_OF_HEALTH={HEALTH_SECONDS} SECONDS_OF_SYNC={SYNC_SECONDS}\n"
@@ -93,7 +88,7 @@ def actions(context: Context, etcdctl: str) -> tuple[Action, ...]:
             check="",
             apply=head + _script("etcd_join.sh"),
             timeout=HEALTH_SECONDS * 2,
-            due=here and not _machine(context, context.node).has_data,
+            due=joining and not here.has_data,
             before_start=True,
         ),
         Action(
@@ -113,7 +108,7 @@ def actions(context: Context, etcdctl: str) -> tuple[Action, ...]:
             check="",
             apply=head + _script("etcd_promote.sh"),
             timeout=SYNC_SECONDS + 60,
-            due=here,
+            due=joining,
         ),
     )
 
@@ -122,10 +117,7 @@ def _script(name: str) -> str:
     return Path(__file__).with_name(name).read_text()
 
 
-def _others(context: Context, mine: Member | None) -> list[str]:
+def _others(known: State, mine: Member | None) -> list[str]:
     """Where those listen who can tell, and agree to a change: a learner does neither. Empty where nobody does."""
-    known = state(context)
-    voters = known.voters if known else ()
-    well = known.well if known else frozenset()
-    peers = [one.peer_urls[0] for one in voters if one.id in well and one != mine and one.peer_urls]
+    peers = [one.peer_urls[0] for one in known.voters if one.id in known.well and one != mine and one.peer_urls]
     return [peer.replace(":2380", ":2379") for peer in peers]

@@ -31,10 +31,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class State:
-    """What there is. well: ids of members that run and see a leader; a member that nobody asked is not among them.
-
-    reachable: whether a machine takes part in this run; the others stay as they are.
-    """
+    """What there is. well: ids of members that run and see a leader; a member that nobody asked is not among them."""
 
     members: tuple[Member, ...]
     machines: tuple[Machine, ...]

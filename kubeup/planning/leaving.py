@@ -24,17 +24,16 @@ def of(cluster: Cluster, told: ClusterFacts) -> tuple[Leaving, ...]:
 def _gone(cluster: Cluster, told: ClusterFacts, nodes: tuple[NodeObject, ...]) -> Iterator[Leaving]:
     names = {node.name for node in cluster.nodes}
     addresses = {word for node in cluster.nodes for word in (node.address, node.host)}
-    strangers = [one for one in _members(told) if one.name not in names and _address(one) not in addresses]
+    strangers = [one for one in _members(told) if one.name not in names and one.address not in addresses]
     objects = [one for one in nodes if one.name not in names and one.address not in addresses]
     for one in objects:
-        mine = [member.id for member in strangers if member.name == one.name or _address(member) == one.address]
+        mine = [member.id for member in strangers if member.name == one.name or member.address == one.address]
         if mine or node_objects.REVISION in one.annotations:
             yield Leaving(one.name, one.address, one.ready, next(iter(mine), ""))
     told_of = {word for one in objects for word in (one.name, one.address)}
     for member in strangers:
-        if member.name not in told_of and _address(member) not in told_of:
-            address = _address(member)
-            yield Leaving(member.name or address, address, False, member.id, is_node=False)
+        if member.name not in told_of and member.address not in told_of:
+            yield Leaving(member.name or member.address, member.address, False, member.id, is_node=False)
 
 
 def _demoted(cluster: Cluster, told: ClusterFacts) -> Iterator[Leaving]:
@@ -47,7 +46,3 @@ def _demoted(cluster: Cluster, told: ClusterFacts) -> Iterator[Leaving]:
 
 def _members(told: ClusterFacts) -> tuple[Member, ...]:
     return () if isinstance(told.members, Unknown) else told.members
-
-
-def _address(member: Member) -> str:
-    return member.peer_urls[0].removeprefix("https://").rpartition(":")[0] if member.peer_urls else ""

@@ -11,7 +11,7 @@ from kubeup import addons
 from kubeup.components import docker_daemon
 from kubeup.model.cluster import KUBERNETES, Cluster, Network, Node, Runtime, by_address, replace_nodes
 from kubeup.model.errors import KubeupError
-from kubeup.model.facts import ClusterFacts, Facts, NodeObject, Said, Unknown, running
+from kubeup.model.facts import ClusterFacts, Facts, NodeObject, Unknown, running
 from kubeup.model.founding import SUBNETS, of_each
 from kubeup.pki import ca_state
 from kubeup.planning import absent, recorded
@@ -157,7 +157,7 @@ def gather_cluster(cluster: Cluster, facts: Mapping[str, Facts]) -> ClusterFacts
 
 def _by_each(titled: Mapping[str, Facts], id_: str, read: Callable[[str], T]) -> dict[str, T | Unknown]:
     """Title of a node -> its own answer to the question."""
-    return {title: _told(title, facts.said.get(id_), read) for title, facts in titled.items()}
+    return {title: running.told(facts.said.get(id_), read, title) for title, facts in titled.items()}
 
 
 def _by_anyone(titled: Mapping[str, Facts], id_: str, read: Callable[[str], T]) -> T | Unknown:
@@ -166,15 +166,6 @@ def _by_anyone(titled: Mapping[str, Facts], id_: str, read: Callable[[str], T]) 
     every = [answer for _, answer in sorted(_by_each(titled, id_, read).items())]
     lacking = tuple(why for one in every if isinstance(one, Unknown) for why in one.why)
     return next((one for one in every if not isinstance(one, Unknown)), Unknown(lacking))
-
-
-def _told(title: str, said: Said | None, read: Callable[[str], T]) -> T | Unknown:
-    if said is None or said.why:
-        return Unknown((f"{title}: {said.why if said else 'it was not asked'}",))
-    try:
-        return read(said.text)
-    except ValueError as error:
-        return Unknown((f"{title}: its answer cannot be read: {error}",))
 
 
 def _known_cidrs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kubeup.model.facts import Member, running
+from kubeup.model.facts import Member, Unknown, running
 from kubeup.preflight.problem import PreflightProblem, Subject
 
 ETCD = "etcd.service"
@@ -41,14 +41,8 @@ def members(subjects: Sequence[Subject]) -> Iterator[PreflightProblem]:
 
 def known(subjects: Sequence[Subject]) -> tuple[Member, ...]:
     """The members, by the first control-plane node that could tell; none where none could."""
-    for s in subjects:
-        said = s.facts.said.get(running.MEMBERS)
-        if said is not None and not said.why:
-            try:
-                return running.members(said.text)
-            except ValueError:
-                continue
-    return ()
+    answers = (running.told(s.facts.said.get(running.MEMBERS), running.members, s.node.title) for s in subjects)
+    return next((one for one in answers if not isinstance(one, Unknown)), ())
 
 
 def _is_of(member: Member, s: Subject) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from kubeup.model.node import Node
+
 API = "api"
 QUORUM = "etcd-quorum"
 LOAD_BALANCER = "load-balancer"
@@ -96,6 +98,11 @@ def pod_runs_id(pod: str) -> str:
 def pod_placed_id(pod: str) -> str:
     """pod: NAMESPACE/NAME."""
     return f"pod-placed/{pod}"
+
+
+def journal(node: Node, unit: str, lines: int = 50) -> str:
+    """What to type for a unit's last words."""
+    return f"ssh {node.host} journalctl -u {unit} -n {lines}"
 
 
 class Status(enum.Enum):

@@ -9,7 +9,7 @@ from kubeup.model.cluster import Cluster, Node
 from kubeup.model.facts import BalancedServer, Facts, Said, running
 from kubeup.model.listing import listed
 from kubeup.validate import checks as ids
-from kubeup.validate.checks import Check, Status
+from kubeup.validate.checks import Check, Status, journal
 from kubeup.validate.rows import OwnWord, Rows, read
 
 UNSEEN = "it did not say which API servers it uses"
@@ -53,7 +53,7 @@ def _ways(down: Iterable[Node], facts: Mapping[str, Facts]) -> str:
 
 
 def _journals(nodes: Iterable[Node]) -> str:
-    return "; ".join(f"ssh {node.host} journalctl -u etcd -n 20" for node in nodes)
+    return "; ".join(journal(node, "etcd", 20) for node in nodes)
 
 
 def _etcd_is_well(rows: Rows) -> bool:
@@ -82,7 +82,7 @@ def _of_node(cluster: Cluster, node: Node, facts: Facts) -> Iterable[Check]:
         servers = {}
     if not servers:
         text = f"the API balancer of {node.title} is not known to be well: {answer.why or UNSEEN}"
-        yield Check(ids.balancer_id(node.title), Status.FAILED, text, _journal(node))
+        yield Check(ids.balancer_id(node.title), Status.FAILED, text, journal(node, api_balancer.COMPONENT.name))
         return
     for master in cluster.control_plane:
         yield _server(node, master, servers.get(master.name))
@@ -94,9 +94,6 @@ def _server(node: Node, master: Node, server: BalancedServer | None) -> Check:
         return Check(id_, Status.OK, f"the API balancer of {node.title} uses {master.title}")
     why = server.why if server else "it does not know it"
     text = f"the API balancer of {node.title} does not use {master.title}: {why}"
-    fix = f"if {master.title} is well, see that {node.title} reaches {master.address} port 6443; {_journal(node)}"
+    more = journal(node, api_balancer.COMPONENT.name)
+    fix = f"if {master.title} is well, see that {node.title} reaches {master.address} port 6443; {more}"
     return Check(id_, Status.FAILED, text, fix if server else "kubeup up")
-
-
-def _journal(node: Node) -> str:
-    return f"ssh {node.host} journalctl -u {api_balancer.COMPONENT.name} -n 50"

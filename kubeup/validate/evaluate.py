@@ -11,7 +11,7 @@ from kubeup.model.errors import KubeupError, NodeError
 from kubeup.model.facts import Facts
 from kubeup.model.listing import listed
 from kubeup.validate import checks as ids
-from kubeup.validate.checks import Check, ComponentStatus, NodeStatus, ServiceStatus, Status
+from kubeup.validate.checks import Check, ComponentStatus, NodeStatus, ServiceStatus, Status, journal
 from kubeup.validate.rows import (
     ApiNode,
     ApiService,
@@ -45,10 +45,6 @@ def _check(good: bool, id_: str, message: str, fix: str = "", evidence: Iterable
     return Check(id_, Status.OK if good else Status.FAILED, message, "" if good else fix, tuple(evidence))
 
 
-def _journal(node: Node, unit: str) -> str:
-    return f"ssh {node.host} journalctl -u {unit} -n 50"
-
-
 def unreachable(node: Node, error: KubeupError) -> Check:
     """Called as the cluster knows it, also where it was only known by what SSH dials."""
     known = isinstance(error, NodeError) and error.node == node.title
@@ -68,7 +64,7 @@ def units(cluster: Cluster, facts: Mapping[str, Facts]) -> list[Check]:
         for name in known.record.units:
             unit = known.unit(name)
             text = f"{name} on {node.title} " + ("runs" if unit.running else f"is {unit.active} ({unit.sub})")
-            checks.append(_check(unit.running, ids.unit_id(node.title, name), text, _journal(node, name)))
+            checks.append(_check(unit.running, ids.unit_id(node.title, name), text, journal(node, name)))
     return checks
 
 
@@ -92,7 +88,7 @@ def _component(node: Node, name: str, word: OwnWord | None) -> Check:
         text = f"{name} on {node.title}: nothing was seen of it"
     else:
         text = f"{name} on {node.title} is " + ("healthy" if good else f"not: {_brief(word.message)}")
-    return _check(good, ids.component_id(name, node.title), text, _journal(node, UNITS.get(name, name)))
+    return _check(good, ids.component_id(name, node.title), text, journal(node, UNITS.get(name, name)))
 
 
 def _brief(message: str) -> str:
@@ -113,14 +109,14 @@ def _agreement(node: Node, rows: Rows) -> list[Check]:
         if mine is not None and not name.startswith("etcd-") and mine != api:
             text = f"the API server on {node.title} says {name} is {'healthy' if api else 'not'}: {message}"
             checks.append(
-                _check(False, ids.component_status_id(node.title, name), text, _journal(node, UNITS.get(name, name)))
+                _check(False, ids.component_status_id(node.title, name), text, journal(node, UNITS.get(name, name)))
             )
         elif name.startswith("etcd-") and not api:
             text = f"the API server on {node.title} says {name} is not healthy: {message}"
-            checks.append(_check(False, ids.component_status_id(node.title, name), text, _journal(node, "etcd")))
+            checks.append(_check(False, ids.component_status_id(node.title, name), text, journal(node, "etcd")))
     if not words and own.get("kube-apiserver"):
         text = f"the API server on {node.title} does not answer `kubectl get componentstatuses`"
-        checks.append(_check(False, ids.component_status_id(node.title), text, _journal(node, "kube-apiserver")))
+        checks.append(_check(False, ids.component_status_id(node.title), text, journal(node, "kube-apiserver")))
     return checks
 
 
@@ -149,7 +145,7 @@ def nodes(cluster: Cluster, said: Said) -> list[Check]:
                 False,
                 ids.API,
                 f"the API does not answer on {listed([node.title for node in cluster.control_plane])}",
-                _journal(cluster.control_plane[0], "kube-apiserver"),
+                journal(cluster.control_plane[0], "kube-apiserver"),
             )
         ]
     found = {status.name: status for status in node_statuses(said)}
@@ -161,7 +157,7 @@ def nodes(cluster: Cluster, said: Said) -> list[Check]:
             checks.append(_check(False, id_, f"{node.title} is not known to the API", "kubeup up"))
             continue
         text = f"{node.title} is Ready" if status.ready else f"{node.title} is not Ready: {status.message}"
-        checks.append(_check(status.ready, id_, text, _journal(node, "kubelet")))
+        checks.append(_check(status.ready, id_, text, journal(node, "kubelet")))
         wanted = f"v{cluster.versions.kubernetes}"
         same = status.version == wanted
         text = f"{node.title} runs {status.version}" + ("" if same else f", the profile says {wanted}")
@@ -205,14 +201,14 @@ def pods(workers: Sequence[Node], rows: Rows) -> list[Check]:
             checks.extend(_kubelet(node, kind, words.get(node.name)) for kind, words in answers)
         elif not troubles:
             text = f"nothing was seen of the probe pod on {node.title}"
-            checks.append(_check(False, ids.pod_id(node.title), text, _journal(node, "kubelet")))
+            checks.append(_check(False, ids.pod_id(node.title), text, journal(node, "kubelet")))
     return checks
 
 
 def _failed_pod(node: Node, message: str) -> Check:
     text = f"the probe pod on {node.title} does not run: {' '.join(message.split())}"
     full = "DiskPressure" in message
-    fix = f"make room: ssh {node.host} df -h /var/lib" if full else _journal(node, "kubelet")
+    fix = f"make room: ssh {node.host} df -h /var/lib" if full else journal(node, "kubelet")
     return _check(False, ids.pod_id(node.title), text, fix)
 
 
@@ -220,7 +216,7 @@ def _kubelet(node: Node, kind: str, answer: Exec | Logs | None) -> Check:
     good = answer is not None and answer.verdict == "ok"
     why = answer.message if answer else "nothing was seen of it"
     text = f"kubectl {kind} works on {node.title}" if good else f"kubectl {kind} fails on {node.title}: {why}"
-    return _check(good, ids.kubelet_id(kind, node.title), text, _journal(node, "kubelet"))
+    return _check(good, ids.kubelet_id(kind, node.title), text, journal(node, "kubelet"))
 
 
 def with_unseen(rows: Rows, *, pods: Sequence[str], addresses: Sequence[str]) -> Rows:
@@ -266,7 +262,7 @@ def _reached(node: Node, rows: Rows, by_address: Mapping[str, str]) -> list[Chec
         text = f"{me} reaches {what}" if good else f"{me} does not reach {what}"
         if verdict == UNSEEN:
             text = f"{me} did not say whether it reaches {what}"
-        checks.append(_check(good, id_, text, _journal(node, unit)))
+        checks.append(_check(good, id_, text, journal(node, unit)))
     return checks
 
 

@@ -16,7 +16,7 @@ from kubeup.node.wire.transport import NodeConnection
 from kubeup.validate import certificates, control_plane, evaluate, losses, workloads
 from kubeup.validate.checks import Check, Health, Status
 from kubeup.validate.held_pods import HeldPods
-from kubeup.validate.rows import ProbePod, ProbeService, Rows, read, split
+from kubeup.validate.rows import ApiNode, ProbePod, ProbeService, Rows, read, split
 from kubeup.validate.scripts import script
 
 TIMEOUT_SECONDS = 60.0
@@ -55,7 +55,7 @@ def validate(
     checks += control_plane.balancers(cluster, facts or {})
     checks += evaluate.nodes(cluster, said.values)
     checks += workloads.check(cluster, said.values)
-    answering = [node for node in masters if evaluate.api_answers({"": said.values.get(node.endpoint, ())})]
+    answering = [node for node in masters if read(ApiNode, said.values.get(node.endpoint, ()))]
     if deep and answering:
         there = [node for node in alive if node.endpoint in said.values or not node.is_control_plane]
         checks += _pods(job, cluster, answering[0], there)

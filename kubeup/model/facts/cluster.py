@@ -59,6 +59,11 @@ class Member:
     peer_urls: tuple[str, ...]
     learner: bool = False
 
+    @property
+    def address(self) -> str:
+        """By which the others reach it; empty where it says none."""
+        return self.peer_urls[0].removeprefix("https://").rpartition(":")[0] if self.peer_urls else ""
+
 
 @dataclass(frozen=True)
 class EtcdStatus:
@@ -112,3 +117,8 @@ class ClusterFacts:
     well: frozenset[str] | Unknown = Unknown()
     without_data: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
+
+    @property
+    def known_well(self) -> frozenset[str]:
+        """Those of ``well``; none where nobody could tell."""
+        return frozenset() if isinstance(self.well, Unknown) else self.well

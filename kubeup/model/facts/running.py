@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from kubeup.model.facts.cluster import BalancedServer, EtcdStatus, Member, NodeObject
+from kubeup.model.facts.asks import Said
+from kubeup.model.facts.cluster import BalancedServer, EtcdStatus, Member, NodeObject, Unknown
 
 NODES, API_VERSION, MEMBERS, ETCD_STATUS = "nodes", "api-version", "etcd-members", "etcd-status"
 MEMBERS_WELL, BALANCER = "etcd-members-well", "api-balancer"
@@ -20,6 +21,7 @@ MEMBERS_WELL, BALANCER = "etcd-members-well", "api-balancer"
 SERVER = "2"
 """Type of a row of haproxy's that is about a server."""
 _PREFIX = "kubeup.io/"
+T = TypeVar("T")
 
 
 def _own(what: str, word: str) -> str:
@@ -45,6 +47,16 @@ NODES_TEMPLATE = (
     f"{_own('.metadata.labels', 'label')}{_own('.metadata.annotations', 'annotation')}{{{{end}}}}"
 )
 """For ``kubectl get nodes -o go-template=``: "node NAME", then what it has, a word and a value a line."""
+
+
+def told(said: Said | None, read: Callable[[str], T], who: str) -> T | Unknown:
+    """An answer, read; or why there is none. who: was asked, for people."""
+    if said is None or said.why:
+        return Unknown((f"{who}: {said.why if said else 'it was not asked'}",))
+    try:
+        return read(said.text)
+    except ValueError as error:
+        return Unknown((f"{who}: its answer cannot be read: {error}",))
 
 
 def nodes(text: str) -> tuple[NodeObject, ...]:
@@ -168,9 +180,6 @@ def _object(text: str) -> Mapping[str, object]:
     if not isinstance(found, dict):
         raise ValueError("no object")
     return found
-
-
-T = TypeVar("T")
 
 
 def _have(where: Mapping[str, object], key: str, kind: type[T]) -> T:

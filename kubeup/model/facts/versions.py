@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kubeup.model.cluster import KUBERNETES
-from kubeup.model.facts import Facts, running
+from kubeup.model.facts import Facts, Unknown, running
 
 KEY = "version/"
 """What keys of the record begin with that hold a version, with the program's word under ``versions:`` behind it."""
@@ -33,10 +33,5 @@ def of_node(facts: Facts) -> Mapping[str, str]:
 
 
 def _told(facts: Facts, question: str, read: Callable[[str], str]) -> str:
-    said = facts.said.get(question)
-    if said is None or said.why:
-        return ""
-    try:
-        return read(said.text).removeprefix("v")
-    except ValueError:
-        return ""
+    told = running.told(facts.said.get(question), read, "")
+    return "" if isinstance(told, Unknown) else told.removeprefix("v")
